@@ -1,0 +1,61 @@
+"""The read-only layer between the shared root file system and the machines' disks.
+
+It holds what all nine have in common and what changes with the lab: boot files, the Kubernetes binaries, the vendor's
+bundle under /opt/k3s. Shared by mounting, so nine machines cost the disk and the page cache of one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from deployments.lab import cache, keys
+from deployments.lab.shell import run
+
+
+def path(key: str) -> Path:
+    return cache.LAYERS / key
+
+
+def ensure(key: str) -> Path:
+    """The layer of that key is complete; those of other keys are gone."""
+    wanted = path(key)
+    if not wanted.exists():
+        building = cache.LAYERS / f"{key}.building"
+        shutil.rmtree(building, ignore_errors=True)
+        _build(building)
+        building.rename(wanted)
+    for other in cache.LAYERS.iterdir():
+        if other != wanted:
+            shutil.rmtree(other)
+    return wanted
+
+
+def lower(key: str) -> list[Path]:
+    """The folders under a machine's disk, topmost first."""
+    return [path(key), cache.ROOTFS]
+
+
+def _build(tree: Path) -> None:
+    shutil.copytree(cache.SOURCE / "machine", tree, symlinks=True)
+    _link(cache.KUBERNETES, tree / "usr/local/lib/kubernetes")
+    if cache.BUNDLE.exists():
+        _link(cache.BUNDLE, tree / "opt/k3s")
+    ssh = tree / "root/.ssh"
+    ssh.mkdir(parents=True)
+    (tree / "root").chmod(0o700)
+    ssh.chmod(0o700)
+    (ssh / "authorized_keys").write_text(keys.authorized())
+    (ssh / "authorized_keys").chmod(0o600)
+    run("chown", "-R", "root:root", tree / "etc", tree / "root")
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard links, so that the copy costs nothing; both lie in the cache, on one file system."""
+    for folder, _, files in os.walk(source):
+        inside = target / Path(folder).relative_to(source)
+        inside.mkdir(parents=True, exist_ok=True)
+        for name in files:
+            if not name.startswith("."):
+                os.link(Path(folder) / name, inside / name)

@@ -1,0 +1,64 @@
+"""The nine machines: their names, addresses and roles. Nothing here touches the box."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from deployments.lab.shell import LabError
+
+PREFIX = "10.99.0"
+GATEWAY = f"{PREFIX}.1"
+VIP = f"{PREFIX}.100"
+VRID = 51
+SSH_PORT = 2222
+API_PORT = 10443
+POD_NETWORK = "10.42"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine. Its name on the lab never changes; its own hostname is its own affair."""
+
+    name: str
+    octet: int
+    role: Literal["source", "target"]
+
+    @property
+    def address(self) -> str:
+        return f"{PREFIX}.{self.octet}"
+
+    @property
+    def container(self) -> str:
+        return f"lab-{self.name}"
+
+    @property
+    def mac(self) -> str:
+        """The same over power cycles, so that neighbours' ARP entries stay true."""
+        return f"02:0a:63:00:00:{self.octet:02x}"
+
+    @property
+    def pods(self) -> str:
+        return f"{POD_NETWORK}.{self.octet}.0/24"
+
+    @property
+    def pods_gateway(self) -> str:
+        return f"{POD_NETWORK}.{self.octet}.1/24"
+
+    @property
+    def machine_id(self) -> str:
+        return hashlib.md5(f"evenkeel-lab {self.name}".encode(), usedforsecurity=False).hexdigest()
+
+
+SOURCES = tuple(Machine(f"vm-{n}", 10 + n, "source") for n in (1, 2, 3))
+TARGETS = tuple(Machine(f"phys-{n}", 20 + n, "target") for n in (1, 2, 3, 4, 5, 6))
+MACHINES = SOURCES + TARGETS
+
+
+def find(name: str) -> Machine:
+    """The machine of that name; an unknown name is refused with the list of known ones."""
+    for machine in MACHINES:
+        if name in (machine.name, machine.container):
+            return machine
+    raise LabError(f"no machine {name!r}; the machines are {' '.join(m.name for m in MACHINES)}")

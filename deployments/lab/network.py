@@ -1,0 +1,59 @@
+"""The lab's wire: one bridge on this box, one network namespace and cable for each machine.
+
+Made by hand rather than by podman's network back end: the machines' addresses, MACs and cable names are then fixed, a
+killed lab leaves no address reservation behind, and `ip link set lab-vm-1 down` pulls a cable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deployments.lab.machines import GATEWAY, Machine
+from deployments.lab.shell import LabError, attempt, run
+
+BRIDGE = "lab0"
+
+
+def ensure_bridge() -> None:
+    """The bridge is up, holds the box's own address, and lets VRRP and pod traffic through."""
+    if not Path(f"/sys/class/net/{BRIDGE}").exists():
+        run("ip", "link", "add", BRIDGE, "type", "bridge")
+    run("ip", "address", "replace", f"{GATEWAY}/24", "dev", BRIDGE)
+    run("ip", "link", "set", BRIDGE, "up")
+    # While the bridge snoops, VRRP's multicast does not cross it: every machine would elect itself.
+    Path(f"/sys/class/net/{BRIDGE}/bridge/multicast_snooping").write_text("0")
+    # A box with Docker drops what it does not know, and bridged packets pass its FORWARD chain.
+    accept = ("FORWARD", "-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT")
+    if attempt("iptables", "-w", "-C", *accept).returncode != 0:
+        run("iptables", "-w", "-I", *accept)
+
+
+def remove_bridge() -> None:
+    """Neither the bridge nor its firewall rule is left."""
+    attempt("iptables", "-w", "-D", "FORWARD", "-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT")
+    if Path(f"/sys/class/net/{BRIDGE}").exists():
+        run("ip", "link", "delete", BRIDGE)
+
+
+def plug(machine: Machine) -> str:
+    """A fresh network namespace with eth0 on the bridge; returns its path. What an earlier life left is gone."""
+    unplug(machine)
+    name = machine.container
+    run("ip", "netns", "add", name)
+    cable = ("link", "add", name, "type", "veth", "peer", "name", "eth0", "address", machine.mac, "netns", name)
+    run("ip", *cable)
+    run("ip", "link", "set", name, "master", BRIDGE, "up")
+    inside = f"link set lo up\naddress add {machine.address}/24 dev eth0\nlink set eth0 up\n"
+    run("ip", "-n", name, "-batch", "-", stdin=inside)
+    return f"/run/netns/{name}"
+
+
+def unplug(machine: Machine) -> None:
+    """No namespace and no cable of the machine is left."""
+    name = machine.container
+    if Path(f"/run/netns/{name}").exists():
+        run("ip", "netns", "delete", name)
+    if Path(f"/sys/class/net/{name}").exists():
+        attempt("ip", "link", "delete", name)
+    if Path(f"/sys/class/net/{name}").exists():
+        raise LabError(f"the cable {name} can't be removed; type: ip link delete {name}")

@@ -1,0 +1,74 @@
+"""The machines' power: a machine that is on is a running container over a mounted disk."""
+
+from __future__ import annotations
+
+import socket
+
+from deployments.lab import cache, disks, layer, network
+from deployments.lab.machines import SSH_PORT, Machine
+from deployments.lab.shell import LabError, attempt, run
+
+# Without the two limits runc fails: raising them takes CAP_SYS_RESOURCE, which the box may not have.
+# crun refuses a hybrid cgroup tree, so runc is named.
+RUNTIME = ("podman", "--runtime", "runc")
+OPTIONS = (
+    "--privileged",
+    "--systemd=always",
+    "--cgroupns=private",
+    "--ulimit=nofile=16384:16384",
+    "--ulimit=nproc=8192:8192",
+    "--stop-timeout=25",
+    "--log-driver=none",
+    "--no-hosts",
+)
+
+
+def is_on(machine: Machine) -> bool:
+    """Whether the machine's container runs, by its first process: podman's own record survives a dead box."""
+    asked = attempt("podman", "inspect", "--format", "{{.State.Running}}", machine.container)
+    return asked.returncode == 0 and asked.stdout.strip() == "true"
+
+
+def running() -> set[str]:
+    """The names of the containers that run now, all in one question."""
+    return set(run("podman", "ps", "--format", "{{.Names}}", "--filter", "name=^lab-").split())
+
+
+def on(machine: Machine, layer_key: str) -> None:
+    """The machine boots from its disk, with whatever hostname it gave itself."""
+    off(machine)
+    merged = disks.mount(machine, layer.lower(layer_key))
+    wire = network.plug(machine)
+    disk = cache.disk(machine)
+    run(
+        *RUNTIME, "run", "--detach", "--name", machine.container, *OPTIONS,
+        "--hostname", (merged / "etc/hostname").read_text().strip(),
+        "--network", f"ns:{wire}",
+        "--volume", f"{disk / 'docker'}:/var/lib/docker",
+        "--volume", f"{cache.LAKE}:/mnt/uap-global",
+        "--rootfs", merged, "/usr/local/sbin/lab-init",
+    )  # fmt: skip
+
+
+def off(machine: Machine) -> None:
+    """The power is cut: no process, mount or cable of the machine is left. Its disk stays."""
+    gone = attempt("podman", "rm", "--force", "--time", "0", "--ignore", machine.container)
+    if gone.returncode != 0 and attempt("podman", "container", "exists", machine.container).returncode != 1:
+        raise LabError(f"{machine.container} can't be removed; type: podman rm -f {machine.container}\n{gone.stderr}")
+    disks.unmount(machine)
+    network.unplug(machine)
+
+
+def shut_down(machine: Machine) -> None:
+    """The machine ended in good order and is off."""
+    attempt("podman", "stop", "--time", "60", machine.container, timeout=90)
+    off(machine)
+
+
+def answers(machine: Machine) -> bool:
+    """Whether sshd takes connections."""
+    try:
+        with socket.create_connection((machine.address, SSH_PORT), timeout=1) as sock:
+            return sock.recv(4) == b"SSH-"
+    except OSError:
+        return False
