@@ -1,43 +1,131 @@
-"""The lab as a whole."""
+"""The lab as a whole: up, reset, down, power."""
 
 from __future__ import annotations
 
-from deployments.lab import cache, disks, keys, layer, network, personality, power
+import shutil
+import time
+
+from deployments.lab import (
+    cache,
+    disks,
+    golden,
+    initial,
+    keys,
+    layer,
+    network,
+    packages,
+    parts,
+    personality,
+    power,
+    sources,
+    targets,
+)
 from deployments.lab.machines import MACHINES, Machine
-from deployments.lab.steps import Step, each, step, wait
+from deployments.lab.shell import LabError
+from deployments.lab.steps import console, each, step, wait
+
+# Nine machines and four API servers start at once on what may be two cores.
+SETTLE_SECONDS = 300
+SSH_SECONDS = 60
 
 
 def up() -> None:
+    """The lab is in its initial state; what is built, kept or running already is used."""
     with cache.locked():
+        packages.ensure()
         keys.ensure()
-        cache.LAKE.mkdir(exist_ok=True)
-        with step("layer"):
-            layer.ensure("dev")
-        with step("disks"):
-            each(MACHINES, power.off)
-            each(MACHINES, disks.wipe)
-            for m in MACHINES:
-                (cache.disk(m) / "upper").mkdir(parents=True)
-                personality.write(m)
-        boot(list(MACHINES))
-
-
-def boot(machines: list[Machine]) -> None:
-    with step(f"booting {len(machines)} machines") as current:
+        parts.ensure()
         network.ensure_bridge()
-        each(machines, lambda m: power.on(m, "dev"))
-        wait_ssh(machines, current)
+        if golden.key() != parts.golden_key():
+            _make()
+        elif len(power.running()) == len(MACHINES) and not _check():
+            return
+        _reset()
 
 
-def wait_ssh(machines: list[Machine], current: Step) -> None:
-    wait("sshd", lambda: " ".join(m.name for m in machines if not power.answers(m)), 60, current)
+def reset() -> None:
+    """The lab is in its initial state, from the golden copy, whatever was done to it."""
+    with cache.locked():
+        packages.ensure()
+        network.ensure_bridge()
+        if golden.key() != parts.golden_key():
+            console.print("[yellow]![/yellow] the lab's sources changed since the initial state was made: `lab up` makes it anew")
+        _reset()
+
+
+def down(purge: bool) -> None:
+    """No process, mount or network of the lab is left; with `purge` no file of its machines either."""
+    with cache.locked(), step("everything off"):
+        each(MACHINES, power.off)
+        network.remove_bridge()
+        if purge:
+            golden.forget()
+            for folder in (cache.ROOT / "machines", cache.LAKE, cache.LAYERS, cache.BUNDLE, cache.IMAGES):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def power_off(machines: list[Machine]) -> None:
-    with cache.locked(), step("power off"):
+    with cache.locked(), step(f"power off {' '.join(m.name for m in machines)}"):
         each(machines, power.off)
 
 
 def power_on(machines: list[Machine]) -> None:
     with cache.locked():
-        boot(machines)
+        network.ensure_bridge()
+        lit = power.running()
+        dark = [m for m in machines if m.container not in lit]
+        if dark:
+            _boot(dark)
+
+
+def _check() -> str:
+    with step("looking whether the lab is in its initial state"):
+        return initial.missing()
+
+
+def _make() -> None:
+    """The initial state is built from nothing and kept."""
+    golden.discard()
+    with step("blank disks"):
+        _blank(parts.layer_key())
+    _boot(list(MACHINES))
+    with step("sources: etcd, k3s, keepalived, the new platform") as current:
+        sources.install(current)
+    with step("targets: the old k3s and the old platform") as current:
+        targets.install(current)
+    _settle(0)
+    with step("shutting down and keeping the initial state"):
+        each(MACHINES, power.shut_down)
+        golden.save(parts.golden_key())
+
+
+def _blank(layer_key: str) -> None:
+    each(MACHINES, power.off)
+    shutil.rmtree(cache.LAKE, ignore_errors=True)
+    cache.LAKE.mkdir()
+    each(MACHINES, disks.wipe)
+    layer.ensure(layer_key)
+    each(MACHINES, personality.write)
+
+
+def _reset() -> None:
+    with step("initial disks"):
+        each(MACHINES, power.off)
+        golden.restore()
+    since = time.time()
+    _boot(list(MACHINES))
+    _settle(since)
+
+
+def _boot(machines: list[Machine]) -> None:
+    with step(f"booting {' '.join(m.name for m in machines)}") as current:
+        each(machines, power.on)
+        wait("sshd", lambda: " ".join(m.name for m in machines if not power.answers(m)), SSH_SECONDS, current)
+
+
+def _settle(since: float) -> None:
+    with step("waiting for the initial state") as current:
+        try:
+            wait("initial state", lambda: initial.missing(since), SETTLE_SECONDS, current, pause=1)
+        except LabError as late:
+            raise LabError(f"{late}\n`lab status` shows the machines; `lab reset` tries again") from late

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from deployments.lab import cache, keys
-from deployments.lab.shell import run
+from deployments.lab.shell import LabError, run
 
 
 def path(key: str) -> Path:
@@ -26,15 +26,22 @@ def ensure(key: str) -> Path:
         shutil.rmtree(building, ignore_errors=True)
         _build(building)
         building.rename(wanted)
-    for other in cache.LAYERS.iterdir():
+    for other in _layers():
         if other != wanted:
             shutil.rmtree(other)
     return wanted
 
 
-def lower(key: str) -> list[Path]:
-    """The folders under a machine's disk, topmost first."""
-    return [path(key), cache.ROOTFS]
+def lower() -> list[Path]:
+    """The folders under the machines' disks, topmost first: the layer that the disks were made over."""
+    layers = [entry for entry in _layers() if not entry.name.endswith(".building")]
+    if len(layers) != 1:
+        raise LabError("the machines' disks have no layer under them; type: lab up")
+    return [layers[0], cache.ROOTFS]
+
+
+def _layers() -> list[Path]:
+    return list(cache.LAYERS.iterdir()) if cache.LAYERS.exists() else []
 
 
 def _build(tree: Path) -> None:

@@ -23,21 +23,15 @@ OPTIONS = (
 )
 
 
-def is_on(machine: Machine) -> bool:
-    """Whether the machine's container runs, by its first process: podman's own record survives a dead box."""
-    asked = attempt("podman", "inspect", "--format", "{{.State.Running}}", machine.container)
-    return asked.returncode == 0 and asked.stdout.strip() == "true"
-
-
 def running() -> set[str]:
     """The names of the containers that run now, all in one question."""
     return set(run("podman", "ps", "--format", "{{.Names}}", "--filter", "name=^lab-").split())
 
 
-def on(machine: Machine, layer_key: str) -> None:
+def on(machine: Machine) -> None:
     """The machine boots from its disk, with whatever hostname it gave itself."""
     off(machine)
-    merged = disks.mount(machine, layer.lower(layer_key))
+    merged = disks.mount(machine, layer.lower())
     wire = network.plug(machine)
     disk = cache.disk(machine)
     run(

@@ -1,0 +1,52 @@
+"""The Debian packages that this box needs, and the kernel limits that nine machines on one kernel need."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from deployments.lab import cache
+from deployments.lab.shell import LabError, attempt, run
+from deployments.lab.steps import step
+
+PACKAGES = (
+    "podman", "runc", "conmon", "debootstrap", "golang-go", "rsync", "jq", "make", "gcc", "dpkg-dev", "file",
+    "iproute2", "iptables", "openssh-client", "procps", "python3",
+)  # fmt: skip
+
+# Each systemd, dockerd and kubelet takes some inotify instances of the one root user; the default is 128.
+LIMITS = {"fs/inotify/max_user_instances": 8192, "fs/inotify/max_user_watches": 1048576, "kernel/pid_max": 131072}
+
+
+def ensure() -> None:
+    """The box can run the lab: we are root, the packages are installed, the limits are high enough."""
+    missing = _missing()
+    if os.geteuid() != 0:
+        first = f"apt-get install {' '.join(missing)}; then " if missing else ""
+        raise LabError(f"the lab needs root (namespaces, mounts, bridges); type: {first}sudo -E lab up")
+    if missing:
+        _install(missing)
+    for name, least in LIMITS.items():
+        _raise(Path("/proc/sys") / name, least)
+
+
+def _missing() -> list[str]:
+    status = attempt("dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *PACKAGES).stdout
+    installed = {line.split()[0] for line in status.splitlines() if line.endswith(" installed")}
+    return [name for name in PACKAGES if name not in installed]
+
+
+def _install(missing: list[str]) -> None:
+    log = cache.LOGS / "apt.log"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with step(f"installing {' '.join(missing)}"):
+        run("apt-get", "update", log=log, env=environment, timeout=600)
+        run(
+            "apt-get", "install", "--yes", "--no-install-recommends", *missing,
+            log=log, env=environment, timeout=1800,
+        )  # fmt: skip
+
+
+def _raise(setting: Path, least: int) -> None:
+    if int(setting.read_text()) < least:
+        setting.write_text(str(least))

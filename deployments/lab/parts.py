@@ -1,0 +1,139 @@
+"""What the lab is made of, each part built once into the cache and again only when what it is made from changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.lab import bundle, cache, images
+from deployments.lab.shell import LabError, run
+from deployments.lab.steps import each, step
+
+STAMPS = cache.ROOT / "stamps"
+SCRIPTS = cache.SOURCE / "build"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A cached thing: `key` names what it is made from, `build` makes it."""
+
+    name: str
+    key: str
+    build: Callable[[], None]
+
+    @property
+    def stamp(self) -> Path:
+        return STAMPS / self.name
+
+    def is_fresh(self) -> bool:
+        return self.stamp.exists() and self.stamp.read_text() == self.key
+
+    def ensure(self) -> None:
+        if not self.is_fresh():
+            self.stamp.unlink(missing_ok=True)
+            self.build()
+            self.stamp.write_text(self.key)
+
+
+def ensure() -> None:
+    """Every part is in the cache; what takes minutes is built side by side, with the log's last line as progress."""
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    slow = [part for part in (kubernetes(), rootfs()) if not part.is_fresh()]
+    if slow:
+        with step(f"building {' and '.join(p.name for p in slow)} (once; about 6 minutes; logs in {cache.LOGS})"):
+            each(slow, Part.ensure)
+    for part in (mariadb(), archives(), vendor_bundle()):
+        if not part.is_fresh():
+            with step(f"building {part.name}"):
+                part.ensure()
+
+
+def kubernetes() -> Part:
+    return Part("kubernetes", digest(SCRIPTS / "kubernetes.sh"), _build_kubernetes)
+
+
+def rootfs() -> Part:
+    return Part("rootfs", digest(SCRIPTS / "rootfs.sh"), _build_rootfs)
+
+
+def mariadb() -> Part:
+    return Part("mariadb", digest(SCRIPTS / "mariadb.sh"), _build_mariadb)
+
+
+def archives() -> Part:
+    made_from = (cache.SOURCE / "images", cache.SOURCE / "images.py", cache.SOURCE / "archives.py")
+    return Part("images", digest(*made_from, also=rootfs().key + mariadb().key), images.build)
+
+
+def vendor_bundle() -> Part:
+    real = bundle.real()
+    stand_in = digest(cache.SOURCE / "k3s", cache.SOURCE / "bundle.py")
+    made_from = _listing(real / "vendor") if real else stand_in
+    return Part("bundle", digest(also=made_from + archives().key), bundle.build)
+
+
+def layer_key() -> str:
+    """Names everything that machines see below their own disks."""
+    boot_files = digest(cache.SOURCE / "machine", cache.SOURCE / "layer.py", cache.SSH / "id_ed25519.pub")
+    return digest(also=boot_files + kubernetes().key + rootfs().key + vendor_bundle().key)
+
+
+def golden_key() -> str:
+    """Names everything that went into the initial state."""
+    names = ("machines", "personality", "sources", "targets", "platform", "golden")
+    modules = [cache.SOURCE / f"{name}.py" for name in names]
+    return digest(*modules, cache.SOURCE / "platform", cache.SECRETS, also=layer_key())
+
+
+def digest(*paths: Path, also: str = "") -> str:
+    """A short name for the content of files and folders; comments and documents may change without changing it."""
+    total = hashlib.sha256(also.encode())
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.suffix in (".md", ".pyc") or file.is_dir():
+                continue
+            content = str(file.readlink()).encode() if file.is_symlink() else _code(file)
+            total.update(f"{file.relative_to(cache.SOURCE.anchor)}\n".encode() if path.is_dir() else b"")
+            total.update(content)
+    return total.hexdigest()[:16]
+
+
+def _code(file: Path) -> bytes:
+    lines = file.read_bytes().splitlines()
+    mode = b"x" if os.access(file, os.X_OK) else b"-"
+    return mode + b"\n".join(line for line in lines if line.strip() and not line.lstrip().startswith(b"#"))
+
+
+def _listing(folder: Path) -> str:
+    """The real bundle is too big to read through each time: names, sizes and times stand for it."""
+    if not folder.is_dir():
+        raise LabError(f"LAB_K3S_BUNDLE: {folder} is no folder; it must hold k3s, install-k3s.sh and the airgap images")
+    stats = {str(file): file.stat() for file in sorted(folder.iterdir())}
+    return json.dumps({name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()})
+
+
+def _build_kubernetes() -> None:
+    log = _log("kubernetes")
+    run(SCRIPTS / "kubernetes.sh", cache.KUBERNETES, cache.ROOT / "build-kubernetes", log=log, timeout=3600)
+
+
+def _build_rootfs() -> None:
+    run(SCRIPTS / "rootfs.sh", cache.ROOTFS, log=_log("rootfs"), timeout=1800)
+
+
+def _build_mariadb() -> None:
+    shutil.rmtree(images.MARIADB, ignore_errors=True)
+    work = cache.ROOT / "build-mariadb"
+    run(SCRIPTS / "mariadb.sh", images.MARIADB, work, log=_log("mariadb"), timeout=900)
+
+
+def _log(name: str) -> Path:
+    cache.LOGS.mkdir(parents=True, exist_ok=True)
+    log = cache.LOGS / f"{name}.log"
+    log.unlink(missing_ok=True)
+    return log

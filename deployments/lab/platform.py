@@ -1,0 +1,105 @@
+"""The platform's workloads in either cluster: applied through a server machine's own kubectl."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from deployments.lab import cache, keys
+from deployments.lab.machines import Machine
+from deployments.lab.root_shell import asks
+from deployments.lab.shell import run
+from deployments.lab.steps import Step, wait
+
+NAMESPACE = "iottepa"
+MANIFESTS = cache.SOURCE / "platform"
+PODS = "k3s kubectl get nodes,deployments,daemonsets,statefulsets,pods -A -o json"
+LOAD_ROWS = "read -r MYSQL_PWD; export MYSQL_PWD; exec mysql -h mysql.iottepa -u wacos wacos"
+
+
+def deploy_new(server: Machine, current: Step) -> None:
+    """The new platform runs and its database has rows."""
+    secrets = keys.read_secrets()
+    values = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
+    _apply(server, _namespace() + _secret("mysql", values) + (MANIFESTS / "new.yaml").read_text())
+    _settle(server, current)
+    rows = secrets["mysql_wacos"] + "\n" + (MANIFESTS / "rows.sql").read_text()
+    kubectl(server, "exec", "-i", "-n", NAMESPACE, "debug-mysql-client", "--", "sh", "-ec", LOAD_ROWS, stdin=rows)
+
+
+def deploy_old(server: Machine, current: Step) -> None:
+    """The old platform runs."""
+    _apply(server, _namespace() + (MANIFESTS / "old.yaml").read_text())
+    _settle(server, current)
+
+
+def kubectl(server: Machine, *words: str, stdin: str | None = None) -> str:
+    """kubectl's output, run on a server machine."""
+    return run("podman", "exec", "-i", server.container, "k3s", "kubectl", *words, stdin=stdin, timeout=120)
+
+
+def missing(server: Machine, since: float, nodes: int) -> str:
+    """What the cluster still lacks: nodes, pods. Only what was seen after `since` counts, since a rebooted cluster's
+    records tell of its life before."""
+    told = asks(server, PODS)
+    if not told:
+        return f"API server on {server.name}"
+    items = json.loads(told)["items"]
+    ready = [item for item in items if item["kind"] == "Node" and _node_is_ready(item, since)]
+    if len(ready) != nodes:
+        return f"{nodes - len(ready)} of {nodes} nodes of {server.name}'s cluster"
+    lacking = [_lacks(item, since) for item in items if item["kind"] != "Node"]
+    return ", ".join(filter(None, lacking))[:120]
+
+
+def _settle(server: Machine, current: Step) -> None:
+    def lacking() -> str:
+        items = json.loads(asks(server, PODS) or '{"items": []}')["items"]
+        return ", ".join(filter(None, (_lacks(item, 0) for item in items)))[:120] if items else "answer of the API"
+
+    wait("the platform's pods", lacking, 240, current, pause=1)
+
+
+def _lacks(item: dict[str, Any], since: float) -> str:
+    name, status, spec = item["metadata"]["name"], item.get("status", {}), item.get("spec", {})
+    match item["kind"]:
+        case "Pod":
+            return "" if _pod_is_ready(item, since) else f"pod {name}"
+        case "DaemonSet":
+            wanted, got = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+            fresh = status.get("observedGeneration") == item["metadata"]["generation"]
+            return "" if fresh and wanted == got > 0 else f"daemonset {name}"
+        case "Deployment" | "StatefulSet":
+            return "" if status.get("readyReplicas", 0) == spec["replicas"] else f"{name}"
+    return ""
+
+
+def _node_is_ready(node: dict[str, Any], since: float) -> bool:
+    ready = [c for c in node["status"].get("conditions", []) if c["type"] == "Ready"]
+    return any(c["status"] == "True" and _stamp(c["lastHeartbeatTime"]) >= since for c in ready)
+
+
+def _pod_is_ready(pod: dict[str, Any], since: float) -> bool:
+    containers = pod["status"].get("containerStatuses", [])
+    started = [_stamp(c["state"]["running"]["startedAt"]) for c in containers if "running" in c["state"]]
+    return len(started) == len(pod["spec"]["containers"]) and min(started) >= since and all(
+        container["ready"] for container in containers
+    )  # fmt: skip
+
+
+def _stamp(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _apply(server: Machine, manifests: str) -> None:
+    kubectl(server, "apply", "-f", "-", stdin=manifests)
+
+
+def _namespace() -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}) + "\n---\n"
+
+
+def _secret(name: str, values: dict[str, str]) -> str:
+    meta = {"name": name, "namespace": NAMESPACE}
+    return json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": values}) + "\n---\n"

@@ -1,0 +1,126 @@
+"""The new platform's machines: an etcd of three, three k3s servers on it, and the virtual address."""
+
+from __future__ import annotations
+
+from deployments.lab import keys, platform
+from deployments.lab.machines import API_PORT, SOURCES, VIP, VRID, Machine
+from deployments.lab.root_shell import asks, put, sh
+from deployments.lab.steps import Step, each, wait
+
+ETCD_TOKEN = "etcd-cluster-token-e3b0c44298fc"
+DATASTORE = ",".join(f"http://{m.address}:2379" for m in SOURCES)
+K3S_FLAGS = (
+    "--disable servicelb --disable traefik --disable local-storage"
+    f" --https-listen-port {API_PORT} --kube-apiserver-arg service-node-port-range=1-65535 --docker"
+)
+
+ETCD_UNIT = """\
+[Unit]
+Description=Etcd Server
+After=network.target
+After=network-online.target
+Wants=network-online.target
+Documentation=https://github.com/coreos
+
+[Service]
+Type=notify
+ExecStart=/usr/local/bin/etcd \\
+    --name {name} \\
+    --data-dir /mnt/disks/etcd \\
+    --initial-advertise-peer-urls http://{address}:2380 \\
+    --listen-peer-urls http://0.0.0.0:2380 \\
+    --listen-client-urls http://0.0.0.0:2379 \\
+    --advertise-client-urls http://{address}:2379 \\
+    --initial-cluster-token {token} \\
+    --initial-cluster {cluster} \\
+    --initial-cluster-state new
+Restart=on-failure
+RestartSec=5
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+# All three start as BACKUP, so on a common boot milliseconds decide; the delay lets vm-1 win every time.
+KEEPALIVED = """\
+global_defs {{
+    vrrp_startup_delay {delay}
+}}
+vrrp_instance VI_1 {{
+    state BACKUP
+    interface eth0
+    virtual_router_id {vrid}
+    priority {priority}
+    advert_int 1
+    nopreempt
+    authentication {{
+        auth_type PASS
+        auth_pass {password}
+    }}
+    virtual_ipaddress {{
+        {vip}/24
+    }}
+}}
+"""
+
+# As the vendor installs a server: images into Docker, the airgap tar for k3s, the binary, the profile, the script.
+PREPARE = """\
+docker load --quiet -i /opt/k3s/image/k3s-ecology-customized-airgap-images.tar
+docker load --quiet -i /opt/k3s/image/k3s-ecology-vendor-airgap-images.tar
+"""
+INSTALL = """\
+mkdir -p /var/lib/rancher/k3s/agent/images /etc/profile.d
+cp /opt/k3s/vendor/k3s-airgap-images-amd64.tar /var/lib/rancher/k3s/agent/images/
+cp /opt/k3s/vendor/k3s /usr/local/bin/k3s
+chmod +x /usr/local/bin/k3s
+printf '#!/bin/bash\\nexport KUBECONFIG=/etc/rancher/k3s/k3s.yaml\\n' > /etc/profile.d/k3s.sh
+export INSTALL_K3S_SKIP_DOWNLOAD=true
+export {environment}
+export INSTALL_K3S_EXEC='{flags}'
+sh /opt/k3s/vendor/install-k3s.sh
+"""
+
+
+def install(current: Step) -> None:
+    """The new platform runs on the three sources."""
+    current.note = "etcd"
+    each(SOURCES, _etcd)
+    current.note = "images"
+    each(SOURCES, lambda machine: sh(machine, PREPARE))
+    current.note = "first k3s server"
+    _server(SOURCES[0])
+    current.note = "other k3s servers"
+    each(SOURCES[1:], _server)
+    current.note = "keepalived"
+    _keepalived(current)
+    platform.deploy_new(SOURCES[0], current)
+
+
+def _etcd(machine: Machine) -> None:
+    members = {f"etcd-node-{n}": m for n, m in enumerate(SOURCES, start=1)}
+    name = next(name for name, member in members.items() if member is machine)
+    cluster = ",".join(f"{n}=http://{m.address}:2380" for n, m in members.items())
+    unit = ETCD_UNIT.format(name=name, address=machine.address, token=ETCD_TOKEN, cluster=cluster)
+    put(machine, "/usr/lib/systemd/system/etcd.service", unit)
+    sh(machine, "mkdir -p -m 700 /mnt/disks/etcd; systemctl daemon-reload; systemctl enable --now etcd")
+
+
+def _server(machine: Machine) -> None:
+    environment = f"K3S_TOKEN={keys.read_secrets()['k3s_token']} K3S_DATASTORE_ENDPOINT={DATASTORE}"
+    flags = f"--node-name {machine.name} {K3S_FLAGS} --tls-san {VIP}"
+    sh(machine, INSTALL.format(environment=environment, flags=flags), timeout=300)
+
+
+def _keepalived(current: Step) -> None:
+    for machine, priority, delay in zip(SOURCES, (100, 90, 80), (0, 5, 5), strict=True):
+        password = keys.read_secrets()["vrrp"]
+        text = KEEPALIVED.format(priority=priority, delay=delay, vrid=VRID, vip=VIP, password=password)
+        put(machine, "/etc/keepalived/keepalived.conf", text, "0600")
+        sh(machine, "systemctl enable --now keepalived")
+    wait("the virtual address", lambda: "" if holds_vip(SOURCES[0]) else f"{VIP} on {SOURCES[0].name}", 20, current)
+
+
+def holds_vip(machine: Machine) -> bool:
+    """Whether the machine's eth0 carries the virtual address."""
+    return f" {VIP}/" in asks(machine, "ip -o -4 address show dev eth0")
