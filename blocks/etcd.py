@@ -1,0 +1,156 @@
+"""The platform's etcd as a cluster: members, learners, leadership. Spoken over etcd's own JSON gateway.
+
+python-etcd3 knows no learners and no move of leadership; keys and leases are in `etcd_keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+from prefect.blocks.core import Block
+
+from blocks.ports import Member, MemberStatus
+from configs.errors import EtcdUnavailableError, EvenkeelError, HostError
+
+T = TypeVar("T")
+
+CALL_TIMEOUT_S = 5.0  # etcd answers in milliseconds or is electing a leader; see siderolabs/talos#14097 for longer ones
+
+# Said by a cluster that is settling, or by a member that must not be asked: another moment or member will do.
+PASSING = (
+    "unhealthy cluster", "not enough started members", "leader changed", "no leader", "timed out",
+    "too many learner members", "in sync with leader", "not supported for learner", "request timeout", "server stopped",
+)
+
+
+class EtcdCluster:
+    """The members' gateway. Calls go to whichever endpoint answers and belongs to this cluster."""
+
+    def __init__(self, endpoints: tuple[str, ...], http: httpx.Client, cluster_id: int | None = None) -> None:
+        self._endpoints = list(endpoints)
+        self._http = http
+        self._cluster_id = cluster_id
+        self._ours: set[str] = set()
+
+    def on_any(self, act: Callable[[str], T]) -> T:
+        """What `act` answers at the first endpoint that is up and of this cluster; that one is asked first from now on."""
+        failures = []
+        for endpoint in tuple(self._endpoints):
+            try:
+                self._refuse_foreign(endpoint)
+                answer = act(endpoint)
+            except EtcdUnavailableError as error:
+                self._ours.discard(endpoint)
+                failures.append(str(error))
+                continue
+            if self._endpoints[0] != endpoint:
+                self._endpoints.sort(key=lambda other: other != endpoint)
+            return answer
+        raise EtcdUnavailableError("etcd: no member answered: " + "; ".join(failures[:3]))
+
+    def cluster_id(self) -> int:
+        return self.on_any(lambda endpoint: int(self._post(endpoint, "maintenance/status")["header"]["cluster_id"]))
+
+    def members(self) -> list[Member]:
+        return self.on_any(self._members_at)
+
+    def members_seen_by(self, member: Member) -> list[Member]:
+        return self._members_at(_client_url(member))
+
+    def status(self, member: Member) -> MemberStatus:
+        answer = self._post(_client_url(member), "maintenance/status")
+        return MemberStatus(
+            version=answer["version"],
+            leader=int(answer.get("leader", 0)),
+            raft_term=int(answer.get("raftTerm", 0)),
+            raft_index=int(answer.get("raftIndex", 0)),
+            db_size=int(answer.get("dbSize", 0)),
+            errors=tuple(answer.get("errors", ())),
+        )
+
+    def add_learner(self, peer_url: str) -> Member:
+        answer = self.on_any(
+            lambda endpoint: self._post(endpoint, "cluster/member/add", {"peerURLs": [peer_url], "isLearner": True})
+        )
+        return _member(answer["member"])
+
+    def promote(self, member: Member) -> None:
+        self.on_any(lambda endpoint: self._post(endpoint, "cluster/member/promote", {"ID": str(member.id)}))
+
+    def remove(self, member: Member) -> None:
+        self.on_any(lambda endpoint: self._post(endpoint, "cluster/member/remove", {"ID": str(member.id)}))
+
+    def move_leader(self, to: Member) -> None:
+        """Make `to` the leader. Only the present leader takes this call, so it is asked itself."""
+        members = {member.id: member for member in self.members()}
+        leader = members.get(self.status(to).leader)
+        if leader is None:
+            raise EtcdUnavailableError(f"etcd: {to.name} knows no leader")
+        self._post(_client_url(leader), "maintenance/transfer-leadership", {"targetID": str(to.id)})
+
+    def _members_at(self, endpoint: str) -> list[Member]:
+        return sorted(map(_member, self._post(endpoint, "cluster/member/list")["members"]), key=lambda member: member.id)
+
+    def _refuse_foreign(self, endpoint: str) -> None:
+        """An old platform's etcd may answer on a target's address; it is never taken for ours."""
+        if endpoint in self._ours:
+            return
+        found = int(self._post(endpoint, "maintenance/status")["header"]["cluster_id"])
+        if self._cluster_id is None:
+            self._cluster_id = found
+        if found != self._cluster_id:
+            raise EtcdUnavailableError(f"{endpoint}: an etcd of another cluster ({found:x})")
+        self._ours.add(endpoint)
+
+    def _post(self, endpoint: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            response = self._http.post(f"{endpoint}/v3/{path}", json=body or {})
+        except httpx.TransportError as error:
+            raise EtcdUnavailableError(f"{endpoint}: {type(error).__name__}: {error}") from error
+        if response.is_success:
+            answer: dict[str, Any] = response.json()
+            return answer
+        raise _refusal(endpoint, path, response)
+
+
+def _refusal(endpoint: str, path: str, response: httpx.Response) -> EvenkeelError:
+    try:
+        message = str(response.json().get("error") or response.json().get("message"))
+    except ValueError:
+        message = f"HTTP {response.status_code}"
+    said = f"{endpoint}: {path}: {message}"
+    return EtcdUnavailableError(said) if any(word in message for word in PASSING) else HostError(said)
+
+
+def _member(raw: dict[str, Any]) -> Member:
+    return Member(
+        id=int(raw["ID"]),
+        name=raw.get("name", ""),
+        peer_urls=tuple(raw.get("peerURLs", ())),
+        client_urls=tuple(raw.get("clientURLs", ())),
+        is_learner=bool(raw.get("isLearner", False)),
+    )
+
+
+def _client_url(member: Member) -> str:
+    if not member.client_urls:
+        raise EtcdUnavailableError(f"etcd: member {member.id:x} at {', '.join(member.peer_urls)} has not started yet")
+    return member.client_urls[0]
+
+
+class EtcdEndpoints(Block):
+    """Saved client URLs of an etcd cluster, in the order in which they are tried."""
+
+    _block_type_name = "etcd endpoints"
+    _block_type_slug = "etcd-endpoints"
+
+    endpoints: tuple[str, ...]
+
+    @contextmanager
+    def cluster(self) -> Iterator[EtcdCluster]:
+        """The cluster that the first answering endpoint belongs to."""
+        with httpx.Client(timeout=httpx.Timeout(CALL_TIMEOUT_S, connect=2), trust_env=False) as http:
+            yield EtcdCluster(self.endpoints, http)

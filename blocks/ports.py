@@ -1,0 +1,183 @@
+"""What steps need of the world: the narrow interfaces of its wires, and the values that cross them.
+
+Steps take these, never a client library's types, so that fakes can stand in for a world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command on a machine said. `stdout` can hold secrets: it is never logged whole."""
+
+    exit_code: int
+    stdout: str = field(repr=False)
+    stderr: str = field(repr=False)
+
+
+class Host(Protocol):
+    """A machine that runs shell scripts. One call is one SSH round trip."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def address(self) -> IPv4Address: ...
+
+    def run(self, script: str, *, what: str, timeout_s: float = 60, check: bool = True) -> CommandResult:
+        """Run `script` with bash, from standard input, so that nothing of it is in any argv.
+
+        Raises CommandFailedError (with `what`) when `check` and the exit code is not 0,
+        HostUnreachableError, and DeadlineExceededError when the machine killed it at `timeout_s`.
+        """
+
+
+@dataclass(frozen=True)
+class Member:
+    """An etcd member. An unnamed one was added and has not started yet."""
+
+    id: int
+    name: str
+    peer_urls: tuple[str, ...]
+    client_urls: tuple[str, ...]
+    is_learner: bool = False
+
+
+@dataclass(frozen=True)
+class MemberStatus:
+    """What one member says of itself."""
+
+    version: str
+    leader: int
+    raft_term: int
+    raft_index: int
+    db_size: int
+    errors: tuple[str, ...] = ()
+
+
+class EtcdApi(Protocol):
+    """The membership of the platform's etcd."""
+
+    def members(self) -> list[Member]: ...
+
+    def members_seen_by(self, member: Member) -> list[Member]:
+        """The member list as `member` itself has it, read from its own store."""
+
+    def status(self, member: Member) -> MemberStatus: ...
+
+    def add_learner(self, peer_url: str) -> Member: ...
+
+    def promote(self, member: Member) -> None:
+        """Raises EtcdUnavailableError while the learner has not caught up."""
+
+    def remove(self, member: Member) -> None: ...
+
+    def move_leader(self, to: Member) -> None: ...
+
+    def cluster_id(self) -> int: ...
+
+
+class KeyValues(Protocol):
+    """A place in the platform's etcd for what the world forgets."""
+
+    def get(self, key: str) -> str | None: ...
+
+    def put(self, key: str, value: str) -> None: ...
+
+    def put_if_absent(self, key: str, value: str) -> bool:
+        """Whether the key was absent, and is now `value`."""
+
+    def items(self, prefix: str) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Node:
+    name: str
+    ready: bool
+    unschedulable: bool
+    address: str
+
+
+@dataclass(frozen=True)
+class Pod:
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    owner: str | None
+    """Kind of the controller, None for a bare pod."""
+    phase: str
+    ready: bool
+    mirror: bool = False
+    deleting: bool = False
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment, StatefulSet or DaemonSet, and how far it is."""
+
+    kind: str
+    namespace: str
+    name: str
+    desired: int
+    ready: int
+    images: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class ExecResult:
+    exit_code: int
+    stdout: str = field(repr=False)
+    stderr: str = field(repr=False)
+
+
+class KubeApi(Protocol):
+    """The platform's API, through whichever of its servers answers."""
+
+    def nodes(self) -> list[Node]: ...
+
+    def set_unschedulable(self, node: str, value: bool) -> None: ...
+
+    def delete_node(self, node: str) -> None: ...
+
+    def pods(self, node: str | None = None) -> list[Pod]: ...
+
+    def evict(self, pod: Pod) -> None:
+        """Ask for the eviction; a pod that has gone is no error.
+
+        Raises EvictionBlockedError with the budget's reason.
+        """
+
+    def pod_manifest(self, namespace: str, name: str) -> dict[str, Any] | None: ...
+
+    def create_pod(self, manifest: dict[str, Any]) -> None: ...
+
+    def workloads(self) -> list[Workload]: ...
+
+    def running_images(self) -> dict[str, str]:
+        """Image name to image id (digest) of everything that runs."""
+
+    def server_addresses(self) -> list[str]:
+        """What the `kubernetes` endpoints list."""
+
+    def is_ready(self, address: str) -> bool:
+        """Whether the API server at `address` answers /readyz, with a certificate of this cluster."""
+
+    def manifests(self) -> dict[str, str]:
+        """Everything that could name a machine, as "kind namespace/name" to JSON text."""
+
+    def pod_named(self, namespace: str, label: str) -> str | None:
+        """A Ready pod with this label."""
+
+    def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult: ...

@@ -1,0 +1,27 @@
+"""Secrets by reference: from Prefect Secret blocks or the environment, into SecretStr, and no further."""
+
+from __future__ import annotations
+
+import os
+
+from prefect.blocks.system import Secret
+from pydantic import SecretStr
+
+from configs.base import SecretRef
+from configs.errors import ConfigError
+
+
+def resolve_secret(ref: SecretRef) -> SecretStr:
+    """The secret that `ref` names. Raises ConfigError that says how to provide it."""
+    if ref.env is not None:
+        value = os.environ.get(ref.env)
+        if not value:
+            raise ConfigError(f"secret: {ref} is not set: export {ref.env}=... where the flow runs")
+        return SecretStr(value)
+    try:
+        block = Secret.load(ref.block)  # type: ignore[arg-type]  # one of the two is set
+    except ValueError as error:
+        raise ConfigError(
+            f"secret: {ref} does not exist: create a block of type Secret with this name in the Prefect UI"
+        ) from error
+    return SecretStr(str(block.get()))  # type: ignore[union-attr]  # load is synchronous here

@@ -1,0 +1,60 @@
+"""The strict base of every model that an operator writes, and the shapes of the values in it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+SHELL_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~\[\]-]*")
+
+
+class StrictModel(BaseModel):
+    """A model that refuses keys it does not know and does not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _is_label(value: str) -> str:
+    if LABEL.fullmatch(value) is None:
+        raise ValueError(
+            f"{value!r} is not an RFC 1123 label: write lower-case letters, digits and '-', "
+            "begin and end with a letter or a digit, 63 characters at most"
+        )
+    return value
+
+
+def _is_shell_safe(value: str) -> str:
+    if SHELL_SAFE.fullmatch(value) is None:
+        bad = sorted(set(re.sub(SHELL_SAFE, "", value)))
+        raise ValueError(f"{value!r} holds {' '.join(map(repr, bad))}, which a shell would read: write it without")
+    return value
+
+
+def _is_absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError(f"{value!r} is not an absolute path: begin it with '/'")
+    return _is_shell_safe(value)
+
+
+Label = Annotated[str, AfterValidator(_is_label)]
+ShellSafe = Annotated[str, AfterValidator(_is_shell_safe)]
+HostPath = Annotated[str, AfterValidator(_is_absolute)]
+
+
+class SecretRef(StrictModel):
+    """Where a secret is found: a Prefect Secret block, or an environment variable. Never the secret itself."""
+
+    block: Label | None = None
+    env: ShellSafe | None = None
+
+    @model_validator(mode="after")
+    def _names_one_place(self) -> SecretRef:
+        if (self.block is None) == (self.env is None):
+            raise ValueError("write exactly one of 'block: NAME' (a Prefect Secret block) and 'env: NAME'")
+        return self
+
+    def __str__(self) -> str:
+        return f"Secret block {self.block!r}" if self.block else f"environment variable {self.env}"

@@ -1,0 +1,63 @@
+"""Reading a platform's YAML. What is wrong in it is told with its path, before any host is contacted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from configs.errors import ConfigError
+from configs.platform import Platform
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key written twice; YAML's own rule is that the last one silently wins."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=deep)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise ConfigError(f"line {key_node.start_mark.line + 1}: {key!r} is written twice: keep one")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def load_platform(path: Path) -> Platform:
+    """The platform that `path` describes.
+
+    Raises ConfigError that names the path in the YAML and what to write, for everything that is wrong at once.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}: copy configs/prod.example.yaml there and fill it in"
+        ) from error
+    try:
+        wish = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(wish, dict):
+        raise ConfigError(f"{path}: not a mapping: begin with 'platform: NAME'")
+    try:
+        return Platform.model_validate(wish)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in _lines(error))) from None
+
+
+def _lines(error: ValidationError) -> list[str]:
+    """One line per mistake: the path in the YAML, and what to write. Values of secrets are never in it."""
+    return [
+        ": ".join(filter(None, [_yaml_path(item["loc"]), item["msg"].removeprefix("Value error, ")]))
+        for item in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _yaml_path(location: tuple[int | str, ...]) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).lstrip(".")

@@ -1,0 +1,177 @@
+"""The platform as its operator describes it: what moves, from where, to where, and how its parts are set up."""
+
+from __future__ import annotations
+
+import math
+from ipaddress import IPv4Address
+from itertools import chain
+from pathlib import Path
+
+from pydantic import Field, HttpUrl, model_validator
+
+from configs.base import HostPath, Label, SecretRef, ShellSafe, StrictModel
+from configs.hosts import Machine, Role, Source, Ssh, Target
+from configs.timeouts import Timeouts
+
+MAX_RECOMMENDED_ETCD = 7
+
+
+class Etcd(StrictModel):
+    """The external etcd. The unit's name is `etcd.service` on every machine, as the runbook has it."""
+
+    binary: HostPath = "/usr/local/bin/etcd"
+    data_dir: HostPath = "/mnt/disks/etcd"
+    unit_file: HostPath = Field("/etc/systemd/system/etcd.service", description="wins over a packaged unit")
+    client_port: int = Field(2379, ge=1, le=65535)
+    peer_port: int = Field(2380, ge=1, le=65535)
+    cluster_token: ShellSafe = Field(description="--initial-cluster-token of the running members")
+
+
+class K3s(StrictModel):
+    """How k3s is installed on targets, and where its API answers."""
+
+    bundle: HostPath = Field("/opt/k3s", description="the vendor's bundle on every target")
+    images: tuple[ShellSafe, ...] = Field(description="tars for docker load, relative to the bundle")
+    airgap_images: ShellSafe = "vendor/k3s-airgap-images-amd64.tar"
+    api_port: int = Field(10443, ge=1, le=65535)
+    server_args: tuple[ShellSafe, ...] = Field(description="must be the flags of the running servers")
+    agent_args: tuple[ShellSafe, ...] = ("--docker",)
+
+
+class Keepalived(StrictModel):
+    """The VRRP instance that holds the VIP. Timing and authentication must be those of the running holders."""
+
+    virtual_router_id: int = Field(ge=1, le=255, description="VRID, the same as on the sources")
+    interface: Label | ShellSafe = Field(description="network interface of the targets that carries the VIP")
+    auth_pass: SecretRef
+    prefix_length: int = Field(24, ge=1, le=32)
+    first_priority: int = Field(250, ge=1, le=254, description="the gap of a hand-over is (256 - priority)/256 s")
+    holders: int = Field(3, ge=1, description="how many targets, from the first, can hold the VIP")
+    advert_interval_s: int = Field(1, ge=1)
+
+
+class Drain(StrictModel):
+    """What draining may do."""
+
+    ignore_namespaces: tuple[Label, ...] = ()
+
+
+class Backup(StrictModel):
+    """The exec that takes a backup of the database before anything is changed."""
+
+    namespace: Label = "uap"
+    workload_label: ShellSafe = Field("app=backup-ctl", description="label selector of the pod to exec in")
+    command: tuple[str, ...] = ("/tidb-ctl.sh", "backup-and-save")
+
+
+class Database(StrictModel):
+    """How to ask the database whether it answers: a client in a pod, as the runbook does."""
+
+    namespace: Label = "iottepa"
+    client_pod: Label = "debug-mysql-client"
+    host: ShellSafe = "mysql.iottepa"
+    port: int = Field(3306, ge=1, le=65535)
+    user: ShellSafe
+    password: SecretRef
+    database: ShellSafe
+
+
+class Platform(StrictModel):
+    """One platform and its move. Everything that a flow does is a function of this and of the world."""
+
+    platform: Label = Field(description="names the lock, the record and the reports")
+    ssh: Ssh
+    sources: tuple[Source, ...] = Field(min_length=1)
+    targets: tuple[Target, ...] = Field(min_length=1)
+    vip: IPv4Address
+    etcd: Etcd
+    k3s: K3s
+    keepalived: Keepalived
+    drain: Drain = Drain()
+    backup: Backup = Backup()
+    database: Database | None = None
+    http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
+    timeouts: Timeouts = Timeouts()
+    reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """All machines, sources first, in the order in which they are written."""
+        return (*self.sources, *self.targets)
+
+    @property
+    def servers(self) -> tuple[Target, ...]:
+        return tuple(target for target in self.targets if target.role is Role.SERVER)
+
+    @property
+    def agents(self) -> tuple[Target, ...]:
+        return tuple(target for target in self.targets if target.role is Role.AGENT)
+
+    @property
+    def new_members(self) -> tuple[Target, ...]:
+        """The targets that are to be etcd members."""
+        return tuple(target for target in self.targets if target.etcd)
+
+    @property
+    def vip_holders(self) -> tuple[Target, ...]:
+        return self.targets[: self.keepalived.holders]
+
+    @property
+    def join_url(self) -> str:
+        """What agents get as K3S_URL: the VIP, which outlives every single server."""
+        return f"https://{self.vip}:{self.k3s.api_port}"
+
+    @property
+    def datastore_endpoint(self) -> str:
+        """Client URLs of the *target* members: the sources leave etcd before the servers do."""
+        return ",".join(f"http://{member.address}:{self.etcd.client_port}" for member in self.new_members)
+
+    def warnings(self) -> list[str]:
+        """What is allowed and yet worth a second thought."""
+        found = []
+        voters, peak = len(self.new_members), len(self.new_members) + len(self.sources)
+        if voters % 2 == 0:
+            found.append(f"targets: {voters} etcd members tolerate the loss of {math.ceil(voters / 2) - 1}, no more than {voters - 1} do")
+        if peak > MAX_RECOMMENDED_ETCD:
+            found.append(f"targets: etcd grows to {peak} members on the way; every write waits for {peak // 2 + 1} of them")
+        return found
+
+    @model_validator(mode="after")
+    def _names_and_addresses_are_unique(self) -> Platform:
+        for what, values in (
+            ("name", [machine.name for machine in self.machines]),
+            ("address", [str(machine.address) for machine in self.machines]),
+        ):
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"sources and targets: {what} {', '.join(twice)} is used more than once: give each machine its own")
+        return self
+
+    @model_validator(mode="after")
+    def _vip_is_no_machine(self) -> Platform:
+        for machine in self.machines:
+            if machine.address == self.vip:
+                raise ValueError(f"vip: {self.vip} is the address of {machine.name}: write the virtual address that keepalived holds")
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_serves(self) -> Platform:
+        if not self.servers:
+            raise ValueError("targets: none has 'role: server': mark at least one")
+        if not self.new_members:
+            raise ValueError("targets: none has 'etcd: true': the servers' datastore would have no member")
+        return self
+
+    @model_validator(mode="after")
+    def _holders_exist_and_rank(self) -> Platform:
+        if self.keepalived.holders > len(self.targets):
+            raise ValueError(f"keepalived.holders: {self.keepalived.holders} of {len(self.targets)} targets: write {len(self.targets)} at most")
+        if self.keepalived.first_priority - 10 * (self.keepalived.holders - 1) < 1:
+            raise ValueError("keepalived.first_priority: too low for 10 steps per holder: write 250")
+        return self
+
+    @property
+    def secrets(self) -> tuple[SecretRef, ...]:
+        """Every secret that a run needs."""
+        database = [self.database.password] if self.database else []
+        return tuple(chain([self.keepalived.auth_pass], database))

@@ -1,0 +1,27 @@
+"""Every deadline of a migration, in seconds, each with the reason for its length."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from configs.base import StrictModel
+
+
+class Timeouts(StrictModel):
+    """Deadlines. A longer one never makes a healthy run slower; it only delays the report of a failure."""
+
+    ssh_connect_s: float = Field(15, gt=0, description="a TCP handshake and a key exchange on a loaded machine")
+    command_s: float = Field(60, gt=0, description="an ordinary command; the machine kills it at this age, too")
+    uninstall_s: float = Field(300, gt=0, description="stopping all containers of a full node, 10 s of grace each")
+    copy_s: float = Field(300, gt=0, description="a 400 MB airgap tar, local disk to local disk, on spinning disks")
+    image_load_s: float = Field(1800, gt=0, description="several GB of layers unpacked by one docker daemon")
+    etcd_settle_s: float = Field(
+        60, gt=0, description="member add needs all voters connected for 5 s; elections after a change take seconds"
+    )
+    etcd_catch_up_s: float = Field(600, gt=0, description="a learner copies the database; 7 GB took 2 min elsewhere")
+    k3s_join_s: float = Field(300, gt=0, description="first start unpacks the airgap images, then registers")
+    pod_ready_s: float = Field(300, gt=0, description="a rescheduled pod starts from a local image and warms up")
+    drain_s: float = Field(900, gt=0, description="the slowest pod's termination grace plus waiting for budgets")
+    vip_s: float = Field(30, gt=0, description="VRRP needs 3 advert intervals plus skew; switches may take some more")
+    api_settle_s: float = Field(90, gt=0, description="an API server's endpoint lease lives 15 s after it has gone")
+    backup_s: float = Field(7200, gt=0, description="BR writes 50-100 MB/s per TiKV")

@@ -1,0 +1,49 @@
+"""What all steps of one run share: whether they may act, and where they write down what they did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from configs.errors import EvenkeelError
+from tasks.journal import Journal
+
+log = logging.getLogger(__name__)
+
+Moment = Callable[[str, str, str], None]
+"""Told (moment, target, doing) around every act; tests use it to kill a run at a chosen point."""
+
+
+class Lock(Protocol):
+    def check(self) -> None: ...
+
+
+class Run:
+    """One run of a flow on one platform. A dry run has no lock and cannot act."""
+
+    def __init__(self, run_id: str, journal: Journal, *, lock: Lock | None, moment: Moment | None = None) -> None:
+        self.id = run_id
+        self.journal = journal
+        self._lock = lock
+        self._moment = moment
+
+    @property
+    def dry_run(self) -> bool:
+        return self._lock is None
+
+    @contextmanager
+    def acting(self, target: str, doing: str) -> Iterator[None]:
+        """Wrap everything that changes the world. Raises AnotherRunError when the platform is no longer ours."""
+        if self._lock is None:
+            raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done")
+        self._lock.check()
+        log.info("%s: %s", target, doing)
+        self._tell("before act", target, doing)
+        yield
+        self._tell("after act", target, doing)
+
+    def _tell(self, moment: str, target: str, doing: str) -> None:
+        if self._moment is not None:
+            self._moment(moment, target, doing)

@@ -1,0 +1,67 @@
+"""The only loop over time in the project."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from configs.errors import DeadlineExceededError, TransientError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+POLL_S = 1.0
+SAY_SO_S = 15.0  # an operator who sees nothing for longer begins to worry
+
+
+def wait_until(
+    what: str,
+    question: Callable[[], T | None],
+    *,
+    timeout_s: float,
+    poll_s: float = POLL_S,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """The first truthy answer to `question`. A TransientError counts as "not yet", and is told if the time runs out.
+
+    `what` names what is awaited, in words, subject first. Raises DeadlineExceededError after `timeout_s` seconds;
+    the question is always asked once more at the deadline itself.
+    """
+    begun = said = clock()
+    while True:
+        reason = ""
+        try:
+            answer = question()
+            if answer:
+                return answer
+        except TransientError as error:
+            reason = f": {error}"
+        now = clock()
+        if now - begun >= timeout_s:
+            raise DeadlineExceededError(f"{what}: not within {timeout_s:g} s{reason}")
+        if now - said >= SAY_SO_S:
+            said = now
+            log.info("waiting for %.0f s of %g s: %s%s", now - begun, timeout_s, what, reason)
+        sleep(min(poll_s, max(0.0, begun + timeout_s - now)))
+
+
+def stays(
+    what: str,
+    question: Callable[[], bool],
+    *,
+    for_s: float,
+    poll_s: float = POLL_S,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Whether `question` was answered yes each time it was asked for `for_s` seconds."""
+    begun = clock()
+    while question():
+        if clock() - begun >= for_s:
+            return True
+        sleep(poll_s)
+    log.warning("did not stay so for %g s: %s", for_s, what)
+    return False
