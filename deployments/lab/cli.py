@@ -1,26 +1,79 @@
-"""`lab`: the rehearsal lab's command."""
+"""`lab`: nine machines to rehearse the move on. `lab up` first."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from typer.core import TyperGroup
 
-from deployments.lab import keys, lab
+from deployments.lab import inventory as inventory_text
+from deployments.lab import keys, lab, packages
+from deployments.lab import status as lab_status
 from deployments.lab.machines import find
 from deployments.lab.shell import LabError
 from deployments.lab.steps import console
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-Hosts = Annotated[list[str], typer.Argument(help="vm-1 .. vm-3, phys-1 .. phys-6")]
+
+class Commands(TyperGroup):
+    """The commands, with the lab's errors as a message and an exit status instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> object:
+        os.umask(0o022)
+        try:
+            return super().invoke(ctx)
+        except LabError as error:
+            console.print("lab:", error, style="red", markup=False)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, help=__doc__)
+Hosts = Annotated[list[str], typer.Argument(help="vm-1 .. vm-3, phys-1 .. phys-6", metavar="HOST...")]
 
 
 @app.command()
 def up() -> None:
-    """Bring the lab into its initial state, building what is missing."""
+    """Bring the lab into its initial state; installs and builds what is missing."""
     lab.up()
+
+
+@app.command()
+def reset() -> None:
+    """Return a used lab to its initial state, from copies, in about a minute."""
+    lab.reset()
+
+
+@app.command()
+def down(purge: Annotated[bool, typer.Option(help="Delete the machines' disks and copies too.")] = False) -> None:
+    """Switch everything off and take the network away; the next `up` or `reset` is quick unless purged."""
+    lab.down(purge)
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Show each machine's power, units and node, who holds the virtual address, and etcd's members."""
+    packages.require_root()
+    states = lab_status.read()
+    if as_json:
+        typer.echo(json.dumps(lab_status.as_json(states), indent=1))
+        return
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
+    out.print(lab_status.as_table(states))
+    out.print(lab_status.etcd_line(states))
+
+
+@app.command("exec", context_settings={"ignore_unknown_options": True})
+def exec_(host: str, command: Annotated[list[str], typer.Argument()]) -> None:
+    """Run a command on a machine: `lab exec vm-1 -- systemctl status etcd`. Its exit status is kept."""
+    packages.require_root()
+    argv = ["podman", "exec", "--interactive", "--env", "HOME=/root", find(host).container, *command]
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        argv.insert(2, "--tty")
+    os.execvp(argv[0], argv)
 
 
 @app.command("power-off")
@@ -35,33 +88,22 @@ def power_on(hosts: Hosts) -> None:
     lab.power_on([find(host) for host in hosts])
 
 
-@app.command("exec", context_settings={"ignore_unknown_options": True})
-def exec_(host: str, command: Annotated[list[str], typer.Argument()]) -> None:
-    """Run a command on a machine: `lab exec vm-1 -- systemctl status etcd`. Its exit status is kept."""
-    argv = ["podman", "exec", "--interactive", "--env", "HOME=/root", find(host).container, *command]
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        argv.insert(2, "--tty")
-    os.execvp(argv[0], argv)
+@app.command()
+def inventory() -> None:
+    """Print the hosts, addresses, keys and URLs that a configuration needs, as YAML."""
+    keys.ensure()
+    typer.echo(inventory_text.text(), nl=False)
 
 
-@app.command("secrets")
-def secrets_() -> None:
+@app.command()
+def secrets() -> None:
     """Print `export NAME=value` lines for a shell: eval "$(lab secrets)"."""
+    keys.ensure()
     known = keys.read_secrets()
     typer.echo(f"export LAB_VRRP_PASSWORD={known['vrrp']}")
     typer.echo(f"export LAB_MYSQL_ROOT_PASSWORD={known['mysql_root']}")
     typer.echo(f"export LAB_MYSQL_WACOS_PASSWORD={known['mysql_wacos']}")
 
 
-def main() -> None:
-    """The commands, with errors as one message and an exit status instead of a traceback."""
-    os.umask(0o022)
-    try:
-        app()
-    except LabError as error:
-        console.print(f"[red]lab:[/red] {error}", markup=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    app()

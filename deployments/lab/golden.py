@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def save(golden_key: str) -> None:
     """The machines' disks as they are now are the initial state. All machines must be off."""
     discard()
     each(_pairs(), lambda pair: _copy(pair[0], pair[1]))
+    # The copy must outlive the box's own crash: later resets trust it blindly.
+    os.sync()
     MARK.write_text(golden_key)
 
 

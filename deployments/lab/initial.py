@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import urllib.request
+from collections.abc import Callable
 
 from deployments.lab import images, personality, platform
 from deployments.lab.machines import SOURCES, TARGETS, VIP
@@ -16,8 +17,13 @@ WEB, ORDERS, MYSQL = 30080, 30081, 30306
 
 def missing(since: float = 0) -> str:
     """What keeps the lab from being in its initial state; nothing when it is. Asked cheapest first."""
-    sentences = each([_vip, _etcd, _names, lambda: _new(since), lambda: _old(since)], lambda ask: ask())
+    questions: list[Callable[[], str]] = [_vip, _etcd, _names, lambda: _new(since), lambda: _old(since)]
+    sentences = each(questions, _call)
     return next(filter(None, sentences), "") or _doors()
+
+
+def _call(ask: Callable[[], str]) -> str:
+    return ask()
 
 
 def _etcd() -> str:

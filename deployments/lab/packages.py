@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from deployments.lab import cache
@@ -20,17 +21,25 @@ LIMITS = {"fs/inotify/max_user_instances": 8192, "fs/inotify/max_user_watches": 
 
 def ensure() -> None:
     """The box can run the lab: we are root, the packages are installed, the limits are high enough."""
+    require_root()
     missing = _missing()
-    if os.geteuid() != 0:
-        first = f"apt-get install {' '.join(missing)}; then " if missing else ""
-        raise LabError(f"the lab needs root (namespaces, mounts, bridges); type: {first}sudo -E lab up")
     if missing:
         _install(missing)
     for name, least in LIMITS.items():
         _raise(Path("/proc/sys") / name, least)
 
 
+def require_root() -> None:
+    """We are root; otherwise say what root would have to type."""
+    if os.geteuid() != 0:
+        missing = _missing()
+        first = f"apt-get install {' '.join(missing)} && " if missing else ""
+        raise LabError(f"the lab needs root (namespaces, mounts, a bridge); as root type: {first}lab up")
+
+
 def _missing() -> list[str]:
+    if not shutil.which("dpkg-query"):
+        raise LabError("the lab is built from Debian 12's packages, and this box has no dpkg")
     status = attempt("dpkg-query", "--show", "--showformat", "${Package} ${db:Status-Status}\n", *PACKAGES).stdout
     installed = {line.split()[0] for line in status.splitlines() if line.endswith(" installed")}
     return [name for name in PACKAGES if name not in installed]

@@ -15,14 +15,20 @@ from deployments.lab.steps import Step, wait
 NAMESPACE = "iottepa"
 MANIFESTS = cache.SOURCE / "platform"
 PODS = "k3s kubectl get nodes,deployments,daemonsets,statefulsets,pods -A -o json"
-LOAD_ROWS = "read -r MYSQL_PWD; export MYSQL_PWD; exec mysql -h mysql.iottepa -u wacos wacos"
+# A ready pod is reachable through its service only when every node has the new rule.
+LOAD_ROWS = """
+read -r MYSQL_PWD; export MYSQL_PWD
+door='mysql -h mysql.iottepa -u wacos wacos'
+for _ in $(seq 60); do $door -e 'SELECT 1' < /dev/null > /dev/null 2>&1 && break; sleep 0.5; done
+exec $door
+"""
 
 
 def deploy_new(server: Machine, current: Step) -> None:
     """The new platform runs and its database has rows."""
     secrets = keys.read_secrets()
     values = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
-    _apply(server, _namespace() + _secret("mysql", values) + (MANIFESTS / "new.yaml").read_text())
+    kubectl(server, "apply", "-f", "-", stdin=(MANIFESTS / "new.yaml").read_text() + _secret("mysql", values))
     _settle(server, current)
     rows = secrets["mysql_wacos"] + "\n" + (MANIFESTS / "rows.sql").read_text()
     kubectl(server, "exec", "-i", "-n", NAMESPACE, "debug-mysql-client", "--", "sh", "-ec", LOAD_ROWS, stdin=rows)
@@ -30,7 +36,7 @@ def deploy_new(server: Machine, current: Step) -> None:
 
 def deploy_old(server: Machine, current: Step) -> None:
     """The old platform runs."""
-    _apply(server, _namespace() + (MANIFESTS / "old.yaml").read_text())
+    kubectl(server, "apply", "-f", "-", stdin=(MANIFESTS / "old.yaml").read_text())
     _settle(server, current)
 
 
@@ -92,14 +98,6 @@ def _stamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _apply(server: Machine, manifests: str) -> None:
-    kubectl(server, "apply", "-f", "-", stdin=manifests)
-
-
-def _namespace() -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}) + "\n---\n"
-
-
 def _secret(name: str, values: dict[str, str]) -> str:
     meta = {"name": name, "namespace": NAMESPACE}
-    return json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": values}) + "\n---\n"
+    return "---\n" + json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": values}) + "\n"

@@ -27,5 +27,6 @@ if [ ! -d /data/mysql ]; then
     mv /data/mysql.made /data/mysql
     rmdir /data/initialising
 fi
+# Probes that only connect count as errors, and after 100 of them the server would shut that host out.
 exec mariadbd $options --datadir=/data --port=3306 --socket=/run/mysqld.sock --skip-name-resolve \
-    --character-set-server=utf8mb4 --max-connections=200
+    --character-set-server=utf8mb4 --max-connections=200 --max-connect-errors=1000000000 --log-warnings=1
