@@ -14,7 +14,7 @@ from deployments.lab.steps import Step, wait
 
 NAMESPACE = "iottepa"
 MANIFESTS = cache.SOURCE / "platform"
-PODS = "k3s kubectl get nodes,deployments,daemonsets,statefulsets,pods -A -o json"
+OBJECTS = "k3s kubectl get nodes,deployments,daemonsets,statefulsets,pods -A -o json"
 # A ready pod is reachable through its service only when every node has the new rule.
 LOAD_ROWS = """
 read -r MYSQL_PWD; export MYSQL_PWD
@@ -24,20 +24,22 @@ exec $door
 """
 
 
-def deploy_new(server: Machine, current: Step) -> None:
-    """The new platform runs and its database has rows."""
+def deploy_new(server: Machine, nodes: int, current: Step) -> None:
+    """The new platform runs on all the nodes and its database has rows."""
+    _await_nodes(server, nodes, current)
     secrets = keys.read_secrets()
     values = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
     kubectl(server, "apply", "-f", "-", stdin=(MANIFESTS / "new.yaml").read_text() + _secret("mysql", values))
-    _settle(server, current)
+    _await_pods(server, nodes, current)
     rows = secrets["mysql_wacos"] + "\n" + (MANIFESTS / "rows.sql").read_text()
     kubectl(server, "exec", "-i", "-n", NAMESPACE, "debug-mysql-client", "--", "sh", "-ec", LOAD_ROWS, stdin=rows)
 
 
-def deploy_old(server: Machine, current: Step) -> None:
-    """The old platform runs."""
+def deploy_old(server: Machine, nodes: int, current: Step) -> None:
+    """The old platform runs on all the nodes."""
+    _await_nodes(server, nodes, current)
     kubectl(server, "apply", "-f", "-", stdin=(MANIFESTS / "old.yaml").read_text())
-    _settle(server, current)
+    _await_pods(server, nodes, current)
 
 
 def kubectl(server: Machine, *words: str, stdin: str | None = None) -> str:
@@ -48,10 +50,9 @@ def kubectl(server: Machine, *words: str, stdin: str | None = None) -> str:
 def missing(server: Machine, since: float, nodes: int) -> str:
     """What the cluster still lacks: nodes, pods. Only what was seen after `since` counts, since a rebooted cluster's
     records tell of its life before."""
-    told = asks(server, PODS)
-    if not told:
+    items = _items(server)
+    if not items:
         return f"API server on {server.name}"
-    items = json.loads(told)["items"]
     ready = [item for item in items if item["kind"] == "Node" and _node_is_ready(item, since)]
     if len(ready) != nodes:
         return f"{nodes - len(ready)} of {nodes} nodes of {server.name}'s cluster"
@@ -59,12 +60,23 @@ def missing(server: Machine, since: float, nodes: int) -> str:
     return ", ".join(filter(None, lacking))[:120]
 
 
-def _settle(server: Machine, current: Step) -> None:
-    def lacking() -> str:
-        items = json.loads(asks(server, PODS) or '{"items": []}')["items"]
-        return ", ".join(filter(None, (_lacks(item, 0) for item in items)))[:120] if items else "answer of the API"
+def _items(server: Machine) -> list[dict[str, Any]]:
+    told = asks(server, OBJECTS)
+    return list(json.loads(told)["items"]) if told else []
 
-    wait("the platform's pods", lacking, 240, current, pause=1)
+
+def _await_nodes(server: Machine, nodes: int, current: Step) -> None:
+    """All nodes are Ready; pods made earlier would crowd on the first ones."""
+
+    def lacking() -> str:
+        ready = sum(item["kind"] == "Node" and _node_is_ready(item, 0) for item in _items(server))
+        return "" if ready == nodes else f"{nodes - ready} of {nodes} nodes of {server.name}'s cluster"
+
+    wait("nodes", lacking, 120, current, pause=1)
+
+
+def _await_pods(server: Machine, nodes: int, current: Step) -> None:
+    wait("the platform's pods", lambda: missing(server, 0, nodes), 240, current, pause=1)
 
 
 def _lacks(item: dict[str, Any], since: float) -> str:

@@ -94,7 +94,7 @@ def install(current: Step) -> None:
     each(SOURCES[1:], _server)
     current.note = "keepalived"
     _keepalived(current)
-    platform.deploy_new(SOURCES[0], current)
+    platform.deploy_new(SOURCES[0], len(SOURCES), current)
 
 
 def _etcd(machine: Machine) -> None:

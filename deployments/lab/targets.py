@@ -22,7 +22,7 @@ def install(current: Step) -> None:
     join = f"K3S_TOKEN={_token()} K3S_URL=https://{SERVER.address}:{API_PORT}"
     each(AGENTS, lambda machine: _k3s(machine, join, "--docker"))
     each(TARGETS, lambda machine: sh(machine, LEFTOVER))
-    platform.deploy_old(SERVER, current)
+    platform.deploy_old(SERVER, len(TARGETS), current)
 
 
 def _k3s(machine: Machine, environment: str, flags: str) -> None:
