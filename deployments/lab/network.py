@@ -35,8 +35,12 @@ def remove_bridge() -> None:
         run("ip", "link", "delete", BRIDGE)
 
 
-def plug(machine: Machine) -> str:
-    """A fresh network namespace with eth0 on the bridge; returns its path. What an earlier life left is gone."""
+def namespace(container: str) -> Path:
+    return Path("/run/netns") / container
+
+
+def plug(machine: Machine) -> None:
+    """A fresh network namespace with eth0 on the bridge. What an earlier life left is gone."""
     unplug(machine)
     name = machine.container
     run("ip", "netns", "add", name)
@@ -45,13 +49,12 @@ def plug(machine: Machine) -> str:
     run("ip", "link", "set", name, "master", BRIDGE, "up")
     inside = f"link set lo up\naddress add {machine.address}/24 dev eth0\nlink set eth0 up\n"
     run("ip", "-n", name, "-batch", "-", stdin=inside)
-    return f"/run/netns/{name}"
 
 
 def unplug(machine: Machine) -> None:
     """No namespace and no cable of the machine is left."""
     name = machine.container
-    if Path(f"/run/netns/{name}").exists():
+    if namespace(name).exists():
         run("ip", "netns", "delete", name)
     if Path(f"/sys/class/net/{name}").exists():
         attempt("ip", "link", "delete", name)

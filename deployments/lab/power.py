@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from deployments.lab import cache, disks, layer, network
@@ -24,20 +25,29 @@ OPTIONS = (
 
 
 def running() -> set[str]:
-    """The names of the containers that run now, all in one question."""
-    return set(run("podman", "ps", "--format", "{{.Names}}", "--filter", "name=^lab-").split())
+    """The containers that run now. Podman's record outlives a killed monitor or a dead box, so the process is looked at."""
+    listed = run("podman", "ps", "--format", "{{.Names}} {{.Pid}}", "--filter", "name=^lab-").split()
+    return {name for name, pid in zip(listed[::2], listed[1::2], strict=True) if _lives(name, pid)}
+
+
+def _lives(container: str, pid: str) -> bool:
+    """Whether that process is the machine's own: it has the machine's network. Another may have got the number."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/ns/net", network.namespace(container))
+    except OSError:
+        return False
 
 
 def on(machine: Machine) -> None:
     """The machine boots from its disk, with whatever hostname it gave itself."""
     off(machine)
     merged = disks.mount(machine, layer.lower())
-    wire = network.plug(machine)
+    network.plug(machine)
     disk = cache.disk(machine)
     run(
         *RUNTIME, "run", "--detach", "--name", machine.container, *OPTIONS,
         "--hostname", (merged / "etc/hostname").read_text().strip(),
-        "--network", f"ns:{wire}",
+        "--network", f"ns:{network.namespace(machine.container)}",
         "--volume", f"{disk / 'docker'}:/var/lib/docker",
         "--volume", f"{cache.LAKE}:/mnt/uap-global",
         "--rootfs", merged, "/usr/local/sbin/lab-init",
