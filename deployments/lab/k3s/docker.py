@@ -1,0 +1,40 @@
+"""Docker on this machine: up, holding the image of every pod's sandbox, its bridge being the pods' network."""
+
+import socket
+import subprocess
+
+from . import journal, paths
+
+
+def answers() -> bool:
+    with socket.socket(socket.AF_UNIX) as channel:
+        try:
+            channel.connect(str(paths.DOCKER_SOCKET))
+        except OSError:
+            return False
+    return True
+
+
+def load_missing(pause_image: str) -> None:
+    """Make docker hold `pause_image` if a tar in agent/images has it: there is no registry to pull from."""
+    if _holds(pause_image):
+        return
+    for archive in sorted(paths.IMAGES.glob("*.tar")):
+        journal.info(f"Loading {archive}")
+        _docker("load", "--input", str(archive))
+    if not _holds(pause_image):
+        journal.warning(f"docker has no {pause_image}: no pod can start (its tar belongs into {paths.IMAGES})")
+
+
+def pod_network() -> str:
+    """The network that this node's pods get their addresses from, "" if docker does not say."""
+    return _docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", "bridge")
+
+
+def _holds(image: str) -> bool:
+    return bool(_docker("image", "inspect", "--format", "{{.Id}}", image))
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    return "" if done.returncode else done.stdout.strip()

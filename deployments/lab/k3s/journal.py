@@ -1,0 +1,22 @@
+"""One line per event on standard error, in the form k3s writes it, so that journal greps read alike."""
+
+import sys
+import time
+
+
+def _write(level: str, message: str) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    quoted = message.replace("\\", "\\\\").replace('"', '\\"')
+    print(f'time="{stamp}" level={level} msg="{quoted}"', file=sys.stderr, flush=True)
+
+
+def info(message: str) -> None:
+    _write("info", message)
+
+
+def warning(message: str) -> None:
+    _write("warning", message)
+
+
+def fatal(message: str) -> None:
+    _write("fatal", message)
