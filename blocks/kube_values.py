@@ -1,72 +1,72 @@
-"""From the Kubernetes client's objects to ours. Pure."""
+"""From the Kubernetes API's JSON to our values. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from blocks.ports import Node, Pod, Workload
 
+Manifest = dict[str, Any]
+
+WORKLOAD_KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 MIRROR = "kubernetes.io/config.mirror"
 
 
-def node_of(item: Any) -> Node:
-    conditions = {condition.type: condition.status for condition in item.status.conditions or ()}
-    internal = [address.address for address in item.status.addresses or () if address.type == "InternalIP"]
+def node_of(item: Manifest) -> Node:
+    status = item["status"]
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
+    internal = [address["address"] for address in status.get("addresses") or () if address["type"] == "InternalIP"]
     return Node(
-        name=item.metadata.name,
+        name=item["metadata"]["name"],
         ready=conditions.get("Ready") == "True",
-        unschedulable=bool(item.spec.unschedulable),
+        unschedulable=bool(item["spec"].get("unschedulable")),
         address=internal[0] if internal else "",
     )
 
 
-def pod_of(item: Any) -> Pod:
-    conditions = {condition.type: condition for condition in item.status.conditions or ()}
-    controller = next((owner.kind for owner in item.metadata.owner_references or () if owner.controller), None)
+def pod_of(item: Manifest) -> Pod:
+    meta, status = item["metadata"], item["status"]
+    conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
+    owners = meta.get("ownerReferences") or ()
     return Pod(
-        namespace=item.metadata.namespace,
-        name=item.metadata.name,
-        uid=item.metadata.uid,
-        node=item.spec.node_name or "",
-        owner=controller,
-        phase=item.status.phase,
-        ready="Ready" in conditions and conditions["Ready"].status == "True",
-        mirror=MIRROR in (item.metadata.annotations or {}),
-        deleting=item.metadata.deletion_timestamp is not None,
-        reason=_why_not_ready(item, conditions),
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        node=item["spec"].get("nodeName", ""),
+        owner=next((owner["kind"] for owner in owners if owner.get("controller")), None),
+        phase=status.get("phase", "Unknown"),
+        ready=conditions.get("Ready", {}).get("status") == "True",
+        mirror=MIRROR in (meta.get("annotations") or {}),
+        deleting="deletionTimestamp" in meta,
+        reason=_why_not_ready(status, conditions),
     )
 
 
-def _why_not_ready(item: Any, conditions: dict[str, Any]) -> str:
-    """What an operator would read off `kubectl describe`: the waiting container's reason, else the first false condition's."""
-    for status in item.status.container_statuses or ():
-        waiting = status.state.waiting if status.state else None
-        if waiting is not None:
-            return f"container {status.name}: {waiting.reason}: {waiting.message or ''}".rstrip(": ")
-    false = [condition for condition in conditions.values() if condition.status == "False" and condition.message]
-    return false[0].message if false else ""
-
-
-def workloads_of(deployments: list[Any], stateful_sets: list[Any], daemon_sets: list[Any]) -> list[Workload]:
-    return [
-        *(_replicated("Deployment", item) for item in deployments),
-        *(_replicated("StatefulSet", item) for item in stateful_sets),
-        *(_on_every_node(item) for item in daemon_sets),
-    ]
-
-
-def _replicated(kind: str, item: Any) -> Workload:
-    observed = (item.status.observed_generation or 0) >= item.metadata.generation
-    ready = (item.status.ready_replicas or 0) if observed else 0
-    return Workload(kind, item.metadata.namespace, item.metadata.name, item.spec.replicas, ready, _images(item))
-
-
-def _on_every_node(item: Any) -> Workload:
-    status = item.status
+def workload_of(kind: str, item: Manifest) -> Workload:
+    """A workload's wish and state; a status that is older than the last change of the wish counts as nothing ready."""
+    meta, status = item["metadata"], item["status"]
+    current = status.get("observedGeneration", 0) >= meta.get("generation", 0)
+    if kind == "DaemonSet":
+        desired, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+    else:
+        desired, ready = item["spec"].get("replicas", 1), status.get("readyReplicas", 0)
+    containers = item["spec"]["template"]["spec"]["containers"]
     return Workload(
-        "DaemonSet", item.metadata.namespace, item.metadata.name, status.desired_number_scheduled, status.number_ready, _images(item)
+        kind, meta["namespace"], meta["name"], desired, ready if current else 0,
+        {container["name"]: container["image"] for container in containers},
     )
 
 
-def _images(item: Any) -> dict[str, str]:
-    return {container.name: container.image for container in item.spec.template.spec.containers}
+def image_ids(pods: Iterable[Manifest]) -> dict[str, str]:
+    statuses = (status for pod in pods for status in pod["status"].get("containerStatuses") or ())
+    return {status["image"]: status["imageID"] for status in statuses if status.get("imageID")}
+
+
+def _why_not_ready(status: Manifest, conditions: dict[str, Manifest]) -> str:
+    """What an operator would read off `kubectl describe`: the waiting container's reason, else the first false condition's."""
+    for container in status.get("containerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting")
+        if waiting:
+            return f"container {container['name']}: {waiting.get('reason')}: {waiting.get('message', '')}".rstrip(": ")
+    return next((c["message"] for c in conditions.values() if c["status"] == "False" and c.get("message")), "")

@@ -1,129 +1,105 @@
-"""The platform's Kubernetes API, by the official client, through whichever of its servers answers."""
+"""The platform's Kubernetes API, by the official client, through whichever of its servers answers.
+
+Answers are read as JSON, not as the client's typed models: those are of one Kubernetes version, platforms are of many.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 import urllib3
 from kubernetes import client as kube
-from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
 from blocks.kube_credentials import KubeCredentials
-from blocks.kube_values import node_of, pod_of, workloads_of
+from blocks.kube_values import WORKLOAD_KINDS, Manifest, image_ids, node_of, pod_of, workload_of
 from blocks.ports import ExecResult, Node, Pod, Workload
 from configs.errors import EvenkeelError, EvictionBlockedError, HostError, KubeUnavailableError
 
 T = TypeVar("T")
 
-CALL_TIMEOUT_S = (2, 20)  # connect, read; listing everything of a busy cluster takes seconds
+CALL_TIMEOUT_S = (2.0, 20.0)  # connect, read; listing everything of a busy cluster takes seconds
 NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS = 404, 409, 429
+PASSING = (CONFLICT, 500, 502, 503, 504)
+MERGE_PATCH = "application/merge-patch+json"
 
 
 class KubeCluster:
-    """See ports.KubeApi. A server that does not answer, or has another cluster's certificate, is passed over."""
+    """See ports.KubeApi. Servers are tried in the order of `addresses`; one that does not answer, or has another
+    cluster's certificate (an old platform on a target), is passed over.
+    """
 
     def __init__(self, credentials: KubeCredentials, addresses: tuple[str, ...], port: int) -> None:
-        self._clients = {address: kube.ApiClient(credentials.configuration(address, port)) for address in addresses}
+        self._credentials, self._port = credentials, port
+        self._clients: dict[str, kube.ApiClient] = {}
         self._order = list(addresses)
         self._eviction_api: str | None = None
 
     def nodes(self) -> list[Node]:
-        return [node_of(item) for item in self._get(lambda api: kube.CoreV1Api(api).list_node(_request_timeout=CALL_TIMEOUT_S)).items]
+        return [node_of(item) for item in self._list("/api/v1/nodes")]
 
     def set_unschedulable(self, node: str, value: bool) -> None:
-        body = {"spec": {"unschedulable": value}}
-        self._get(lambda api: kube.CoreV1Api(api).patch_node(node, body, _request_timeout=CALL_TIMEOUT_S))
+        self._call("PATCH", f"/api/v1/nodes/{quote(node)}", {"spec": {"unschedulable": value}})
 
     def delete_node(self, node: str) -> None:
-        self._get_or_none(lambda api: kube.CoreV1Api(api).delete_node(node, _request_timeout=CALL_TIMEOUT_S))
+        self._or_none(lambda: self._call("DELETE", f"/api/v1/nodes/{quote(node)}"))
 
     def pods(self, node: str | None = None) -> list[Pod]:
-        chosen = {"field_selector": f"spec.nodeName={node}"} if node else {}
-        found = self._get(
-            lambda api: kube.CoreV1Api(api).list_pod_for_all_namespaces(**chosen, _request_timeout=CALL_TIMEOUT_S)
-        )
-        return [pod_of(item) for item in found.items]
+        chosen = {"fieldSelector": f"spec.nodeName={node}"} if node else {}
+        return [pod_of(item) for item in self._list("/api/v1/pods", chosen)]
 
     def evict(self, pod: Pod) -> None:
-        body = kube.V1Eviction(
-            api_version=self._eviction_version(), kind="Eviction",
-            metadata=kube.V1ObjectMeta(name=pod.name, namespace=pod.namespace),
-            delete_options=kube.V1DeleteOptions(preconditions=kube.V1Preconditions(uid=pod.uid)),
-        )
-        self._get_or_none(
-            lambda api: kube.CoreV1Api(api).create_namespaced_pod_eviction(
-                pod.name, pod.namespace, body, _request_timeout=CALL_TIMEOUT_S, _preload_content=False
-            )
-        )
+        eviction = {
+            "apiVersion": self._eviction_version(), "kind": "Eviction",
+            "metadata": {"name": pod.name, "namespace": pod.namespace},
+            "deleteOptions": {"preconditions": {"uid": pod.uid}},
+        }
+        self._or_none(lambda: self._call("POST", f"{_pod_path(pod.namespace, pod.name)}/eviction", eviction))
 
     def pod_manifest(self, namespace: str, name: str) -> dict[str, Any] | None:
-        answer = self._get_or_none(
-            lambda api: kube.CoreV1Api(api).read_namespaced_pod(
-                name, namespace, _request_timeout=CALL_TIMEOUT_S, _preload_content=False
-            )
-        )
-        manifest: dict[str, Any] | None = None if answer is None else json.loads(answer.data)
-        return manifest
+        return self._or_none(lambda: self._call("GET", _pod_path(namespace, name)))
 
     def create_pod(self, manifest: dict[str, Any]) -> None:
-        namespace = manifest["metadata"]["namespace"]
-        self._get(
-            lambda api: kube.CoreV1Api(api).create_namespaced_pod(namespace, manifest, _request_timeout=CALL_TIMEOUT_S)
-        )
+        self._call("POST", f"/api/v1/namespaces/{quote(manifest['metadata']['namespace'])}/pods", manifest)
 
     def workloads(self) -> list[Workload]:
-        def read(api: kube.ApiClient) -> list[Workload]:
-            apps = kube.AppsV1Api(api)
-            return workloads_of(
-                apps.list_deployment_for_all_namespaces(_request_timeout=CALL_TIMEOUT_S).items,
-                apps.list_stateful_set_for_all_namespaces(_request_timeout=CALL_TIMEOUT_S).items,
-                apps.list_daemon_set_for_all_namespaces(_request_timeout=CALL_TIMEOUT_S).items,
-            )
-
-        return self._get(read)
+        return [
+            workload_of(kind, item) for kind, plural in WORKLOAD_KINDS.items() for item in self._list(f"/apis/apps/v1/{plural}")
+        ]
 
     def running_images(self) -> dict[str, str]:
-        found = self._get(lambda api: kube.CoreV1Api(api).list_pod_for_all_namespaces(_request_timeout=CALL_TIMEOUT_S))
-        statuses = (status for pod in found.items for status in pod.status.container_statuses or ())
-        return {status.image: status.image_id for status in statuses if status.image_id}
+        return image_ids(self._list("/api/v1/pods"))
 
     def server_addresses(self) -> list[str]:
-        found = self._get(
-            lambda api: kube.CoreV1Api(api).read_namespaced_endpoints("kubernetes", "default", _request_timeout=CALL_TIMEOUT_S)
-        )
-        return sorted(address.ip for subset in found.subsets or () for address in subset.addresses or ())
+        found = self._call("GET", "/api/v1/namespaces/default/endpoints/kubernetes")
+        return sorted(address["ip"] for subset in found.get("subsets") or () for address in subset.get("addresses") or ())
 
     def is_ready(self, address: str) -> bool:
         try:
-            return self._at(address, lambda api: _raw(api, "/readyz") == "ok")
+            return self._at(address, lambda api: _request(api, "GET", "/readyz").decode()) == "ok"
         except (KubeUnavailableError, HostError):
             return False
 
     def manifests(self) -> dict[str, str]:
+        core = {"ConfigMap": "configmaps", "Endpoints": "endpoints", "Service": "services", "PersistentVolume": "persistentvolumes"}
+        paths = {
+            **{kind: f"/api/v1/{plural}" for kind, plural in core.items()},
+            **{kind: f"/apis/apps/v1/{plural}" for kind, plural in WORKLOAD_KINDS.items()},
+        }
         found: dict[str, str] = {}
-        for path in (
-            "/api/v1/configmaps", "/api/v1/endpoints", "/api/v1/services", "/api/v1/persistentvolumes",
-            "/apis/apps/v1/deployments", "/apis/apps/v1/statefulsets", "/apis/apps/v1/daemonsets",
-        ):
-            listed = json.loads(self._get(lambda api, path=path: _raw(api, path)))
-            for item in listed["items"]:
+        for kind, path in paths.items():
+            for item in self._list(path):
                 meta = item["metadata"]
                 meta.pop("managedFields", None)
-                kind = listed["kind"].removesuffix("List")
                 found[f"{kind} {meta.get('namespace', '-')}/{meta['name']}"] = json.dumps(item)
         return found
 
     def pod_named(self, namespace: str, label: str) -> str | None:
-        found = self._get(
-            lambda api: kube.CoreV1Api(api).list_namespaced_pod(
-                namespace, label_selector=label, _request_timeout=CALL_TIMEOUT_S
-            )
-        )
-        ready = [pod_of(item) for item in found.items]
-        return next((pod.name for pod in ready if pod.ready and not pod.deleting), None)
+        found = map(pod_of, self._list(f"/api/v1/namespaces/{quote(namespace)}/pods", {"labelSelector": label}))
+        return next((pod.name for pod in found if pod.ready and not pod.deleting), None)
 
     def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult:
         """See ports.KubeApi. The protocol has no end of input: the command must not wait for one."""
@@ -143,23 +119,31 @@ class KubeCluster:
                 raise KubeUnavailableError(f"{namespace}/{pod}: exec not done within {timeout_s:g} s")
             return ExecResult(socket.returncode, socket.read_stdout(), socket.read_stderr())
 
-        return self._get(attach)
+        return self._on_any(attach)
 
     def _eviction_version(self) -> str:
         """policy/v1 answers 400 for evictions before Kubernetes 1.22, policy/v1beta1 is gone from 1.25: ask discovery."""
         if self._eviction_api is None:
-            resources = json.loads(self._get(lambda api: _raw(api, "/api/v1")))["resources"]
+            resources = self._call("GET", "/api/v1")["resources"]
             entry = next(item for item in resources if item["name"] == "pods/eviction")
             self._eviction_api = f"{entry['group']}/{entry['version']}"
         return self._eviction_api
 
-    def _get_or_none(self, act: Callable[[kube.ApiClient], T]) -> T | None:
+    def _list(self, path: str, chosen: dict[str, str] | None = None) -> list[Manifest]:
+        items: list[Manifest] = self._call("GET", f"{path}?{urlencode(chosen)}" if chosen else path)["items"]
+        return items
+
+    def _call(self, method: str, path: str, body: Manifest | None = None) -> Manifest:
+        answer: Manifest = json.loads(self._on_any(lambda api: _request(api, method, path, body)))
+        return answer
+
+    def _or_none(self, call: Callable[[], T]) -> T | None:
         try:
-            return self._get(act)
+            return call()
         except _NotFoundError:
             return None
 
-    def _get(self, act: Callable[[kube.ApiClient], T]) -> T:
+    def _on_any(self, act: Callable[[kube.ApiClient], T]) -> T:
         failures = []
         for address in tuple(self._order):
             try:
@@ -173,10 +157,12 @@ class KubeCluster:
         raise KubeUnavailableError("no API server answered: " + "; ".join(failures))
 
     def _at(self, address: str, act: Callable[[kube.ApiClient], T]) -> T:
+        if address not in self._clients:
+            self._clients[address] = kube.ApiClient(self._credentials.configuration(address, self._port))
         try:
             return act(self._clients[address])
-        except ApiException as error:
-            raise _translated(address, error) from error
+        except kube.ApiException as error:
+            raise _refusal(address, int(error.status or 503), str(error.reason)) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise KubeUnavailableError(f"{address}: {type(error).__name__}") from error
 
@@ -185,23 +171,30 @@ class _NotFoundError(HostError):
     """The API says 404."""
 
 
-def _raw(api: kube.ApiClient, path: str) -> str:
-    answer = api.call_api(
-        path, "GET", auth_settings=["BearerToken"], _preload_content=False, _return_http_data_only=True,
+def _request(api: kube.ApiClient, method: str, path: str, body: Manifest | None = None) -> bytes:
+    content = MERGE_PATCH if method == "PATCH" else "application/json"
+    response = api.call_api(
+        method, api.configuration.host + path, {"Content-Type": content, "Accept": "application/json"}, body,
         _request_timeout=CALL_TIMEOUT_S,
     )
-    return str(answer.data.decode())
+    data: bytes = response.read() or b""  # type: ignore[no-untyped-call]  # its package says it is typed
+    if response.status >= 300:
+        raise _refusal(api.configuration.host, response.status, data.decode(errors="replace"))
+    return data
 
 
-def _translated(address: str, error: ApiException) -> EvenkeelError:
+def _refusal(where: str, status: int, body: str) -> EvenkeelError:
     try:
-        message = json.loads(error.body)["message"]
-    except (TypeError, ValueError, KeyError):
-        message = error.reason
-    if error.status == TOO_MANY_REQUESTS:
-        return EvictionBlockedError(str(message))
-    if error.status == NOT_FOUND:
-        return _NotFoundError(f"{address}: Kubernetes API: {message}")
-    if error.status in (None, 0, 500, 502, 503, 504, CONFLICT):
-        return KubeUnavailableError(f"{address}: HTTP {error.status}: {message}")
-    return HostError(f"{address}: Kubernetes API: HTTP {error.status}: {message}")
+        message = str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        message = body[:200]
+    if status == TOO_MANY_REQUESTS:
+        return EvictionBlockedError(message)
+    if status == NOT_FOUND:
+        return _NotFoundError(f"{where}: Kubernetes API: {message}")
+    said = f"{where}: Kubernetes API: HTTP {status}: {message}"
+    return KubeUnavailableError(said) if status in PASSING else HostError(said)
+
+
+def _pod_path(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(name)}"

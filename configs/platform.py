@@ -95,6 +95,11 @@ class Platform(StrictModel):
     reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
 
     @property
+    def name(self) -> str:
+        """As a target of steps, a platform is called by its name, as machines are."""
+        return self.platform
+
+    @property
     def machines(self) -> tuple[Machine, ...]:
         """All machines, sources first, in the order in which they are written."""
         return (*self.sources, *self.targets)

@@ -1,1 +1,1 @@
-"""Where the flows run, and the rehearsal lab."""
+"""WHERE: how the flows are served, and the lab to rehearse them in."""

@@ -1,0 +1,1 @@
+"""WHAT: steps, one noun per file. A step probes, acts and verifies."""

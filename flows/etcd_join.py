@@ -1,0 +1,28 @@
+"""The serial growth of etcd: one target at a time, each as soon as that machine is prepared."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.futures import as_completed
+
+from flows.session import current_session
+from tasks.etcd_members import ensure_voter
+from tasks.outcome import Outcome
+
+
+@flow(name="join-etcd", flow_run_name="join etcd: {targets}")
+def join_etcd(targets: list[str]) -> None:
+    """Make every one of `targets` an etcd voter, in the order in which they become ready, never two at once."""
+    session = current_session()
+    prepared = {session.prepared[name]: name for name in targets}
+    for future in as_completed(list(prepared)):
+        session.all_done([future])
+        _join(prepared[future])
+
+
+def _join(name: str) -> Outcome:
+    session = current_session()
+    target = next(target for target in session.platform.targets if target.name == name)
+    return ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd)
+
+

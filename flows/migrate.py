@@ -1,0 +1,131 @@
+"""The move of a platform from its sources to its targets: the runbook, read from top to bottom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.futures import PrefectFuture
+
+from blocks.http import get
+from configs.load import load_platform
+from flows.drain import drain_sources
+from flows.etcd_join import join_etcd
+from flows.preflight import preflight
+from flows.session import Session, open_session
+from tasks.bundle import ensure_images_loaded, ensure_k3s_files
+from tasks.etcd_members import ensure_not_leader, ensure_not_member
+from tasks.hosts import ensure_hostname, ensure_hosts_file
+from tasks.k3s import ensure_node
+from tasks.keepalived import ensure_standby, ensure_vip_on_targets, holders
+from tasks.outcome import Outcome
+from tasks.sources import check_unreferenced, ensure_etcd_retired, ensure_k3s_stopped, ensure_node_deleted
+from tasks.tidb import ensure_backup
+from tasks.uninstall import ensure_old_platform_gone
+from tasks.verification import verify_etcd, verify_no_residue, verify_nodes, verify_services, verify_vip, verify_workloads
+from tasks.workloads import ensure_new_images_recorded, ensure_old_images_recorded
+
+Futures = list[PrefectFuture[Outcome]]
+
+
+@flow(name="migrate")
+def migrate(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
+    """Make the platform run on its targets only, its users not noticing; run again, continue or confirm that.
+
+    Args:
+        config: path of the platform's YAML, from the project's root.
+        dry_run: walk the same steps, change nothing, list per host what would be done.
+    """
+    with open_session(load_platform(Path(config)), "migrate", dry_run=dry_run) as session:
+        preflight(session)
+        back_up(session)
+        record_images(session)
+        loaded = prepare_machines(session)
+        join_etcd([target.name for target in session.platform.new_members])
+        session.all_done(loaded)
+        join_k3s(session)
+        set_up_keepalived(session)
+        drain_sources([source.name for source in session.sources])
+        hand_over_vip(session)
+        retire_sources(session)
+        verify(session)
+
+
+def back_up(session: Session) -> None:
+    ensure_backup(session.run, session.platform, session.kube, session.record)
+
+
+def record_images(session: Session) -> None:
+    """Before the first uninstall: afterwards the old cluster can't be asked any more."""
+    ensure_new_images_recorded(session.run, session.platform, session.kube, session.record)
+    session.all_done(
+        session.submit(ensure_old_images_recorded, host, session.platform, session.record) for host in session.targets
+    )
+
+
+def prepare_machines(session: Session) -> Futures:
+    """Begin everything that machines need, side by side. What is awaited last (images) is returned."""
+    platform, live = session.platform, session.live()
+    loaded: Futures = []
+    for host in session.targets:
+        gone = session.submit(ensure_old_platform_gone, host, platform, live)
+        named = session.submit(ensure_hostname, host, after=[gone])
+        session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named])
+        staged = session.submit(ensure_k3s_files, host, platform, after=[gone])
+        loaded.append(session.submit(ensure_images_loaded, host, platform, after=[staged]))
+    loaded.extend(session.submit(ensure_hosts_file, session.hosts[source.name], platform) for source in session.sources)
+    return loaded
+
+
+def join_k3s(session: Session) -> None:
+    """The first server alone, then everybody else together."""
+    platform, servers = session.platform, session.platform.servers
+    token = session.entrance.token
+    for group in (servers[:1], (*servers[1:], *platform.agents)):
+        session.all_done(
+            [session.submit(ensure_node, session.hosts[t.name], platform, t, session.kube, token) for t in group]
+        )
+
+
+def set_up_keepalived(session: Session) -> None:
+    platform = session.platform
+    session.all_done(
+        [session.submit(ensure_standby, session.hosts[t.name], platform, t, session.auth_pass) for t in platform.vip_holders]
+    )
+
+
+def hand_over_vip(session: Session) -> None:
+    """Sources that only wait for the VIP leave first, its holder last: it can go to targets only."""
+    holding = {host.name for host in holders(list(session.hosts.values()), session.platform)}
+    for source in sorted(session.sources, key=lambda source: source.name in holding):
+        ensure_vip_on_targets(session.run, session.hosts[source.name], session.platform, session.hosts, session.kube)
+
+
+def retire_sources(session: Session) -> None:
+    run, platform, kube, etcd = session.run, session.platform, session.kube, session.etcd
+    for source in session.sources:
+        host = session.hosts[source.name]
+        check_unreferenced(run, source, platform, session.targets, list(session.hosts.values()), kube)
+        ensure_k3s_stopped(run, host, platform, kube)
+        ensure_node_deleted(run, source, platform, kube)
+        ensure_not_leader(run, source, platform, etcd)
+        ensure_not_member(run, source, platform, etcd)
+        ensure_etcd_retired(run, host, platform, etcd, session.record.migration)
+
+
+def verify(session: Session) -> None:
+    """Ask the whole world once more, side by side; only then is the migration finished."""
+    platform, kube = session.platform, session.kube
+    hosts = list(session.hosts.values())
+    session.all_done(
+        [
+            session.submit(verify_etcd, platform, session.etcd),
+            session.submit(verify_nodes, platform, kube),
+            session.submit(verify_vip, platform, hosts, kube),
+            session.submit(verify_workloads, platform, kube, session.record),
+            session.submit(verify_services, platform, kube, get, session.database_password),
+            session.submit(verify_no_residue, platform, session.targets, kube),
+        ]
+    )
+    if not session.run.dry_run:
+        session.record.finish()

@@ -1,0 +1,172 @@
+"""The wires of one run, opened: machines, etcd, the API, the lock, the record and the journal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import Task
+from prefect.futures import PrefectFuture, wait
+from prefect.runtime import flow_run
+from pydantic import SecretStr
+
+from blocks.etcd import EtcdCluster, EtcdEndpoints
+from blocks.etcd_keys import EtcdKeys
+from blocks.kubernetes import KubeCluster
+from blocks.lock import RunLock
+from blocks.secrets import resolve_secret
+from blocks.ssh import SshFleet, SshHost
+from configs.errors import HostUnreachableError
+from configs.hosts import Machine, Source
+from configs.platform import Platform
+from flows.report import reported
+from tasks.entrance import Entrance, find_entrance
+from tasks.journal import Journal, Report
+from tasks.live import Live, read_live
+from tasks.outcome import Outcome
+from tasks.record import Facts, Record, find_migration, open_record, prefix
+from tasks.rendering import client_url
+from tasks.run import Run
+
+_current: ContextVar[Session] = ContextVar("session")
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """What a flow hands to its steps. Not a dataclass, so that Prefect does not walk through it."""
+
+    def __init__(
+        self, platform: Platform, run: Run, hosts: dict[str, SshHost], etcd: EtcdCluster, kube: KubeCluster,
+        entrance: Entrance, record: Record, auth_pass: SecretStr, database_password: SecretStr | None,
+    ) -> None:
+        self.platform, self.run, self.hosts = platform, run, hosts
+        self.etcd, self.kube, self.entrance = etcd, kube, entrance
+        self.record = record
+        self.auth_pass, self.database_password = auth_pass, database_password
+
+        self.prepared: dict[str, PrefectFuture[Outcome]] = {}
+        """By target: the last step that must be done before its etcd may join."""
+        self._submitted: list[PrefectFuture[Outcome]] = []
+
+    @property
+    def sources(self) -> list[Source]:
+        """The sources that take part; after a finished migration only those that are still switched on."""
+        return [source for source in self.platform.sources if source.name in self.hosts]
+
+    @property
+    def targets(self) -> list[SshHost]:
+        return [self.hosts[target.name] for target in self.platform.targets]
+
+    def submit(self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = ()) -> PrefectFuture[Outcome]:
+        """Begin a step beside others, after those in `after` have succeeded."""
+        future = step.submit(self.run, *args, wait_for=list(after))
+        self._submitted.append(future)
+        return future
+
+    def settle(self) -> None:
+        wait(self._submitted)
+
+    def all_done(self, futures: Iterable[PrefectFuture[Outcome]]) -> None:
+        """Wait for all of them, then raise the first error, if there was any."""
+        futures = list(futures)
+        wait(futures)
+        failed = [future for future in futures if not future.state.is_completed()]
+        # What only waited for a failed step has no error of its own: tell the cause.
+        for future in sorted(failed, key=lambda future: not future.state.is_failed()):
+            future.result()
+
+    def live(self) -> Live:
+        """The live platform as it is now."""
+        return read_live(self.etcd, self.kube, self.entrance.credentials.ca_sha256)
+
+
+@contextmanager
+def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Session]:
+    """Everything that a run on `platform` needs; nobody else acts on it until the context ends (dry runs act on nothing).
+
+    Secrets are resolved first: what is missing in the configuration is told before any machine is contacted.
+    """
+    auth_pass = resolve_secret(platform.keepalived.auth_pass)
+    database_password = resolve_secret(platform.database.password) if platform.database else None
+    run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    report = Report(platform.platform, run_id, flow, dry_run, warnings=platform.warnings())
+    journal = Journal(report, platform.reports / platform.platform / run_id / "report.json")
+    log.info("the report of this run is %s", journal.path.absolute())
+    with ExitStack() as stack:
+        hosts = stack.enter_context(_fleet(platform).hosts(platform.machines))
+        endpoints = tuple(client_url(platform, machine) for machine in platform.machines)
+        etcd = stack.enter_context(EtcdEndpoints(endpoints=endpoints).cluster())
+        keys = EtcdKeys(etcd)
+        stack.callback(keys.close)
+        cluster_id = etcd.cluster_id()
+        lock = None
+        if not dry_run:
+            lock = stack.enter_context(RunLock(keys, prefix(platform.platform) + "lock", _who(flow, run_id)).held())
+        entrance = _entrance(platform, hosts, find_migration(keys, platform.platform))
+        identity = {"etcd": f"{cluster_id:x}", "kubernetes": entrance.credentials.ca_sha256}
+        mirror = platform.reports / platform.platform / "record.json"
+        record = open_record(keys, platform.platform, identity=identity, mirror=None if dry_run else mirror, dry_run=dry_run)
+        report.migration = record.migration
+        kube = KubeCluster(entrance.credentials, _servers(platform), platform.k3s.api_port)
+        run = Run(run_id, journal, lock=lock)
+        if record.finished:
+            hosts = _reachable(platform, hosts)
+        session = Session(platform, run, hosts, etcd, kube, entrance, record, auth_pass, database_password)
+        # Nobody may use a wire or act without the lock: whatever was submitted ends before the context does.
+        stack.callback(session.settle)
+        token = _current.set(session)
+        stack.callback(_current.reset, token)
+        with reported(journal):
+            yield session
+
+
+def current_session() -> Session:
+    """The session that this flow runs in. Subflows ask for it: their parameters are stored, a session can't be."""
+    return _current.get()
+
+
+def _fleet(platform: Platform) -> SshFleet:
+    ssh = platform.ssh
+    return SshFleet(
+        user=ssh.user, port=ssh.port, key=ssh.key, known_hosts=ssh.known_hosts,
+        connect_timeout_s=platform.timeouts.ssh_connect_s,
+    )
+
+
+def _servers(platform: Platform) -> tuple[str, ...]:
+    """Where the live API may answer: sources first, they have it before the targets do, then the targets."""
+    machines: tuple[Machine, ...] = (*platform.sources, *platform.servers)
+    return tuple(str(machine.address) for machine in machines)
+
+
+def _entrance(platform: Platform, hosts: dict[str, SshHost], known: tuple[str, Facts] | None) -> Entrance:
+    """Before a migration has begun only a source can tell which cluster is live; a target's k3s is the old platform's.
+
+    Afterwards the record names the cluster, so any of its servers will do: the sources may be switched off.
+    """
+    if known is None:
+        return find_entrance(platform.sources, hosts, None)
+    return find_entrance((*platform.servers, *platform.sources), hosts, known[1]["identity"]["kubernetes"])
+
+
+def _reachable(platform: Platform, hosts: dict[str, SshHost]) -> dict[str, SshHost]:
+    """After a finished migration the sources may be switched off for good; they are left out then."""
+    gone = set()
+    for source in platform.sources:
+        try:
+            hosts[source.name].open()
+        except HostUnreachableError as error:
+            log.warning("%s: left out, the migration is finished: %s", source.name, error)
+            gone.add(source.name)
+    return {name: host for name, host in hosts.items() if name not in gone}
+
+
+def _who(flow: str, run_id: str) -> str:
+    return f"{flow} {flow_run.name or run_id} on {socket.gethostname()}, process {os.getpid()}, since {run_id}"

@@ -1,0 +1,188 @@
+"""Draining a source by eviction, so that disruption budgets are kept; given up, it is undone."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from blocks.ports import KubeApi, Pod
+from configs.errors import DeadlineExceededError, EvenkeelError, EvictionBlockedError, RefusedError
+from configs.hosts import Machine
+from configs.platform import Platform
+from tasks.k3s import find_node
+from tasks.outcome import Outcome, changed, planned, unchanged
+from tasks.record import Record
+from tasks.run import Run
+from tasks.step import step
+from tasks.waiting import wait_until
+from tasks.workloads import unready
+
+log = logging.getLogger(__name__)
+
+BARE = "bare-pods"
+
+
+def why_stays(pod: Pod) -> str | None:
+    """Why a pod is not evicted, None when it is."""
+    if pod.mirror:
+        return "a static pod"
+    if pod.owner == "DaemonSet":
+        return "of a DaemonSet"
+    if pod.phase in ("Succeeded", "Failed"):
+        return "finished"
+    return None
+
+
+@step("cordon")
+def ensure_cordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
+    """Make the scheduler put nothing new on the node. All sources first, so that every pod moves only once.
+
+    Undo: kubectl uncordon; done when a drain is given up.
+    """
+    # probe
+    node = find_node(kube, source.name)
+    if node is None:
+        return unchanged("no longer a node")
+    if node.unschedulable:
+        return unchanged("cordoned")
+    if run.dry_run:
+        return planned("cordoned")
+
+    # act
+    with run.acting(source.name, "cordoning"):
+        kube.set_unschedulable(source.name, True)
+
+    # verify
+    wait_until(f"{source.name} is cordoned", lambda: (n := find_node(kube, source.name)) and n.unschedulable, timeout_s=30)
+    return changed("cordoned")
+
+
+@step("drain")
+def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
+    """Make no pod run on the node but static and DaemonSet ones, and all workloads complete elsewhere.
+
+    Evicts within the budgets; a bare pod, which no controller would bring back, is kept in the record and made anew.
+    Undo: given up after `drain_s`, the node is uncordoned again and the error has each pod's reason.
+    """
+    # probe
+    node = find_node(kube, source.name)
+    pods = [pod for pod in kube.pods(source.name) if why_stays(pod) is None] if node else []
+    missing = _unrestored(kube, record)
+    if not pods and not missing:
+        return unchanged("no longer a node" if node is None else "drained")
+    if run.dry_run:
+        bare = [str(pod) for pod in pods if pod.owner is None]
+        return planned(f"evicted: {', '.join(map(str, pods))}", notes=(f"no controller, made anew elsewhere: {', '.join(bare)}",) if bare else ())
+    if node is not None and not node.unschedulable:
+        raise RefusedError(f"{source.name}: draining: it is not cordoned: kubectl cordon {source.name}, or run again")
+
+    # act
+    with run.acting(source.name, f"evicting {len(pods)} pods"):
+        try:
+            _keep_bare(kube, record, pods)
+            _evict_all(kube, source.name, platform.timeouts.drain_s)
+        except EvenkeelError:
+            kube.set_unschedulable(source.name, False)
+            log.warning("%s: the drain is given up, the node is uncordoned again", source.name)
+            raise
+        _restore_bare(kube, record)
+
+    # verify
+    wait_until(
+        f"all workloads are complete without {source.name}",
+        lambda: not unready(kube), timeout_s=platform.timeouts.pod_ready_s,
+    )
+    return changed(f"evicted: {', '.join(map(str, pods)) or 'nothing, bare pods made anew'}")
+
+
+def _evict_all(kube: KubeApi, node: str, timeout_s: float) -> None:
+    """Ask for every eviction until all are granted and the pods have gone; a budget that is used up is asked again."""
+    reasons: dict[str, str] = {}
+
+    def all_gone() -> bool:
+        left = [pod for pod in kube.pods(node) if why_stays(pod) is None]
+        reasons.clear()
+        for pod in left:
+            reasons[str(pod)] = "is terminating, waiting for its grace period" if pod.deleting else _ask(kube, pod)
+        return not left
+
+    try:
+        wait_until(f"{node} is drained", all_gone, timeout_s=timeout_s)
+    except DeadlineExceededError as error:
+        told = "; ".join(f"{pod}: {reason}" for pod, reason in sorted(reasons.items()))
+        raise DeadlineExceededError(
+            f"{node}: not drained within {timeout_s:g} s: {told}: give the workload a replica more or its budget room, then run again"
+        ) from error
+
+
+def _ask(kube: KubeApi, pod: Pod) -> str:
+    try:
+        kube.evict(pod)
+    except EvictionBlockedError as error:
+        return str(error)
+    return "evicted, not yet gone"
+
+
+def _keep_bare(kube: KubeApi, record: Record, pods: list[Pod]) -> None:
+    """The intent comes first: once evicted, a bare pod can't be asked any more."""
+    for pod in pods:
+        if pod.owner is None and not pod.deleting:
+            manifest = kube.pod_manifest(pod.namespace, pod.name)
+            if manifest is not None:
+                record.write(f"{BARE}/{pod.namespace}/{pod.name}", afresh(manifest))
+
+
+def afresh(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A pod's manifest without what belonged to that one pod: its node, identity, status and injected token volume."""
+    meta, spec = manifest["metadata"], dict(manifest["spec"])
+    for name in ("nodeName", "serviceAccount"):
+        spec.pop(name, None)
+    account = spec.get("serviceAccountName", "default")
+    injected = {v["name"] for v in spec.get("volumes", ()) if v["name"].startswith((f"{account}-token-", "kube-api-access-"))}
+    spec["volumes"] = [volume for volume in spec.get("volumes", ()) if volume["name"] not in injected]
+    spec["containers"] = [
+        {**container, "volumeMounts": [m for m in container.get("volumeMounts", ()) if m["name"] not in injected]}
+        for container in spec["containers"]
+    ]
+    kept = {name: meta[name] for name in ("name", "namespace", "labels", "annotations") if name in meta}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": kept, "spec": spec}
+
+
+def _unrestored(kube: KubeApi, record: Record) -> list[dict[str, Any]]:
+    """Recorded bare pods that are not there; one that still ends on its old node is not there either."""
+    there = {str(pod) for pod in kube.pods() if not pod.deleting}
+    return [manifest for name, manifest in record.below(BARE).items() if name not in there]
+
+
+def _restore_bare(kube: KubeApi, record: Record) -> None:
+    for manifest in _unrestored(kube, record):
+        name = f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
+        log.info("%s: making the bare pod anew", name)
+        kube.create_pod(manifest)
+    wait_until(
+        "bare pods made anew are Ready",
+        lambda: record.below(BARE).keys() <= {str(pod) for pod in kube.pods() if pod.ready and not pod.deleting},
+        timeout_s=120,
+    )
+
+
+@step("uncordon")
+def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
+    """Make the scheduler use the node again.
+
+    Undo: kubectl cordon.
+    """
+    # probe
+    node = find_node(kube, source.name)
+    if node is None or not node.unschedulable:
+        return unchanged("schedulable" if node else "no longer a node")
+    if run.dry_run:
+        return planned("uncordoned")
+
+    # act
+    with run.acting(source.name, "uncordoning"):
+        kube.set_unschedulable(source.name, False)
+
+    # verify
+    wait_until(f"{source.name} is schedulable", lambda: (n := find_node(kube, source.name)) and not n.unschedulable, timeout_s=30)
+    return changed("uncordoned")

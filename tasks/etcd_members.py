@@ -1,0 +1,234 @@
+"""Membership of the platform's etcd: one learner at a time, caught up, promoted; leaders moved before they leave."""
+
+from __future__ import annotations
+
+import logging
+from shlex import quote
+
+from blocks.ports import EtcdApi, Host, Member
+from configs.errors import EtcdUnavailableError, EvenkeelError, QuorumAtRiskError, RefusedError
+from configs.hosts import Machine, Target
+from configs.platform import Platform
+from tasks import quorum
+from tasks.outcome import Outcome, changed, planned, unchanged
+from tasks.rendering import diff, etcd_unit, peer_url
+from tasks.run import Run
+from tasks.scripts import STRICT, facts, parse_facts, read_file, write_file
+from tasks.step import step
+from tasks.waiting import wait_until
+
+log = logging.getLogger(__name__)
+
+CALM = "systemctl is-active etcd; systemctl is-enabled etcd"
+
+
+def find_member(members: list[Member], url: str) -> Member | None:
+    """By peer URL: names can clash, and an unstarted member has none."""
+    return next((member for member in members if url in member.peer_urls), None)
+
+
+def answering(etcd: EtcdApi, members: list[Member]) -> set[int]:
+    """Ids of the members that answer, know a leader and report no error."""
+    up = set()
+    for member in members:
+        try:
+            status = etcd.status(member)
+        except EtcdUnavailableError:
+            continue
+        if status.leader and not status.errors:
+            up.add(member.id)
+    return up
+
+
+def lists_agree(etcd: EtcdApi, members: list[Member]) -> bool:
+    """Whether every voter's own list is `members`; a learner answers no such question."""
+    return all(etcd.members_seen_by(member) == members for member in members if not member.is_learner)
+
+
+@step("join etcd")
+def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi) -> Outcome:
+    """Make `target` a voting etcd member that has caught up, listed alike by all members.
+
+    Undo: if it can't become one, the learner is removed, the unit stopped, its data moved aside: etcd as before.
+    Refuses while a voter is silent or another learner is under way. Sources: etcd#8298, #13387, siderolabs/talos#14097.
+    """
+    # probe
+    url = peer_url(platform, target)
+    members = etcd.members()
+    member = find_member(members, url)
+    said = parse_facts(host.run(_question(platform), what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
+    if member is not None and not member.is_learner and said["calm"].split() == ["active", "enabled"]:
+        return unchanged(f"a voter, member {member.id:x}")
+    if member is None or member.is_learner:
+        _refuse_join(host, target, etcd, members, said)
+    if run.dry_run:
+        return planned(f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
+                       diffs=(_planned_diff(platform, target, members, said["unit"]),))
+
+    # act
+    with run.acting(host.name, "joining etcd"):
+        try:
+            member = _learner(etcd, members, url, platform.timeouts.etcd_settle_s)
+            _start(host, platform, target, etcd.members())
+            _promoted(etcd, url, platform.timeouts.etcd_catch_up_s)
+        except EvenkeelError as error:
+            _back_out(host, platform, etcd, url, run.id)
+            raise error.within(f"{host.name}: joining etcd failed, the learner is removed again, etcd is as before") from error
+
+    # verify
+    wait_until(
+        f"{host.name}: all etcd members list the same members",
+        lambda: lists_agree(etcd, etcd.members()), timeout_s=platform.timeouts.etcd_settle_s,
+    )
+    return changed(f"voter, member {member.id:x}, of {len(members) + 1}")
+
+
+@step("move etcd leader")
+def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdApi) -> Outcome:
+    """Make a target's member the leader if this machine's is: an election by handing over, not by failing.
+
+    Undo: none needed.
+    """
+    # probe
+    members = etcd.members()
+    leaving = find_member(members, peer_url(platform, source))
+    if leaving is None:
+        return unchanged("not a member")
+    if run.dry_run:
+        return planned("if it leads etcd by then, a target's member takes over")
+    targets = [m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner]
+    if not targets:
+        raise RefusedError(f"{source.name}: no target is an etcd voter yet: let the join finish first")
+    if etcd.status(targets[0]).leader != leaving.id:
+        return unchanged("does not lead")
+
+    # act
+    heir = max((m for m in targets if m.id in answering(etcd, targets)), key=lambda m: etcd.status(m).raft_index)
+    with run.acting(source.name, f"handing etcd's leadership to {heir.name}"):
+        etcd.move_leader(heir)
+
+    # verify
+    wait_until(f"{heir.name} leads etcd", lambda: etcd.status(heir).leader == heir.id, timeout_s=platform.timeouts.etcd_settle_s)
+    return changed(f"{heir.name} leads now")
+
+
+@step("remove etcd member")
+def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdApi) -> Outcome:
+    """Make etcd no longer list this machine, on any member.
+
+    Undo: none; a removed member comes back only as a new one with an empty data folder.
+    """
+    # probe
+    url = peer_url(platform, source)
+    members = etcd.members()
+    leaving = find_member(members, url)
+    if leaving is None:
+        return unchanged("not a member")
+    if run.dry_run:
+        return planned(f"member {leaving.id:x} is removed")
+    why_not = quorum.why_not_remove(members, leaving, answering(etcd, members))
+    if why_not is not None:
+        raise QuorumAtRiskError(f"{source.name}: removing its etcd member: {why_not}: bring members back first")
+
+    # act
+    with run.acting(source.name, f"removing etcd member {leaving.id:x}"):
+        etcd.remove(leaving)
+
+    # verify
+    wait_until(
+        f"{source.name} has left every member's list",
+        lambda: find_member(now := etcd.members(), url) is None and lists_agree(etcd, now),
+        timeout_s=platform.timeouts.etcd_settle_s,
+    )
+    return changed(f"member {leaving.id:x} removed, {len(members) - 1} left")
+
+
+def _question(platform: Platform) -> str:
+    return facts({"calm": CALM, "unit": read_file(platform.etcd.unit_file)})
+
+
+def _refuse_join(host: Host, target: Target, etcd: EtcdApi, members: list[Member], said: dict[str, str]) -> None:
+    own = next((m for m in members if m.is_learner and any(str(target.address) in url for url in m.peer_urls)), None)
+    other = next((m for m in members if m.is_learner and m is not own), None)
+    if other is not None:
+        raise RefusedError(f"{host.name}: joining etcd: another learner, {other.name or other.peer_urls}, is under way: finish or remove it first")
+    if own is None and said["calm"].startswith("activ"):
+        raise RefusedError(f"{host.name}: an etcd of another cluster runs there: systemctl disable --now etcd, then run again")
+    if any(member.name == target.name for member in members if member is not own):
+        raise RefusedError(f"{host.name}: etcd has a member of this name at another address: give the target another name")
+    why_not = quorum.why_not_add(members, answering(etcd, members))
+    if why_not is not None:
+        raise QuorumAtRiskError(f"{host.name}: joining etcd: {why_not}")
+
+
+def _planned_diff(platform: Platform, target: Target, members: list[Member], current: str) -> str:
+    added = Member(0, target.name, (peer_url(platform, target),), (), is_learner=True)
+    wanted = etcd_unit(platform, target, [*(m for m in members if m.peer_urls != added.peer_urls), added])
+    return diff(platform.etcd.unit_file, current, wanted)
+
+
+def _learner(etcd: EtcdApi, members: list[Member], url: str, timeout_s: float) -> Member:
+    """The member with this URL, added as a learner unless an earlier attempt has. "unhealthy cluster" passes in 5 s."""
+    return find_member(members, url) or wait_until(
+        f"etcd takes {url} as a learner",
+        lambda: find_member(etcd.members(), url) or etcd.add_learner(url), timeout_s=timeout_s,
+    )
+
+
+def _start(host: Host, platform: Platform, target: Target, members: list[Member]) -> None:
+    """Start the member; one that never published its name starts afresh, from the answer of this very add.
+
+    What an unpublished learner has on its disk is a half copy of ours, or another cluster's: it is moved aside.
+    """
+    own = find_member(members, peer_url(platform, target))
+    script = "systemctl daemon-reload\nsystemctl enable etcd >/dev/null 2>&1\nsystemctl start --no-block etcd\n"
+    if own is None or not own.name:
+        script = (
+            "systemctl stop etcd >/dev/null 2>&1 || true\n"
+            + move_aside(platform.etcd.data_dir, "before-join")
+            + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
+            + write_file(platform.etcd.unit_file, etcd_unit(platform, target, members))
+            + script
+        )
+    host.run(STRICT + script, what="starting etcd", timeout_s=platform.timeouts.command_s)
+
+
+def _promoted(etcd: EtcdApi, url: str, timeout_s: float) -> None:
+    """Promote as soon as the leader says that the learner is in sync; asking is harmless before."""
+
+    def ask() -> bool:
+        member = find_member(etcd.members(), url)
+        if member is None:
+            raise RefusedError(f"{url} is no longer listed: somebody removed it")
+        if member.is_learner:
+            etcd.status(member)  # a learner that never started can be promoted by old versions (etcd#15096)
+            etcd.promote(member)
+        return True
+
+    wait_until(f"etcd promotes {url}", ask, timeout_s=timeout_s, poll_s=0.5)
+
+
+def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: str) -> None:
+    """Leave etcd as it was. A learner may always be removed; a voter is none of this function's business."""
+    member = find_member(etcd.members(), url)
+    if member is not None and not member.is_learner:
+        return
+    if member is not None:
+        etcd.remove(member)
+    script = f"systemctl disable --now etcd >/dev/null 2>&1 || true\n{move_aside(platform.etcd.data_dir, run_id)}"
+    try:
+        host.run(script, what="clearing the failed learner", timeout_s=platform.timeouts.command_s)
+    except EvenkeelError as error:
+        log.warning("%s: the learner's data could not be moved aside now, the next run will: %s", host.name, error)
+
+
+def move_aside(folder: str, suffix: str) -> str:
+    """Shell: empty `folder` into a neighbour that keeps the data; a mount point itself can't be moved, its content can."""
+    name = quote(folder)
+    neighbour = quote(f"{folder}.aside-{suffix}")
+    inside = quote(f"{folder}/.aside-{suffix}")
+    return (
+        f"if mountpoint -q {name}; then mkdir -p {inside}; "
+        f"find {name} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -exec mv -t {inside} {{}} +; "
+        f"elif test -n \"$(ls -A {name} 2>/dev/null)\"; then n={neighbour}; test ! -e \"$n\" || n=\"$n.$(date +%s)\"; mv {name} \"$n\"; fi\n"
+    )

@@ -1,0 +1,98 @@
+"""The migration record: what the world forgets, kept with the platform, in its own etcd under one prefix.
+
+It survives the loss of the orchestrator's machine and of Prefect's database. No secret is ever in it.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from blocks.ports import KeyValues
+from configs.errors import RefusedError
+from tasks.journal import now
+
+Facts = dict[str, Any]
+
+STATE = "state"
+
+
+def prefix(platform: str) -> str:
+    return f"/evenkeel/{platform}/"
+
+
+class Record:
+    """One migration's facts by name. A read-only one (of a dry run) reads the truth and writes nothing."""
+
+    def __init__(self, keys: KeyValues, platform: str, migration: str, *, mirror: Path | None = None) -> None:
+        self.migration = migration
+        self._keys = keys
+        self._prefix = f"{prefix(platform)}migrations/{migration}/"
+        self._mirror = mirror
+
+    def read(self, name: str) -> Facts | None:
+        text = self._keys.get(self._prefix + name)
+        return None if text is None else json.loads(text)
+
+    def write(self, name: str, facts: Facts) -> None:
+        self._keys.put(self._prefix + name, json.dumps(facts, sort_keys=True))
+        self._copy()
+
+    def below(self, name: str) -> dict[str, Facts]:
+        """All facts whose name begins with `name` and a slash, by the rest of their names."""
+        start = f"{self._prefix}{name}/"
+        return {key.removeprefix(start): json.loads(text) for key, text in self._keys.items(start).items()}
+
+    @property
+    def finished(self) -> bool:
+        state = self.read(STATE)
+        return state is not None and state["state"] == "finished"
+
+    def finish(self) -> None:
+        state = self.read(STATE) or {}
+        if state.get("state") != "finished":
+            self.write(STATE, {**state, "state": "finished", "ended": now()})
+
+    def _copy(self) -> None:
+        if self._mirror is None:
+            return
+        whole = {key.removeprefix(self._prefix): json.loads(text) for key, text in self._keys.items(self._prefix).items()}
+        self._mirror.parent.mkdir(parents=True, exist_ok=True)
+        half = self._mirror.with_suffix(".half")
+        half.write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")
+        half.replace(self._mirror)
+
+
+def find_migration(keys: KeyValues, platform: str) -> tuple[str, Facts] | None:
+    """The newest migration of this platform and its state, if there ever was one."""
+    start = f"{prefix(platform)}migrations/"
+    states = {
+        key.removeprefix(start).partition("/")[0]: json.loads(text)
+        for key, text in keys.items(start).items()
+        if key.endswith(f"/{STATE}")
+    }
+    newest = max(states, default=None)
+    return None if newest is None else (newest, states[newest])
+
+
+def open_record(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path | None, dry_run: bool) -> Record:
+    """The record of the unfinished migration, or of the finished one, or a new one.
+
+    `identity` (ids of the etcd and Kubernetes clusters) must be what the record was begun with: raises RefusedError
+    when it is not, because then some answer came from another cluster.
+    """
+    found = find_migration(keys, platform)
+    if found is None:
+        record = Record(keys, platform, datetime.now(UTC).strftime("%Y%m%d-%H%M%S"), mirror=mirror)
+        if not dry_run:
+            record.write(STATE, {"state": "running", "begun": now(), "identity": identity})
+        return record
+    migration, state = found
+    if state["identity"] != identity:
+        raise RefusedError(
+            f"migration {migration} of {platform} was begun on the clusters {state['identity']}, and now {identity} answer: "
+            "some address leads to another platform; see sources and targets in the config"
+        )
+    return Record(keys, platform, migration, mirror=mirror)

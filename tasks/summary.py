@@ -1,0 +1,53 @@
+"""A report in words, for a terminal and for Prefect's UI. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from tasks.journal import Entry, Report
+
+HEAD = "| step | targets | outcome | seconds | retries | SSH round trips |\n|---|---|---|---:|---:|---:|\n"
+
+
+def markdown(report: Report) -> str:
+    """The whole report: what was done by step, or, for a dry run, what would be done by host."""
+    title = f"# {report.flow} {report.platform}: {report.outcome}\n\n"
+    facts = f"run `{report.run}`, migration `{report.migration or '-'}`, {report.begun} to {report.ended or 'now'}\n\n"
+    error = f"**{report.error}**\n\n" if report.error else ""
+    warnings = "".join(f"- warning: {warning}\n" for warning in _warnings(report))
+    body = plan(report) if report.dry_run else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))
+    return title + facts + error + body + ("\n" + warnings if warnings else "")
+
+
+def plan(report: Report) -> str:
+    """What a dry run found that would be done, by target, with a diff of every file."""
+    lines = []
+    for target in dict.fromkeys(entry.target for entry in report.entries):
+        lines.append(f"\n## {target}\n")
+        for entry in (entry for entry in report.entries if entry.target == target):
+            lines.append(f"- {entry.step}: {entry.outcome}: {entry.why}")
+            lines.extend(f"\n```diff\n{diff}\n```\n" for diff in entry.diffs if diff)
+    return "\n".join(lines) + "\n"
+
+
+def by_step(report: Report) -> list[tuple[str, list[Entry]]]:
+    """Entries by step, steps in the order in which they first began."""
+    order = {step: rank for rank, step in enumerate(dict.fromkeys(entry.step for entry in report.entries))}
+    ranked = sorted(report.entries, key=lambda entry: order[entry.step])
+    return [(step, list(entries)) for step, entries in groupby(ranked, key=lambda entry: entry.step)]
+
+
+def _row(step: str, entries: list[Entry]) -> str:
+    outcomes = ", ".join(dict.fromkeys(entry.outcome for entry in entries))
+    targets = ", ".join(entry.target for entry in entries)
+    longest = max(entry.seconds for entry in entries)
+    retries, trips = sum(e.retries for e in entries), sum(e.ssh_round_trips for e in entries)
+    return f"| {step} | {targets} | {outcomes} | {longest:.1f} | {retries} | {trips} |\n"
+
+
+def _warnings(report: Report) -> Iterable[str]:
+    yield from report.warnings
+    for entry in report.entries:
+        for note in entry.notes:
+            yield f"{entry.target}: {entry.step}: {note}"
