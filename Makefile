@@ -1,0 +1,51 @@
+# make rehearse and make test do all their set-up; as root on Debian 12 they need nothing but make and git.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: help setup rehearse rehearse-down test test-unit test-lab lint fmt lock
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(READY)  ## the virtual environment, from the lock file, hashes checked
+
+$(READY): requirements.lock pyproject.toml
+	@python3 -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qy python3 python3-venv; } || \
+	    { echo 'Python 3.11 with venv is needed: apt-get install python3 python3-venv'; exit 1; }
+	@echo "setting up $(VENV) (a minute or two)"
+	@test -x $(PY) || python3 -m venv $(VENV)
+	@$(PY) -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+rehearse: $(READY)  ## the whole migration on a fresh lab, watched in Prefect's UI
+	@$(PY) -m deployments.rehearse
+
+rehearse-down: $(READY)  ## end the rehearsal's Prefect server and lab
+	@$(PY) -m deployments.orchestrator down
+	@$(VENV)/bin/lab down
+
+test: lint test-unit test-lab  ## everything that CI runs
+
+test-unit: $(READY)  ## unit and flow tests: seconds, no daemon
+	@$(PY) -m pytest -q tests/unit tests/flows
+
+test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost
+	@$(PY) -m pytest -q tests/lab
+
+lint: $(READY)  ## ruff, mypy --strict on product code, the layers
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }; rm -f .lint-imports.log
+
+fmt: $(READY)  ## put imports in order and mend what ruff can
+	@$(VENV)/bin/ruff check --fix .
+
+lock: $(READY)  ## resolve the dependencies anew
+	@$(PY) -m pip install --quiet uv
+	@$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --upgrade \
+	    --python-version 3.11 --quiet --output-file requirements.lock

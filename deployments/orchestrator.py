@@ -1,0 +1,148 @@
+"""A Prefect server and a worker on this machine, for rehearsals: started once, found again, ended by their process ids.
+
+python -m deployments.orchestrator up | down
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import typer
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parent.parent
+RUN = ROOT / ".run"
+BIN = Path(sys.executable).parent
+PORT = int(os.environ.get("PREFECT_PORT", "4200"))
+UI = f"http://127.0.0.1:{PORT}"
+START_TIMEOUT_S = 180  # a cold start makes its database first: 10 s alone, several times that beside a booting lab
+
+app = typer.Typer(add_completion=False, help=__doc__)
+console = Console(highlight=False)
+
+
+def environment() -> dict[str, str]:
+    """What every Prefect process of a rehearsal gets. Its state lies in .run/, nothing of the user's own is touched."""
+    return {
+        **os.environ,
+        "PREFECT_HOME": str(RUN / "prefect"),
+        "PREFECT_API_URL": f"{UI}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,tasks,blocks",
+        "PREFECT_CLI_COLORS": "false",
+    }
+
+
+def prefect(*words: str) -> int:
+    """Run Prefect's own command against this server; its exit code."""
+    return subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), check=False).returncode
+
+
+def start_server() -> None:
+    """Begin the server unless it runs. Returns at once; `await_server` waits."""
+    if not _alive("server"):
+        if _healthy():
+            raise SystemExit(f"{UI}: another Prefect server answers there: end it, or choose a port: PREFECT_PORT=4300 make rehearse")
+        _spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
+
+
+def await_server() -> None:
+    """Return when the API answers."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _healthy():
+        if not _alive("server") or time.monotonic() > deadline:
+            raise SystemExit(f"the Prefect server does not answer at {UI}: see {RUN / 'server.log'}")
+        time.sleep(0.5)
+
+
+def start_worker(secrets: dict[str, str]) -> None:
+    """Make a worker of pool `evenkeel` run, with `secrets` in its environment, and all deployments be known."""
+    stop("worker")
+    if subprocess.run([BIN / "prefect", "work-pool", "inspect", "evenkeel"], env=environment(), capture_output=True, check=False).returncode:
+        _require(prefect("work-pool", "create", "evenkeel", "--type", "process"), "work-pool create")
+    _require(prefect("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"), "deploy")
+    _spawn("worker", "worker", "start", "--pool", "evenkeel", secrets=secrets)
+
+
+def stop(name: str) -> None:
+    """End a process that we started, by its id, with its children."""
+    pid = _pid(name)
+    if pid is not None and _alive(name):
+        os.killpg(pid, signal.SIGINT)
+        deadline = time.monotonic() + 20
+        while _alive(name) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if _alive(name):
+            os.killpg(pid, signal.SIGKILL)
+    (RUN / f"{name}.pid").unlink(missing_ok=True)
+
+
+@app.command()
+def up() -> None:
+    """Start the server and a worker."""
+    start_server()
+    await_server()
+    start_worker({})
+    console.print(f"{UI}   export PREFECT_API_URL={UI}/api")
+
+
+@app.command()
+def down() -> None:
+    """End them."""
+    stop("worker")
+    stop("server")
+
+
+def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> None:
+    RUN.mkdir(exist_ok=True)
+    with (RUN / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [BIN / "prefect", *words], cwd=ROOT, env={**environment(), **(secrets or {})}, stdin=subprocess.DEVNULL,
+            stdout=log, stderr=log, start_new_session=True,
+        )
+    (RUN / f"{name}.pid").write_text(str(process.pid), encoding="utf-8")
+
+
+def _pid(name: str) -> int | None:
+    try:
+        return int((RUN / f"{name}.pid").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _alive(name: str) -> bool:
+    """Whether the process of this name runs, and is ours: ids are given anew after a reboot."""
+    pid = _pid(name)
+    if pid is None:
+        return False
+    try:
+        os.waitpid(pid, os.WNOHANG)  # our own child is a zombie until it is asked for
+    except ChildProcessError:
+        pass
+    try:
+        return b"prefect" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _healthy() -> bool:
+    try:
+        return httpx.get(f"{UI}/api/health", timeout=2, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _require(code: int, what: str) -> None:
+    if code != 0:
+        raise SystemExit(f"prefect {what} failed: see {RUN / 'server.log'}")
+
+
+if __name__ == "__main__":
+    app()

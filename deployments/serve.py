@@ -1,0 +1,38 @@
+"""Serve all deployments of prefect.yaml from this one process: no work pool, no worker. Ends with the process.
+
+From the project's root: python -m deployments.serve
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+from prefect import serve
+from prefect.deployments.runner import RunnerDeployment
+from prefect.flows import load_flow_from_entrypoint
+
+CATALOGUE = Path(__file__).with_name("prefect.yaml")
+
+
+def runner_deployments() -> list[RunnerDeployment]:
+    """The catalogue's deployments, of flows loaded from this checkout."""
+    wanted = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))["deployments"]
+    return [
+        load_flow_from_entrypoint(entry["entrypoint"]).to_deployment(
+            name=entry["name"], description=entry["description"], tags=entry["tags"], parameters=entry["parameters"]
+        )
+        for entry in wanted
+    ]
+
+
+def main() -> None:
+    """Serve until interrupted. Flow runs get the same variables as those of the work pool."""
+    catalogue = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    os.environ.update(catalogue["definitions"]["pool"]["job_variables"]["env"])
+    serve(*runner_deployments())
+
+
+if __name__ == "__main__":
+    main()
