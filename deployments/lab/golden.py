@@ -41,6 +41,7 @@ def discard() -> None:
 
 
 def forget() -> None:
+    """No golden copy is left on the disk."""
     shutil.rmtree(cache.GOLDEN, ignore_errors=True)
 
 

@@ -1,54 +1,52 @@
-"""Whether the lab is in its initial state, asked of the machines themselves and of the platform's own doors."""
+"""Whether the lab is in its initial state, asked from the box through the platform's own doors.
+
+The questions are cheap on purpose: they are asked again and again while nine machines boot on two cores.
+"""
 
 from __future__ import annotations
 
 import json
 import socket
 import urllib.request
-from collections.abc import Callable
 
-from deployments.lab import images, personality, platform
-from deployments.lab.machines import SOURCES, TARGETS, VIP
-from deployments.lab.root_shell import asks
-from deployments.lab.steps import each
+from deployments.lab import cache, images, network, personality, platform
+from deployments.lab.machines import MACHINES, SOURCES, TARGETS, VIP
 
+KNOCKS = 5
 WEB, ORDERS, MYSQL = 30080, 30081, 30306
+ETCD_NAMES = {f"etcd-node-{n}" for n in range(1, len(SOURCES) + 1)}
 
 
 def missing(since: float = 0) -> str:
-    """What keeps the lab from being in its initial state; nothing when it is. Asked cheapest first."""
-    questions: list[Callable[[], str]] = [_vip, _etcd, _names, lambda: _new(since), lambda: _old(since)]
-    sentences = each(questions, _call)
-    return next(filter(None, sentences), "") or _doors()
-
-
-def _call(ask: Callable[[], str]) -> str:
-    return ask()
+    """What keeps the lab from being in its initial state; nothing when it is. The first answer ends the asking."""
+    return (
+        _etcd()
+        or platform.missing(SOURCES[0], since, len(SOURCES))
+        or platform.missing(TARGETS[0], since, len(TARGETS))
+        or _vip()
+        or _names()
+        or _doors()
+    )
 
 
 def _etcd() -> str:
-    told = asks(SOURCES[0], "etcdctl endpoint health --cluster -w json 2>/dev/null", timeout=10)
-    healthy = {e["endpoint"] for e in _json(told) if e["health"]}
-    wanted = {f"http://{m.address}:2379" for m in SOURCES}
-    return "" if healthy == wanted else f"etcd has {len(healthy & wanted)} of its 3 healthy members"
+    healthy = [m for m in SOURCES if _get(f"http://{m.address}:2379/health") == {"health": "true"}]
+    if len(healthy) < len(SOURCES):
+        return f"etcd has {len(healthy)} of its {len(SOURCES)} healthy members"
+    told = _get(f"http://{SOURCES[0].address}:2379/v3/cluster/member/list", {})
+    names = {member.get("name", "") for member in told["members"]} if isinstance(told, dict) else set[str]()
+    return "" if names == ETCD_NAMES else f"etcd has members {sorted(names)}"
 
 
 def _vip() -> str:
-    held = asks(SOURCES[0], "ip -o -4 address show dev eth0")
-    return "" if f" {VIP}/" in held else f"virtual address on {SOURCES[0].name}"
+    holders = [m.name for m in MACHINES if VIP in network.addresses(m)]
+    return "" if holders == [SOURCES[0].name] else f"virtual address on {SOURCES[0].name}, not {holders}"
 
 
 def _names() -> str:
-    wrong = [m.name for m in TARGETS if asks(m, "hostname").strip() != personality.hostname(m)]
-    return f"old hostname on {' '.join(wrong)}" if wrong else ""
-
-
-def _new(since: float) -> str:
-    return platform.missing(SOURCES[0], since, len(SOURCES))
-
-
-def _old(since: float) -> str:
-    return platform.missing(TARGETS[0], since, len(TARGETS))
+    names = {m: (cache.disk(m) / "merged/etc/hostname").read_text().strip() for m in MACHINES}
+    wrong = [m.name for m, name in names.items() if name != personality.hostname(m)]
+    return f"hostname of {' '.join(wrong)}" if wrong else ""
 
 
 def _doors() -> str:
@@ -57,15 +55,19 @@ def _doors() -> str:
         f"http://{VIP}:{ORDERS}/": ("orders", images.NEW),
         f"http://{TARGETS[0].address}:{WEB}/": ("web", images.OLD),
     }
-    wrong = [url for url, (service, version) in doors.items() if _get(url) != {"service": service, "version": version}]
+    wanted = {url: {"service": service, "version": version} for url, (service, version) in doors.items()}
+    # More than one knock: a rule that still leads to a pod of the life before is hit now and then only.
+    wrong = [url for url, answer in wanted.items() if any(_get(url) != answer for _ in range(KNOCKS))]
     if not _greets(VIP, MYSQL):
         wrong.append(f"mysql://{VIP}:{MYSQL}")
     return f"answer of {' '.join(wrong)}" if wrong else ""
 
 
-def _get(url: str) -> object:
+def _get(url: str, body: dict[str, str] | None = None) -> object:
+    """The JSON at the address (asked by POST if there is a body), or nothing. No proxy stands between."""
+    data = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2) as response:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, data, timeout=2) as response:
             return json.load(response)
     except (OSError, ValueError):
         return None
@@ -78,11 +80,3 @@ def _greets(host: str, port: int) -> bool:
             return len(sock.recv(5)) == 5
     except OSError:
         return False
-
-
-def _json(text: str) -> list[dict[str, object]]:
-    try:
-        loaded: list[dict[str, object]] = json.loads(text)
-    except ValueError:
-        return []
-    return loaded

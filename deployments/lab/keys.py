@@ -29,6 +29,7 @@ def ensure() -> None:
 
 
 def host_key(machine: Machine) -> Path:
+    """Where the machine's private host key lies; its public one lies beside it."""
     return cache.SSH / "hosts" / machine.name
 
 

@@ -65,11 +65,13 @@ def down(purge: bool) -> None:
 
 
 def power_off(machines: list[Machine]) -> None:
+    """The machines are off, without having been told."""
     with cache.locked(), step(f"power off {' '.join(m.name for m in machines)}"):
         each(machines, power.off)
 
 
 def power_on(machines: list[Machine]) -> None:
+    """The machines are on and take SSH; those that were on already are left alone."""
     with cache.locked():
         network.ensure_bridge()
         lit = power.running()

@@ -15,6 +15,7 @@ from deployments.lab.shell import LabError, run
 
 
 def path(key: str) -> Path:
+    """Where the layer of that key lies."""
     return cache.LAYERS / key
 
 

@@ -36,6 +36,7 @@ def remove_bridge() -> None:
 
 
 def namespace(container: str) -> Path:
+    """The file by which that container's network is named."""
     return Path("/run/netns") / container
 
 
@@ -49,6 +50,12 @@ def plug(machine: Machine) -> None:
     run("ip", "link", "set", name, "master", BRIDGE, "up")
     inside = f"link set lo up\naddress add {machine.address}/24 dev eth0\nlink set eth0 up\n"
     run("ip", "-n", name, "-batch", "-", stdin=inside)
+
+
+def addresses(machine: Machine) -> set[str]:
+    """The IPv4 addresses that the machine's eth0 has now."""
+    asked = attempt("ip", "-n", machine.container, "-o", "-4", "address", "show", "dev", "eth0")
+    return {line.split()[3].split("/")[0] for line in asked.stdout.splitlines()}
 
 
 def unplug(machine: Machine) -> None:

@@ -54,23 +54,28 @@ def ensure() -> None:
 
 
 def kubernetes() -> Part:
+    """The Kubernetes binaries, from Debian's source."""
     return Part("kubernetes", digest(SCRIPTS / "kubernetes.sh"), _build_kubernetes)
 
 
 def rootfs() -> Part:
+    """The root file system that all machines share."""
     return Part("rootfs", digest(SCRIPTS / "rootfs.sh"), _build_rootfs)
 
 
 def mariadb() -> Part:
+    """The small MariaDB tree."""
     return Part("mariadb", digest(SCRIPTS / "mariadb.sh"), _build_mariadb)
 
 
 def archives() -> Part:
+    """The image archives."""
     made_from = (cache.SOURCE / "images", cache.SOURCE / "images.py", cache.SOURCE / "archives.py")
     return Part("images", digest(*made_from, also=rootfs().key + mariadb().key), images.build)
 
 
 def vendor_bundle() -> Part:
+    """What lies under /opt/k3s."""
     real = bundle.real()
     stand_in = digest(cache.SOURCE / "k3s", cache.SOURCE / "bundle.py")
     made_from = _listing(real / "vendor") if real else stand_in

@@ -1,4 +1,4 @@
-"""The platform's workloads in either cluster: applied through a server machine's own kubectl."""
+"""The platform's workloads in either cluster: applied once, and looked at."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 from datetime import datetime
 from typing import Any
 
-from deployments.lab import cache, keys
+from deployments.lab import api, cache, keys
 from deployments.lab.machines import Machine
-from deployments.lab.root_shell import asks
 from deployments.lab.shell import run
 from deployments.lab.steps import Step, wait
 
 NAMESPACE = "iottepa"
 MANIFESTS = cache.SOURCE / "platform"
-OBJECTS = "k3s kubectl get nodes,deployments,daemonsets,statefulsets,pods -A -o json"
 # A ready pod is reachable through its service only when every node has the new rule.
 LOAD_ROWS = """
 read -r MYSQL_PWD; export MYSQL_PWD
@@ -26,20 +24,16 @@ exec $door
 
 def deploy_new(server: Machine, nodes: int, current: Step) -> None:
     """The new platform runs on all the nodes and its database has rows."""
-    _await_nodes(server, nodes, current)
     secrets = keys.read_secrets()
     values = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
-    kubectl(server, "apply", "-f", "-", stdin=(MANIFESTS / "new.yaml").read_text() + _secret("mysql", values))
-    _await_pods(server, nodes, current)
+    _deploy(server, nodes, (MANIFESTS / "new.yaml").read_text() + _secret("mysql", values), current)
     rows = secrets["mysql_wacos"] + "\n" + (MANIFESTS / "rows.sql").read_text()
     kubectl(server, "exec", "-i", "-n", NAMESPACE, "debug-mysql-client", "--", "sh", "-ec", LOAD_ROWS, stdin=rows)
 
 
 def deploy_old(server: Machine, nodes: int, current: Step) -> None:
     """The old platform runs on all the nodes."""
-    _await_nodes(server, nodes, current)
-    kubectl(server, "apply", "-f", "-", stdin=(MANIFESTS / "old.yaml").read_text())
-    _await_pods(server, nodes, current)
+    _deploy(server, nodes, (MANIFESTS / "old.yaml").read_text(), current)
 
 
 def kubectl(server: Machine, *words: str, stdin: str | None = None) -> str:
@@ -50,47 +44,29 @@ def kubectl(server: Machine, *words: str, stdin: str | None = None) -> str:
 def missing(server: Machine, since: float, nodes: int) -> str:
     """What the cluster still lacks: nodes, pods. Only what was seen after `since` counts, since a rebooted cluster's
     records tell of its life before."""
-    items = _items(server)
-    if not items:
-        return f"API server on {server.name}"
-    ready = [item for item in items if item["kind"] == "Node" and _node_is_ready(item, since)]
-    if len(ready) != nodes:
-        return f"{nodes - len(ready)} of {nodes} nodes of {server.name}'s cluster"
-    lacking = [_lacks(item, since) for item in items if item["kind"] != "Node"]
-    return ", ".join(filter(None, lacking))[:120]
+    objects = api.objects(server)
+    return _missing_nodes(server, objects, since, nodes) or _missing_pods(objects, since)
 
 
-def _items(server: Machine) -> list[dict[str, Any]]:
-    told = asks(server, OBJECTS)
-    return list(json.loads(told)["items"]) if told else []
+def _deploy(server: Machine, nodes: int, manifests: str, current: Step) -> None:
+    # Pods made before all nodes are Ready would crowd on the first ones.
+    wait("nodes", lambda: _missing_nodes(server, api.objects(server), 0, nodes), 120, current)
+    kubectl(server, "apply", "-f", "-", stdin=manifests)
+    wait("the platform's pods", lambda: missing(server, 0, nodes), 240, current)
 
 
-def _await_nodes(server: Machine, nodes: int, current: Step) -> None:
-    """All nodes are Ready; pods made earlier would crowd on the first ones."""
-
-    def lacking() -> str:
-        ready = sum(item["kind"] == "Node" and _node_is_ready(item, 0) for item in _items(server))
-        return "" if ready == nodes else f"{nodes - ready} of {nodes} nodes of {server.name}'s cluster"
-
-    wait("nodes", lacking, 120, current, pause=1)
+def _missing_nodes(server: Machine, objects: dict[str, list[dict[str, Any]]], since: float, nodes: int) -> str:
+    if not objects:
+        return f"the API on {server.name}"
+    ready = sum(_node_is_ready(node, since) for node in objects["Node"])
+    return "" if ready == nodes else f"{nodes - ready} of {nodes} nodes of {server.name}'s cluster"
 
 
-def _await_pods(server: Machine, nodes: int, current: Step) -> None:
-    wait("the platform's pods", lambda: missing(server, 0, nodes), 240, current, pause=1)
-
-
-def _lacks(item: dict[str, Any], since: float) -> str:
-    name, status, spec = item["metadata"]["name"], item.get("status", {}), item.get("spec", {})
-    match item["kind"]:
-        case "Pod":
-            return "" if _pod_is_ready(item, since) else f"pod {name}"
-        case "DaemonSet":
-            wanted, got = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
-            fresh = status.get("observedGeneration") == item["metadata"]["generation"]
-            return "" if fresh and wanted == got > 0 else f"daemonset {name}"
-        case "Deployment" | "StatefulSet":
-            return "" if status.get("readyReplicas", 0) == spec["replicas"] else f"{name}"
-    return ""
+def _missing_pods(objects: dict[str, list[dict[str, Any]]], since: float) -> str:
+    pods = [f"pod {_name(pod)}" for pod in objects["Pod"] if not _pod_is_ready(pod, since)]
+    sets = [f"daemonset {_name(item)}" for item in objects["DaemonSet"] if not _is_everywhere(item)]
+    scaled = [_name(item) for item in objects["Deployment"] + objects["StatefulSet"] if not _is_full(item)]
+    return ", ".join(pods + sets + scaled)[:100] if objects["Pod"] else "pods"
 
 
 def _node_is_ready(node: dict[str, Any], since: float) -> bool:
@@ -101,13 +77,31 @@ def _node_is_ready(node: dict[str, Any], since: float) -> bool:
 def _pod_is_ready(pod: dict[str, Any], since: float) -> bool:
     containers = pod["status"].get("containerStatuses", [])
     started = [_stamp(c["state"]["running"]["startedAt"]) for c in containers if "running" in c["state"]]
-    return len(started) == len(pod["spec"]["containers"]) and min(started) >= since and all(
-        container["ready"] for container in containers
-    )  # fmt: skip
+    if len(started) != len(pod["spec"]["containers"]) or min(started) < since:
+        return False
+    return all(container["ready"] for container in containers)
+
+
+def _is_everywhere(daemonset: dict[str, Any]) -> bool:
+    status = daemonset["status"]
+    if status.get("observedGeneration") != daemonset["metadata"]["generation"]:
+        return False
+    ready: int = status.get("numberReady", 0)
+    return 0 < ready == status.get("desiredNumberScheduled")
+
+
+def _is_full(scaled: dict[str, Any]) -> bool:
+    ready: int = scaled["status"].get("readyReplicas", 0)
+    return ready == int(scaled["spec"]["replicas"])
+
+
+def _name(item: dict[str, Any]) -> str:
+    return str(item["metadata"]["name"])
 
 
 def _stamp(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+    """Kubernetes tells whole seconds, rounded down."""
+    return datetime.fromisoformat(text).timestamp() + 1
 
 
 def _secret(name: str, values: dict[str, str]) -> str:

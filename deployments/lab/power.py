@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
+from pathlib import Path
 
 from deployments.lab import cache, disks, layer, network
 from deployments.lab.machines import SSH_PORT, Machine
@@ -33,7 +33,7 @@ def running() -> set[str]:
 def _lives(container: str, pid: str) -> bool:
     """Whether that process is the machine's own: it has the machine's network. Another may have got the number."""
     try:
-        return os.path.samefile(f"/proc/{pid}/ns/net", network.namespace(container))
+        return Path(f"/proc/{pid}/ns/net").samefile(network.namespace(container))
     except OSError:
         return False
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from deployments.lab import keys, platform
+from deployments.lab import keys, network, platform
 from deployments.lab.machines import API_PORT, SOURCES, VIP, VRID, Machine
-from deployments.lab.root_shell import asks, put, sh
+from deployments.lab.root_shell import put, sh
 from deployments.lab.steps import Step, each, wait
 
-ETCD_TOKEN = "etcd-cluster-token-e3b0c44298fc"
+ETCD_CLUSTER = "etcd-cluster-token-e3b0c44298fc"
 DATASTORE = ",".join(f"http://{m.address}:2379" for m in SOURCES)
 K3S_FLAGS = (
     "--disable servicelb --disable traefik --disable local-storage"
@@ -101,7 +101,7 @@ def _etcd(machine: Machine) -> None:
     members = {f"etcd-node-{n}": m for n, m in enumerate(SOURCES, start=1)}
     name = next(name for name, member in members.items() if member is machine)
     cluster = ",".join(f"{n}=http://{m.address}:2380" for n, m in members.items())
-    unit = ETCD_UNIT.format(name=name, address=machine.address, token=ETCD_TOKEN, cluster=cluster)
+    unit = ETCD_UNIT.format(name=name, address=machine.address, token=ETCD_CLUSTER, cluster=cluster)
     put(machine, "/usr/lib/systemd/system/etcd.service", unit)
     sh(machine, "mkdir -p -m 700 /mnt/disks/etcd; systemctl daemon-reload; systemctl enable --now etcd")
 
@@ -118,9 +118,4 @@ def _keepalived(current: Step) -> None:
         text = KEEPALIVED.format(priority=priority, delay=delay, vrid=VRID, vip=VIP, password=password)
         put(machine, "/etc/keepalived/keepalived.conf", text, "0600")
         sh(machine, "systemctl enable --now keepalived")
-    wait("the virtual address", lambda: "" if holds_vip(SOURCES[0]) else f"{VIP} on {SOURCES[0].name}", 20, current)
-
-
-def holds_vip(machine: Machine) -> bool:
-    """Whether the machine's eth0 carries the virtual address."""
-    return f" {VIP}/" in asks(machine, "ip -o -4 address show dev eth0")
+    wait("the virtual address", lambda: "" if VIP in network.addresses(SOURCES[0]) else SOURCES[0].name, 20, current)
