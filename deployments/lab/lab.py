@@ -97,6 +97,7 @@ def _make() -> None:
         targets.install(current)
     _settle(0)
     with step("shutting down and keeping the initial state"):
+        sources.quiesce()
         each(MACHINES, power.shut_down)
         golden.save(parts.golden_key())
 

@@ -86,8 +86,8 @@ def _is_everywhere(daemonset: dict[str, Any]) -> bool:
     status = daemonset["status"]
     if status.get("observedGeneration") != daemonset["metadata"]["generation"]:
         return False
-    ready: int = status.get("numberReady", 0)
-    return 0 < ready == status.get("desiredNumberScheduled")
+    ready, wanted = int(status.get("numberReady", 0)), int(status.get("desiredNumberScheduled", 0))
+    return 0 < ready == wanted
 
 
 def _is_full(scaled: dict[str, Any]) -> bool:
