@@ -20,9 +20,10 @@ SCRIPTS = cache.SOURCE / "build"
 
 @dataclass(frozen=True)
 class Part:
-    """A cached thing: `key` names what it is made from, `build` makes it."""
+    """A cached thing: `made` is where it lies, `key` names what it is made from, `build` makes it."""
 
     name: str
+    made: Path
     key: str
     build: Callable[[], None]
 
@@ -31,7 +32,7 @@ class Part:
         return STAMPS / self.name
 
     def is_fresh(self) -> bool:
-        return self.stamp.exists() and self.stamp.read_text() == self.key
+        return self.made.exists() and self.stamp.exists() and self.stamp.read_text() == self.key
 
     def ensure(self) -> None:
         if not self.is_fresh():
@@ -55,23 +56,23 @@ def ensure() -> None:
 
 def kubernetes() -> Part:
     """The Kubernetes binaries, from Debian's source."""
-    return Part("kubernetes", digest(SCRIPTS / "kubernetes.sh"), _build_kubernetes)
+    return Part("kubernetes", cache.KUBERNETES, digest(SCRIPTS / "kubernetes.sh"), _build_kubernetes)
 
 
 def rootfs() -> Part:
     """The root file system that all machines share."""
-    return Part("rootfs", digest(SCRIPTS / "rootfs.sh"), _build_rootfs)
+    return Part("rootfs", cache.ROOTFS, digest(SCRIPTS / "rootfs.sh"), _build_rootfs)
 
 
 def mariadb() -> Part:
     """The small MariaDB tree."""
-    return Part("mariadb", digest(SCRIPTS / "mariadb.sh"), _build_mariadb)
+    return Part("mariadb", images.MARIADB, digest(SCRIPTS / "mariadb.sh"), _build_mariadb)
 
 
 def archives() -> Part:
     """The image archives."""
     made_from = (cache.SOURCE / "images", cache.SOURCE / "images.py", cache.SOURCE / "archives.py")
-    return Part("images", digest(*made_from, also=rootfs().key + mariadb().key), images.build)
+    return Part("images", cache.IMAGES, digest(*made_from, also=rootfs().key + mariadb().key), images.build)
 
 
 def vendor_bundle() -> Part:
@@ -79,7 +80,7 @@ def vendor_bundle() -> Part:
     real = bundle.real()
     stand_in = digest(cache.SOURCE / "k3s", cache.SOURCE / "bundle.py")
     made_from = _listing(real / "vendor") if real else stand_in
-    return Part("bundle", digest(also=made_from + archives().key), bundle.build)
+    return Part("bundle", cache.BUNDLE, digest(also=made_from + archives().key), bundle.build)
 
 
 def layer_key() -> str:
@@ -96,15 +97,15 @@ def golden_key() -> str:
 
 
 def digest(*paths: Path, also: str = "") -> str:
-    """A short name for the content of files and folders; comments and documents may change without changing it."""
+    """A short name for the content of files and folders. Comments and documents may change without changing it."""
     total = hashlib.sha256(also.encode())
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.suffix in (".md", ".pyc") or file.is_dir():
                 continue
             content = str(file.readlink()).encode() if file.is_symlink() else _code(file)
-            total.update(f"{file.relative_to(cache.SOURCE.anchor)}\n".encode() if path.is_dir() else b"")
-            total.update(content)
+            # Names within the folder only: another clone of the project finds the same keys.
+            total.update(f"{file.relative_to(path)}\n".encode() + content)
     return total.hexdigest()[:16]
 
 
