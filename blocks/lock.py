@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -39,15 +39,19 @@ class Leases(Protocol):
 class RunLock:
     """The lock of one run. `check` before every act."""
 
-    def __init__(self, leases: Leases, key: str, holder: str, ttl_s: int = TTL_S) -> None:
+    def __init__(
+        self, leases: Leases, key: str, holder: str, ttl_s: int = TTL_S,
+        *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._leases, self._key, self._holder, self._ttl_s = leases, key, holder, ttl_s
+        self._clock, self._sleep = clock, sleep
         self._lease = 0
         self._kept = 0.0
         self._ended = threading.Event()
 
     def check(self) -> None:
         """Raise AnotherRunError unless the platform is surely ours still."""
-        if time.monotonic() - self._kept >= self._ttl_s:
+        if self._clock() - self._kept >= self._ttl_s:
             raise AnotherRunError(
                 f"the lock {self._key} could not be kept for {self._ttl_s} s, another run may act: nothing more is "
                 "changed; see whether etcd has a leader, then run the same command again"
@@ -70,20 +74,18 @@ class RunLock:
                 log.warning("lock %s: not given back (%s); it ends by itself within %d s", self._key, error, self._ttl_s)
 
     def _take(self) -> None:
-        granted = time.monotonic()
         self._lease = self._leases.grant(self._ttl_s)
+        self._kept = self._clock()
         while not self._leases.put_if_absent(self._key, self._holder, self._lease):
-            self._outlive_holder()
-            granted = time.monotonic()
-            self._leases.keep_alive(self._lease)
-        self._kept = granted
+            found = self._leases.holder(self._key)
+            # An answer that got lost makes us ask again, and find ourselves.
+            if found is not None and found[1] == self._lease:
+                return
+            if found is not None:
+                self._outlive(*found)
 
-    def _outlive_holder(self) -> None:
+    def _outlive(self, holder: str, lease: int) -> None:
         """Return when the present holder's lease has run out; raise as soon as it is seen to be kept alive."""
-        found = self._leases.holder(self._key)
-        if found is None:
-            return
-        holder, lease = found
         least = self._leases.remaining(lease)
         log.info("lock %s is held by %s: if that run was killed, it is free in %d s", self._key, holder, least)
         while (left := self._leases.remaining(lease)) >= 0 and self._leases.holder(self._key) is not None:
@@ -91,15 +93,16 @@ class RunLock:
                 self._leases.revoke(self._lease)
                 raise AnotherRunError(f"another run acts on this platform: {holder}: wait for it, or cancel it first")
             least = min(least, left)
-            time.sleep(1)
+            self._sleep(1)
+            self._beat()
 
     def _keep(self) -> None:
         while not self._ended.wait(self._ttl_s / 3):
-            asked = time.monotonic()
             try:
-                if self._leases.keep_alive(self._lease) <= 0:
-                    self._kept = float("-inf")
-                    return
-                self._kept = asked
+                self._beat()
             except EtcdUnavailableError as error:
                 log.warning("lock %s: keep-alive: %s", self._key, error)
+
+    def _beat(self) -> None:
+        asked = self._clock()
+        self._kept = asked if self._leases.keep_alive(self._lease) > 0 else float("-inf")

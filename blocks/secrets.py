@@ -10,6 +10,8 @@ from pydantic import SecretStr
 from configs.base import SecretRef
 from configs.errors import ConfigError
 
+AUTH_PASS_LENGTH = 8  # VRRP's simple password has eight bytes (RFC 2338)
+
 
 def resolve_secret(ref: SecretRef) -> SecretStr:
     """The secret that `ref` names. Raises ConfigError that says how to provide it."""
@@ -25,3 +27,15 @@ def resolve_secret(ref: SecretRef) -> SecretStr:
             f"secret: {ref} does not exist: create a block of type Secret with this name in the Prefect UI"
         ) from error
     return SecretStr(str(block.get()))  # type: ignore[union-attr]  # load is synchronous here
+
+
+def resolve_auth_pass(ref: SecretRef) -> SecretStr:
+    """keepalived's password. Raises ConfigError for a longer one than keepalived reads: it would cut it silently."""
+    secret = resolve_secret(ref)
+    length = len(secret.get_secret_value())
+    if length > AUTH_PASS_LENGTH:
+        raise ConfigError(
+            f"keepalived.auth_pass: what {ref} holds has {length} characters, keepalived reads the first {AUTH_PASS_LENGTH}: "
+            "write what the sources have"
+        )
+    return secret

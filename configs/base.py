@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-SHELL_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~\[\]-]*")
+SHELL_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~\[\]-]+")
 
 
 class StrictModel(BaseModel):
@@ -29,13 +29,16 @@ def _is_label(value: str) -> str:
 def _is_shell_safe(value: str) -> str:
     if SHELL_SAFE.fullmatch(value) is None:
         bad = sorted(set(re.sub(SHELL_SAFE, "", value)))
-        raise ValueError(f"{value!r} holds {' '.join(map(repr, bad))}, which a shell would read: write it without")
+        what = f"holds {' '.join(map(repr, bad))}, which a shell would read: write it without" if bad else "is empty: write a value"
+        raise ValueError(f"{value!r} {what}")
     return value
 
 
 def _is_absolute(value: str) -> str:
     if not value.startswith("/"):
         raise ValueError(f"{value!r} is not an absolute path: begin it with '/'")
+    if value.strip("/") == "" or ".." in value.split("/"):
+        raise ValueError(f"{value!r} is the root, or leads upwards: write the folder itself")
     return _is_shell_safe(value)
 
 

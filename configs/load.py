@@ -19,6 +19,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=deep)
+            if not isinstance(key, str):
+                raise ConfigError(f"line {key_node.start_mark.line + 1}: {key!r} is no name: write a plain word before ':'")
             if key in seen:
                 raise ConfigError(f"line {key_node.start_mark.line + 1}: {key!r} is written twice: keep one")
             seen.add(key)
@@ -33,9 +35,9 @@ def load_platform(path: Path) -> Platform:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}: copy configs/prod.example.yaml there and fill it in"
-        ) from error
+        raise ConfigError(f"{path}: {error.strerror}: copy configs/prod.example.yaml there and fill it in") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     try:
         wish = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:

@@ -41,8 +41,15 @@ def environment() -> dict[str, str]:
 
 
 def prefect(*words: str) -> int:
-    """Run Prefect's own command against this server; its exit code."""
+    """Run Prefect's own command against this server, shown as it speaks; its exit code."""
     return subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), check=False).returncode
+
+
+def _quietly(*words: str) -> bool:
+    """Run Prefect's own command; what it says goes to a log. Whether it succeeded."""
+    with (RUN / "prefect.log").open("ab") as log:
+        said = {"stdout": log, "stderr": log}
+        return subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), **said, check=False).returncode == 0
 
 
 def start_server() -> None:
@@ -65,9 +72,9 @@ def await_server() -> None:
 def start_worker(secrets: dict[str, str]) -> None:
     """Make a worker of pool `evenkeel` run, with `secrets` in its environment, and all deployments be known."""
     stop("worker")
-    if subprocess.run([BIN / "prefect", "work-pool", "inspect", "evenkeel"], env=environment(), capture_output=True, check=False).returncode:
-        _require(prefect("work-pool", "create", "evenkeel", "--type", "process"), "work-pool create")
-    _require(prefect("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"), "deploy")
+    pool = _quietly("work-pool", "inspect", "evenkeel") or _quietly("work-pool", "create", "evenkeel", "--type", "process")
+    if not pool or not _quietly("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"):
+        raise SystemExit(f"the deployments could not be made: see {RUN / 'prefect.log'}")
     _spawn("worker", "worker", "start", "--pool", "evenkeel", secrets=secrets)
 
 
@@ -137,11 +144,6 @@ def _healthy() -> bool:
         return httpx.get(f"{UI}/api/health", timeout=2, trust_env=False).is_success
     except httpx.TransportError:
         return False
-
-
-def _require(code: int, what: str) -> None:
-    if code != 0:
-        raise SystemExit(f"prefect {what} failed: see {RUN / 'server.log'}")
 
 
 if __name__ == "__main__":

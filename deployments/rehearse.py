@@ -39,7 +39,7 @@ def main(fresh: bool = typer.Option(True, help="begin with a lab in its initial 
     """Rehearse the migration on the lab."""
     begun = time.time()
     orchestrator.start_server()
-    _lab("reset" if fresh and _is_up() else "up")
+    _lab("reset" if fresh and is_up() else "up")
     orchestrator.await_server()
     orchestrator.start_worker(lab_secrets())
     console.print(f"watch it: {UI}")
@@ -57,7 +57,8 @@ def _lab(command: str) -> None:
         raise SystemExit(f"lab {command} failed, see above")
 
 
-def _is_up() -> bool:
+def is_up() -> bool:
+    """Whether any of the lab's machines runs."""
     said = subprocess.run([BIN / "lab", "status", "--json"], capture_output=True, text=True, check=False)
     return said.returncode == 0 and '"running"' in said.stdout
 

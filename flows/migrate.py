@@ -110,7 +110,7 @@ def retire_sources(session: Session) -> None:
         ensure_node_deleted(run, source, platform, kube)
         ensure_not_leader(run, source, platform, etcd)
         ensure_not_member(run, source, platform, etcd)
-        ensure_etcd_retired(run, host, platform, etcd, session.record.migration)
+        ensure_etcd_retired(run, host, platform, source, etcd, session.record.migration)
 
 
 def verify(session: Session) -> None:

@@ -20,9 +20,9 @@ from blocks.etcd import EtcdCluster, EtcdEndpoints
 from blocks.etcd_keys import EtcdKeys
 from blocks.kubernetes import KubeCluster
 from blocks.lock import RunLock
-from blocks.secrets import resolve_secret
+from blocks.secrets import resolve_auth_pass, resolve_secret
 from blocks.ssh import SshFleet, SshHost
-from configs.errors import HostUnreachableError
+from configs.errors import EvenkeelError, HostUnreachableError
 from configs.hosts import Machine, Source
 from configs.platform import Platform
 from flows.report import reported
@@ -74,13 +74,14 @@ class Session:
         wait(self._submitted)
 
     def all_done(self, futures: Iterable[PrefectFuture[Outcome]]) -> None:
-        """Wait for all of them, then raise the first error, if there was any."""
+        """Wait for all of them, then raise the first error, if there was any, with what the others say besides."""
         futures = list(futures)
         wait(futures)
-        failed = [future for future in futures if not future.state.is_completed()]
-        # What only waited for a failed step has no error of its own: tell the cause.
-        for future in sorted(failed, key=lambda future: not future.state.is_failed()):
-            future.result()
+        errors: list[object] = [future.result(raise_on_failure=False) for future in futures if not future.state.is_completed()]
+        # What only waited for a step that failed has no error of ours: the cause is told, not its followers.
+        ours = [error for error in errors if isinstance(error, EvenkeelError)]
+        if errors:
+            raise _combined(ours, errors[0])
 
     def live(self) -> Live:
         """The live platform as it is now."""
@@ -93,7 +94,7 @@ def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Se
 
     Secrets are resolved first: what is missing in the configuration is told before any machine is contacted.
     """
-    auth_pass = resolve_secret(platform.keepalived.auth_pass)
+    auth_pass = resolve_auth_pass(platform.keepalived.auth_pass)
     database_password = resolve_secret(platform.database.password) if platform.database else None
     run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     report = Report(platform.platform, run_id, flow, dry_run, warnings=platform.warnings())
@@ -119,12 +120,27 @@ def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Se
         if record.finished:
             hosts = _reachable(platform, hosts)
         session = Session(platform, run, hosts, etcd, kube, entrance, record, auth_pass, database_password)
-        # Nobody may use a wire or act without the lock: whatever was submitted ends before the context does.
-        stack.callback(session.settle)
-        token = _current.set(session)
-        stack.callback(_current.reset, token)
-        with reported(journal):
+        with current(session), reported(journal):
             yield session
+
+
+def _combined(ours: list[EvenkeelError], other: object) -> BaseException:
+    """The first of our errors with the text of all; without one of ours, what else there was."""
+    if ours:
+        ours[0].args = ("\n".join(map(str, ours)),)
+        return ours[0]
+    return other if isinstance(other, BaseException) else RuntimeError(f"a step ended without a result: {other}")
+
+
+@contextmanager
+def current(session: Session) -> Iterator[Session]:
+    """Make `session` the current one. Whatever it submitted ends before the context does: nobody acts without the lock."""
+    token = _current.set(session)
+    try:
+        yield session
+    finally:
+        session.settle()
+        _current.reset(token)
 
 
 def current_session() -> Session:

@@ -18,6 +18,12 @@ BINARY = "/usr/local/bin/k3s"
 AIRGAP_DIR = "/var/lib/rancher/k3s/agent/images"
 PROFILE = "/etc/profile.d/k3s.sh"
 
+TAGS = (
+    "tags=$(tar -xOf \"$t\" manifest.json | grep -oE '\"RepoTags\":\\[[^]]*\\]' | grep -oE '\"[^\"]+:[^\"]+\"' | tr -d '\"');"
+    " test -n \"$tags\" || echo \"$t\";"
+)
+LACKING = "for i in $tags; do docker image inspect \"$i\" >/dev/null 2>&1 || echo \"$i\"; done;"
+
 
 def _copies(k3s: K3s) -> dict[str, str]:
     """Where each staged file comes from."""
@@ -96,6 +102,8 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
 
 
 def _missing_images(tars: list[str]) -> str:
-    """Tags that the tars' manifests name and docker does not have; all of them when docker is down."""
-    manifests = " ".join(f"$(tar -xOf {quote(tar)} manifest.json | grep -oE '\"RepoTags\":\\[[^]]*\\]' | grep -oE '\"[^\"]+:[^\"]+\"' | tr -d '\"')" for tar in tars)
-    return f"for i in {manifests}; do docker image inspect \"$i\" >/dev/null 2>&1 || echo \"$i\"; done"
+    """Tags that the tars' manifests name and docker does not have; all of them when docker is down.
+
+    A tar that names no tags is absent or cut off; it answers with itself, and docker load will say why.
+    """
+    return f"for t in {' '.join(map(quote, tars))}; do {TAGS} {LACKING} done"

@@ -67,7 +67,7 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
     # probe
     node = find_node(kube, source.name)
     pods = [pod for pod in kube.pods(source.name) if why_stays(pod) is None] if node else []
-    missing = _unrestored(kube, record)
+    missing = _unrestored(record)
     if not pods and not missing:
         return unchanged("no longer a node" if node is None else "drained")
     if run.dry_run:
@@ -81,9 +81,10 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
         try:
             _keep_bare(kube, record, pods)
             _evict_all(kube, source.name, platform.timeouts.drain_s)
-        except EvenkeelError:
-            kube.set_unschedulable(source.name, False)
-            log.warning("%s: the drain is given up, the node is uncordoned again", source.name)
+        except EvenkeelError as error:
+            if not error.retryable:
+                kube.set_unschedulable(source.name, False)
+                log.warning("%s: the drain is given up, the node is uncordoned again", source.name)
             raise
         _restore_bare(kube, record)
 
@@ -129,7 +130,7 @@ def _keep_bare(kube: KubeApi, record: Record, pods: list[Pod]) -> None:
         if pod.owner is None and not pod.deleting:
             manifest = kube.pod_manifest(pod.namespace, pod.name)
             if manifest is not None:
-                record.write(f"{BARE}/{pod.namespace}/{pod.name}", afresh(manifest))
+                record.write(f"{BARE}/{pod}", {"manifest": afresh(manifest), "restored": False})
 
 
 def afresh(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -148,22 +149,25 @@ def afresh(manifest: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": kept, "spec": spec}
 
 
-def _unrestored(kube: KubeApi, record: Record) -> list[dict[str, Any]]:
-    """Recorded bare pods that are not there; one that still ends on its old node is not there either."""
-    there = {str(pod) for pod in kube.pods() if not pod.deleting}
-    return [manifest for name, manifest in record.below(BARE).items() if name not in there]
+def _unrestored(record: Record) -> dict[str, dict[str, Any]]:
+    """Bare pods that were evicted and not made anew yet. Once they were, deleting them is the operator's business."""
+    return {name: kept["manifest"] for name, kept in record.below(BARE).items() if not kept["restored"]}
 
 
 def _restore_bare(kube: KubeApi, record: Record) -> None:
-    for manifest in _unrestored(kube, record):
-        name = f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
-        log.info("%s: making the bare pod anew", name)
-        kube.create_pod(manifest)
+    missing = _unrestored(record)
+    there = {str(pod) for pod in kube.pods() if not pod.deleting}
+    for name, manifest in missing.items():
+        if name not in there:
+            log.info("%s: making the bare pod anew", name)
+            kube.create_pod(manifest)
     wait_until(
-        "bare pods made anew are Ready",
-        lambda: record.below(BARE).keys() <= {str(pod) for pod in kube.pods() if pod.ready and not pod.deleting},
+        f"{', '.join(missing)} made anew: Ready",
+        lambda: missing.keys() <= {str(pod) for pod in kube.pods() if pod.ready and not pod.deleting},
         timeout_s=120,
     )
+    for name, manifest in missing.items():
+        record.write(f"{BARE}/{name}", {"manifest": manifest, "restored": True})
 
 
 @step("uncordon")

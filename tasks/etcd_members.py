@@ -15,11 +15,10 @@ from tasks.rendering import diff, etcd_unit, peer_url
 from tasks.run import Run
 from tasks.scripts import STRICT, facts, parse_facts, read_file, write_file
 from tasks.step import step
+from tasks.units import calm, is_on
 from tasks.waiting import wait_until
 
 log = logging.getLogger(__name__)
-
-CALM = "systemctl is-active etcd; systemctl is-enabled etcd"
 
 
 def find_member(members: list[Member], url: str) -> Member | None:
@@ -57,7 +56,7 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
     members = etcd.members()
     member = find_member(members, url)
     said = parse_facts(host.run(_question(platform), what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
-    if member is not None and not member.is_learner and said["calm"].split() == ["active", "enabled"]:
+    if member is not None and not member.is_learner and is_on(said["calm"]):
         return unchanged(f"a voter, member {member.id:x}")
     if member is None or member.is_learner:
         _refuse_join(host, target, etcd, members, said)
@@ -73,7 +72,7 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
             _promoted(etcd, url, platform.timeouts.etcd_catch_up_s)
         except EvenkeelError as error:
             _back_out(host, platform, etcd, url, run.id)
-            raise error.within(f"{host.name}: joining etcd failed, the learner is removed again, etcd is as before") from error
+            raise error.within(f"{host.name}: joining etcd failed, the learner is removed again, etcd is as before")
 
     # verify
     wait_until(
@@ -96,14 +95,18 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
         return unchanged("not a member")
     if run.dry_run:
         return planned("if it leads etcd by then, a target's member takes over")
-    targets = [m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner]
-    if not targets:
+    voters = [m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner]
+    if not voters:
         raise RefusedError(f"{source.name}: no target is an etcd voter yet: let the join finish first")
-    if etcd.status(targets[0]).leader != leaving.id:
+    up = answering(etcd, voters)
+    heirs = {member.id: etcd.status(member) for member in voters if member.id in up}
+    if not heirs:
+        raise EtcdUnavailableError(f"{source.name}: moving etcd's leadership: no target's member answers")
+    if all(status.leader != leaving.id for status in heirs.values()):
         return unchanged("does not lead")
 
     # act
-    heir = max((m for m in targets if m.id in answering(etcd, targets)), key=lambda m: etcd.status(m).raft_index)
+    heir = max((m for m in voters if m.id in heirs), key=lambda m: heirs[m.id].raft_index)
     with run.acting(source.name, f"handing etcd's leadership to {heir.name}"):
         etcd.move_leader(heir)
 
@@ -144,7 +147,7 @@ def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdA
 
 
 def _question(platform: Platform) -> str:
-    return facts({"calm": CALM, "unit": read_file(platform.etcd.unit_file)})
+    return facts({"calm": calm("etcd"), "unit": read_file(platform.etcd.unit_file)})
 
 
 def _refuse_join(host: Host, target: Target, etcd: EtcdApi, members: list[Member], said: dict[str, str]) -> None:

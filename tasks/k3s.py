@@ -14,6 +14,7 @@ from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.run import Run
 from tasks.scripts import STRICT, facts, parse_facts
 from tasks.step import step
+from tasks.units import calm, is_on
 from tasks.waiting import wait_until
 
 
@@ -44,7 +45,7 @@ def ensure_node(
     wanted = environment(platform, target, token)
     said = parse_facts(host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout)
     right_env = all(said[name] == _plain(wanted[name]) for name in ("K3S_URL", "K3S_DATASTORE_ENDPOINT"))
-    if said["calm"].split() == ["active", "enabled"] and right_env and _is_joined(kube, platform, target):
+    if is_on(said["calm"]) and right_env and _is_joined(kube, target):
         return unchanged(f"a Ready {target.role}")
     if run.dry_run:
         return planned(f"joins as {target.role}: {_plain(wanted['INSTALL_K3S_EXEC'])}")
@@ -56,12 +57,12 @@ def ensure_node(
         try:
             host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
         except CommandFailedError as error:
-            raise error.within(_last_words(host, unit, token)) from error
+            raise error.within(_last_words(host, unit, token))
 
     # verify
     wait_until(
         f"{target.name} is a Ready node" + (" and its API server an endpoint" if target.role is Role.SERVER else ""),
-        lambda: _is_joined(kube, platform, target), timeout_s=platform.timeouts.k3s_join_s,
+        lambda: _is_joined(kube, target), timeout_s=platform.timeouts.k3s_join_s,
     )
     return changed(f"a Ready {target.role}")
 
@@ -70,7 +71,7 @@ def find_node(kube: KubeApi, name: str) -> Node | None:
     return next((node for node in kube.nodes() if node.name == name), None)
 
 
-def _is_joined(kube: KubeApi, platform: Platform, target: Target) -> bool:
+def _is_joined(kube: KubeApi, target: Target) -> bool:
     node, address = find_node(kube, target.name), str(target.address)
     if node is None or not node.ready or node.address != address:
         return False
@@ -81,7 +82,7 @@ def _question(unit: str) -> str:
     env = f"/etc/systemd/system/{unit}.service.env"
     names = ("K3S_URL", "K3S_DATASTORE_ENDPOINT")
     read = {name: f"sed -nE \"s/^{name}=['\\\"]?([^'\\\"]*)['\\\"]?$/\\1/p\" {env}" for name in names}
-    return facts({"calm": f"systemctl is-active {unit}; systemctl is-enabled {unit}", **read})
+    return facts({"calm": calm(unit), **read})
 
 
 def _last_words(host: Host, unit: str, token: SecretStr) -> str:

@@ -17,10 +17,10 @@ from tasks.rendering import diff, keepalived_conf
 from tasks.run import Run
 from tasks.scripts import STRICT, facts, parse_facts, read_file, write_file
 from tasks.step import step
+from tasks.units import calm, is_off, is_on
 from tasks.waiting import stays, wait_until
 
 CONF = "/etc/keepalived/keepalived.conf"
-CALM = "systemctl is-active keepalived; systemctl is-enabled keepalived"
 PASSWORD = re.compile(r"(auth_pass\s+)\S+")
 
 
@@ -41,11 +41,11 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
     Undo: systemctl disable --now keepalived.
     """
     # probe
-    question = facts({"conf": read_file(CONF), "calm": CALM, "mode": f"stat -c '%a %u' {CONF}"})
+    question = facts({"conf": read_file(CONF), "calm": calm("keepalived"), "mode": f"stat -c '%a %u' {CONF}"})
     said = parse_facts(host.run(question, what="reading keepalived's configuration", timeout_s=platform.timeouts.command_s).stdout)
     before = said["conf"] + "\n" if said["conf"] else ""
     wanted = keepalived_conf(platform, target, auth_pass)
-    if before == wanted and said["mode"] == "600 0" and said["calm"].split() == ["active", "enabled"]:
+    if before == wanted and said["mode"] == "600 0" and is_on(said["calm"]):
         return unchanged("keepalived runs as configured")
     diffs = (diff(CONF, _masked(before), _masked(wanted)),)
     if run.dry_run:
@@ -77,9 +77,8 @@ def ensure_vip_on_targets(run: Run, source: Host, platform: Platform, everyone: 
     Exactly one host holds the VIP before and after. Undo: systemctl enable --now keepalived there.
     """
     # probe
-    calm = host_calm(source, platform)
     had_it = holds(source, platform)
-    if calm == ["inactive", "disabled"] and not had_it:
+    if is_off(_calm(source, platform)) and not had_it:
         return unchanged("keepalived is off and disabled")
     if run.dry_run:
         return planned("keepalived is stopped" + (", a target takes the VIP" if had_it else ""))
@@ -101,9 +100,9 @@ def only_holder(everyone: Mapping[str, Host], platform: Platform) -> str | None:
     return found[0].name if len(found) == 1 else None
 
 
-def host_calm(host: Host, platform: Platform) -> list[str]:
-    """What systemd says of keepalived: active or not, enabled or not."""
-    return parse_facts(host.run(facts({"calm": CALM}), what="asking systemd", timeout_s=platform.timeouts.command_s).stdout)["calm"].split()
+def _calm(host: Host, platform: Platform) -> str:
+    question = facts({"calm": calm("keepalived")})
+    return parse_facts(host.run(question, what="asking systemd", timeout_s=platform.timeouts.command_s).stdout)["calm"]
 
 
 def vrrp_mismatch(conf: str, platform: Platform, auth_pass: SecretStr) -> str | None:
@@ -120,7 +119,7 @@ def vrrp_mismatch(conf: str, platform: Platform, auth_pass: SecretStr) -> str | 
 
 
 def _refuse_without_heir(source: Host, platform: Platform, everyone: Mapping[str, Host]) -> None:
-    ready = [t.name for t in platform.vip_holders if host_calm(everyone[t.name], platform) == ["active", "enabled"]]
+    ready = [t.name for t in platform.vip_holders if is_on(_calm(everyone[t.name], platform))]
     if not ready:
         raise RefusedError(f"{source.name}: handing the VIP over: keepalived runs on no target: set it up first")
 

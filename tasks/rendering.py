@@ -66,7 +66,7 @@ def hosts_file(current: str, machines: Iterable[Machine]) -> str:
 
 
 def hosts_conflicts(current: str, machines: Iterable[Machine]) -> list[str]:
-    """Lines outside our block that give one of our names another address, or one of our addresses another name."""
+    """Lines outside our block that give one of our names another address."""
     names = {machine.name: str(machine.address) for machine in machines}
     return [
         line.strip()
@@ -80,8 +80,10 @@ def _outside_block(text: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     if not begin:
         return text
-    _, _, after = rest.partition(END)
-    return before + after.lstrip("\n")
+    _, end, after = rest.partition(END)
+    # Without its end, only the line that begins the block is surely ours.
+    kept = after if end else rest.partition("\n")[2]
+    return before + kept.lstrip("\n")
 
 
 def diff(path: str, before: str, after: str) -> str:

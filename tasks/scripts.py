@@ -22,7 +22,7 @@ def write_file(path: str, content: str, mode: str = "0644") -> str:
 
 def tell(name: str, command: str) -> str:
     """A fact: one output line of `name` and what `command` prints, however many lines that is."""
-    return f'printf "%s %s\\n" {shlex.quote(name)} "$({{ {command}; }} 2>/dev/null | base64 -w0)"\n'
+    return f'printf "%s %s\\n" {shlex.quote(name)} "$({{ {command}\n}} 2>/dev/null | base64 -w0)"\n'
 
 
 def facts(script: dict[str, str]) -> str:

@@ -18,12 +18,11 @@ from tasks.residue import read_residues
 from tasks.run import Run
 from tasks.scripts import STRICT, facts, parse_facts
 from tasks.step import step
+from tasks.units import calm, is_off
 from tasks.waiting import stays, wait_until
 
 # The kubelet's containers outlive k3s, as they should at an upgrade; on a source that leaves they are orphans.
 PODS = "docker ps -q --filter label=io.kubernetes.pod.name"
-K3S_CALM = "systemctl is-active k3s; systemctl is-enabled k3s"
-ETCD_CALM = "systemctl is-active etcd; systemctl is-enabled etcd"
 
 
 @step("check nothing names source")
@@ -58,9 +57,9 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
     Undo: systemctl enable --now k3s, before the node is deleted.
     """
     # probe
-    question = facts({"calm": K3S_CALM, "pods": PODS})
+    question = facts({"calm": calm("k3s"), "pods": PODS})
     said = parse_facts(host.run(question, what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout)
-    if _is_off(said["calm"]) and not said["pods"]:
+    if is_off(said["calm"]) and not said["pods"]:
         return unchanged("k3s is off and disabled")
     if run.dry_run:
         return planned("k3s is stopped and disabled")
@@ -74,7 +73,7 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
 
     # verify
     left = parse_facts(answer.stdout)
-    if not _is_off(left["calm"]) or left["pods"]:
+    if not is_off(left["calm"]) or left["pods"]:
         raise VerificationError(f"{host.name}: k3s was stopped, yet it is {' '.join(left['calm'].split())}: see systemctl status k3s there")
     return changed("k3s is off and disabled")
 
@@ -108,20 +107,20 @@ def ensure_node_deleted(run: Run, source: Machine, platform: Platform, kube: Kub
 
 
 @step("retire etcd data")
-def ensure_etcd_retired(run: Run, host: Host, platform: Platform, etcd: EtcdApi, migration: str) -> Outcome:
+def ensure_etcd_retired(run: Run, host: Host, platform: Platform, source: Machine, etcd: EtcdApi, migration: str) -> Outcome:
     """Make etcd not run on the machine, now or after a reboot, and its data lie aside, kept.
 
     Undo: none; the data is a copy of what the cluster has.
     """
     # probe
     data = platform.etcd.data_dir
-    question = facts({"calm": ETCD_CALM, "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"})
+    question = facts({"calm": calm("etcd"), "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"})
     said = parse_facts(host.run(question, what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
-    if _is_off(said["calm"]) and not said["data"]:
+    if is_off(said["calm"]) and not said["data"]:
         return unchanged("etcd is off and disabled, its data lies aside")
     if run.dry_run:
         return planned(f"etcd is stopped and disabled, {data} moved aside")
-    member = next((m for m in etcd.members() if peer_url_of(platform, host) in m.peer_urls), None)
+    member = find_member(etcd.members(), peer_url(platform, source))
     if member is not None:
         raise RefusedError(f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first")
 
@@ -132,21 +131,8 @@ def ensure_etcd_retired(run: Run, host: Host, platform: Platform, etcd: EtcdApi,
 
     # verify
     left = parse_facts(answer.stdout)
-    if not _is_off(left["calm"]) or left["data"]:
+    if not is_off(left["calm"]) or left["data"]:
         raise VerificationError(f"{host.name}: etcd was stopped, yet it is {left['calm'].split()}: see systemctl status etcd there")
     return changed(f"etcd is off and disabled, its data lies in {data}.aside-{migration}")
 
 
-def peer_url_of(platform: Platform, host: Host) -> str:
-    machine = next(m for m in platform.machines if m.name == host.name)
-    return peer_url(platform, machine)
-
-
-def is_member(etcd: EtcdApi, platform: Platform, source: Machine) -> bool:
-    return find_member(etcd.members(), peer_url(platform, source)) is not None
-
-
-def _is_off(calm: str) -> bool:
-    """systemd's two words for a unit that does not run and will not; a failed or missing one is off, too."""
-    active, *enabled = calm.split() or ["inactive"]
-    return active in ("inactive", "failed", "unknown") and (enabled or ["disabled"])[0] != "enabled"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TypeVar
 
 from configs.errors import DeadlineExceededError, TransientError
@@ -12,25 +14,30 @@ from configs.errors import DeadlineExceededError, TransientError
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+@dataclass(frozen=True)
+class Clock:
+    """Time as waiting sees it; tests give one that does not wait."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+clock: ContextVar[Clock] = ContextVar("clock", default=Clock())
+
 POLL_S = 1.0
 SAY_SO_S = 15.0  # an operator who sees nothing for longer begins to worry
 
 
 def wait_until(
-    what: str,
-    question: Callable[[], T | None],
-    *,
-    timeout_s: float,
-    poll_s: float = POLL_S,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    what: str, question: Callable[[], T | None], *, timeout_s: float, poll_s: float = POLL_S
 ) -> T:
     """The first truthy answer to `question`. A TransientError counts as "not yet", and is told if the time runs out.
 
     `what` names what is awaited, in words, subject first. Raises DeadlineExceededError after `timeout_s` seconds;
     the question is always asked once more at the deadline itself.
     """
-    begun = said = clock()
+    now, sleep = clock.get().now, clock.get().sleep
+    begun = said = now()
     while True:
         reason = ""
         try:
@@ -39,28 +46,21 @@ def wait_until(
                 return answer
         except TransientError as error:
             reason = f": {error}"
-        now = clock()
-        if now - begun >= timeout_s:
+        waited = now() - begun
+        if waited >= timeout_s:
             raise DeadlineExceededError(f"{what}: not within {timeout_s:g} s{reason}")
-        if now - said >= SAY_SO_S:
-            said = now
-            log.info("waiting for %.0f s of %g s: %s%s", now - begun, timeout_s, what, reason)
-        sleep(min(poll_s, max(0.0, begun + timeout_s - now)))
+        if now() - said >= SAY_SO_S:
+            said = now()
+            log.info("waiting for %.0f s of %g s: %s%s", waited, timeout_s, what, reason)
+        sleep(min(poll_s, max(0.0, timeout_s - waited)))
 
 
-def stays(
-    what: str,
-    question: Callable[[], bool],
-    *,
-    for_s: float,
-    poll_s: float = POLL_S,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> bool:
+def stays(what: str, question: Callable[[], bool], *, for_s: float, poll_s: float = POLL_S) -> bool:
     """Whether `question` was answered yes each time it was asked for `for_s` seconds."""
-    begun = clock()
+    now, sleep = clock.get().now, clock.get().sleep
+    begun = now()
     while question():
-        if clock() - begun >= for_s:
+        if now() - begun >= for_s:
             return True
         sleep(poll_s)
     log.warning("did not stay so for %g s: %s", for_s, what)

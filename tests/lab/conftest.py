@@ -1,0 +1,86 @@
+"""One lab for all tests here: reset once, migrated once; the files' numbers are the order of the night."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments import orchestrator, rehearse
+from tests.lab import world
+
+
+@dataclass(frozen=True)
+class Before:
+    """What must be the same afterwards."""
+
+    rows: list[tuple[Any, ...]]
+    keys: dict[str, str]
+    web: tuple[str, str]
+    images: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Migrated:
+    before: Before
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def secrets() -> dict[str, str]:
+    return world.secrets()
+
+
+@pytest.fixture(scope="session")
+def fresh_lab() -> Iterator[None]:
+    """The lab in its initial state and a Prefect server with the deployments; both end with the tests."""
+    orchestrator.start_server()
+    world.lab("reset" if rehearse.is_up() else "up", timeout_s=3000)
+    orchestrator.await_server()
+    orchestrator.start_worker(rehearse.lab_secrets())
+    yield
+    orchestrator.stop("worker")
+    orchestrator.stop("server")
+    world.lab("down")
+
+
+def run_flow(*, dry_run: bool = False) -> dict[str, Any]:
+    """Run the deployment as an operator does, and return its report."""
+    begun = time.time()
+    words = ["deployment", "run", "migrate/lab", "--watch", "--param", f"dry_run={str(dry_run).lower()}"]
+    done = subprocess.run(
+        [orchestrator.BIN / "prefect", *words], cwd=orchestrator.ROOT, env=orchestrator.environment(), check=False,
+        capture_output=True, text=True, timeout=1800,
+    )
+    report = rehearse.newest_report(begun)
+    assert report is not None, done.stdout + done.stderr + worker_log()
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    assert done.returncode == 0, found["error"] or worker_log()
+    return found
+
+
+def worker_log() -> str:
+    return Path(orchestrator.RUN / "worker.log").read_text(encoding="utf-8")[-6000:]
+
+
+def images(server: str) -> dict[str, list[str]]:
+    return {
+        f"{item['kind']} {item['metadata']['name']}": [c["image"] for c in item["spec"]["template"]["spec"]["containers"]]
+        for item in world.kubectl(server, "deployments,statefulsets,daemonsets -A")
+    }
+
+
+@pytest.fixture(scope="session")
+def migrated(fresh_lab: None, secrets: dict[str, str]) -> Migrated:
+    for number in range(20):
+        world.put("vm-1", f"/bystander/{number}", f"value-{number}")
+    before = Before(
+        world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]), world.keys("vm-1", "/bystander/"), world.web(), images("vm-1")
+    )
+    return Migrated(before, run_flow())

@@ -1,0 +1,78 @@
+"""After the migration: everything is on the targets, and everything that was there before is there still."""
+
+from __future__ import annotations
+
+from tests.lab import world
+from tests.lab.conftest import Migrated, images
+
+
+def test_the_run_is_verified(migrated: Migrated) -> None:
+    assert migrated.report["outcome"] == "verified"
+    assert {entry["outcome"] for entry in migrated.report["entries"]} <= {"changed", "unchanged"}
+
+
+def test_every_target_lists_the_same_six_healthy_members(migrated: Migrated) -> None:
+    lists = [world.members(target) for target in world.TARGETS]
+    assert all(found == lists[0] for found in lists)
+    assert [(name, learner) for name, _, learner in lists[0]] == [(target, False) for target in world.TARGETS]
+    assert all(world.etcd_healthy(target) for target in world.TARGETS)
+
+
+def test_the_nodes_are_the_six_targets_and_ready(migrated: Migrated) -> None:
+    assert [(name, ready, cordoned) for name, _, ready, cordoned in world.nodes("phys-1")] == [
+        (target, True, False) for target in world.TARGETS
+    ]
+
+
+def test_exactly_one_target_holds_the_vip(migrated: Migrated) -> None:
+    holders = world.vip_holders((*world.SOURCES, *world.TARGETS))
+    assert len(holders) == 1
+    assert holders[0] in world.SERVERS
+
+
+def test_services_answer_through_the_vip_as_before(migrated: Migrated) -> None:
+    assert world.api_answers()
+    assert world.web() == migrated.before.web
+
+
+def test_every_row_and_key_is_still_there(migrated: Migrated, secrets: dict[str, str]) -> None:
+    assert len(migrated.before.rows) > 100
+    assert world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]) == migrated.before.rows
+    assert world.keys("phys-1", "/bystander/") == migrated.before.keys
+
+
+def test_workloads_have_the_images_of_before(migrated: Migrated) -> None:
+    assert images("phys-1") == migrated.before.images
+
+
+def test_the_bare_client_pod_runs_again(migrated: Migrated) -> None:
+    pods = {pod["metadata"]["name"]: pod for pod in world.kubectl("phys-1", "pods -n iottepa")}
+    assert pods["debug-mysql-client"]["status"]["phase"] == "Running"
+    assert pods["debug-mysql-client"]["spec"]["nodeName"] in world.TARGETS
+
+
+def test_sources_run_nothing_of_the_platform_any_more(migrated: Migrated) -> None:
+    for source in world.SOURCES:
+        active = world.on(source, "systemctl is-active k3s etcd keepalived", check=False).split()
+        enabled = world.on(source, "systemctl is-enabled k3s etcd keepalived", check=False).split()
+        assert "active" not in active
+        assert "enabled" not in enabled
+        assert "member" in world.on(source, "ls /mnt/disks/etcd.aside-*")
+
+
+def test_every_machine_has_its_name_and_knows_the_others(migrated: Migrated) -> None:
+    for host in (*world.SOURCES, *world.TARGETS):
+        assert world.on(host, "hostname").strip() == host
+        for number, other in enumerate(world.TARGETS, start=21):
+            assert world.on(host, f"getent ahostsv4 {other}").startswith(f"10.99.0.{number} ")
+
+
+def test_the_record_has_old_and_new_images_and_the_backup(migrated: Migrated) -> None:
+    names = {key.partition("/migrations/")[2].partition("/")[2] for key in world.keys("phys-1", "/evenkeel/lab/migrations/")}
+    assert {"state", "backup", "images/new", *(f"images/old/{target}" for target in world.TARGETS)} <= names
+
+
+def test_no_secret_is_in_the_record_or_in_the_report(migrated: Migrated, secrets: dict[str, str]) -> None:
+    told = str(migrated.report) + str(world.keys("phys-1", "/evenkeel/"))
+    for name, value in secrets.items():
+        assert value not in told, name

@@ -1,0 +1,133 @@
+"""The lab as a bystander sees it: asked by other means than the product's own, so that both would have to be wrong."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pymysql
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BIN = Path(sys.executable).parent
+VIP = "10.99.0.100"
+SOURCES = ("vm-1", "vm-2", "vm-3")
+TARGETS = tuple(f"phys-{number}" for number in range(1, 7))
+SERVERS = TARGETS[:3]
+UNITS = ("etcd", "k3s", "k3s-agent", "keepalived", "docker", "ssh")
+
+
+def lab(*words: str, timeout_s: float = 900) -> None:
+    """Run the lab's own command; its words go to the test's output."""
+    subprocess.run([BIN / "lab", *words], cwd=ROOT, check=True, timeout=timeout_s)
+
+
+def secrets() -> dict[str, str]:
+    said = subprocess.run([BIN / "lab", "secrets"], capture_output=True, text=True, check=True).stdout
+    pairs = (line.removeprefix("export ").partition("=") for line in said.splitlines())
+    return {name: shlex.split(value)[0] for name, _, value in pairs}
+
+
+def on(host: str, command: str, *, check: bool = True) -> str:
+    """What `command` prints on a machine."""
+    done = subprocess.run(
+        [BIN / "lab", "exec", host, "--", "bash", "-c", command], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0 or not check, f"{host}: {command}: {done.stderr}"
+    return done.stdout
+
+
+def kubectl(server: str, command: str) -> Any:
+    return json.loads(on(server, f"k3s kubectl get {command} -o json"))["items"]
+
+
+def members(host: str) -> list[tuple[str, str, bool]]:
+    """The member list as the etcd on `host` has it: name, peer URL, learner."""
+    listed = json.loads(on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 member list -w json"))["members"]
+    return sorted((m.get("name", ""), m["peerURLs"][0], m.get("isLearner", False)) for m in listed)
+
+
+def etcd_healthy(host: str) -> bool:
+    said = on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 endpoint health 2>&1", check=False)
+    return "is healthy" in said
+
+
+def put(host: str, key: str, value: str) -> None:
+    on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 put {key} {value}")
+
+
+def keys(host: str, prefix: str) -> dict[str, str]:
+    said = on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get --prefix {prefix}").splitlines()
+    return dict(zip(said[::2], said[1::2], strict=True))
+
+
+def vip_holders(hosts: tuple[str, ...]) -> list[str]:
+    return [host for host in hosts if f" {VIP}/" in on(host, "ip -4 -o addr show", check=False)]
+
+
+def api_answers() -> bool:
+    try:
+        return httpx.get(f"https://{VIP}:10443/readyz", verify=False, timeout=3, trust_env=False).status_code in (200, 401, 403)  # noqa: S501
+    except httpx.TransportError:
+        return False
+
+
+def web() -> tuple[str, str]:
+    """What the two services answer through the VIP."""
+    first, second = (httpx.get(f"http://{VIP}:{port}/", timeout=5, trust_env=False).raise_for_status() for port in (30080, 30081))
+    return first.text, second.text
+
+
+def rows(password: str) -> list[tuple[Any, ...]]:
+    """Every row of every table of the platform's database, through the VIP."""
+    with pymysql.connect(host=VIP, port=30306, user="wacos", password=password, database="wacos", connect_timeout=5) as db:
+        cursor = db.cursor()
+        cursor.execute("SHOW TABLES")
+        tables = [name for (name,) in cursor.fetchall()]
+        found: list[tuple[Any, ...]] = []
+        for table in sorted(tables):
+            cursor.execute(f"SELECT * FROM `{table}`")  # noqa: S608 - a name that the database told
+            found.extend((table, *row) for row in cursor.fetchall())
+    return sorted(found, key=repr)
+
+
+def files(host: str) -> str:
+    """Hashes of everything that the product could change on a machine's disk."""
+    return on(host, "find /etc /usr/local /opt /root /var/lib/rancher/k3s/agent/images /lib/systemd/system -type f 2>/dev/null"
+                    " -not -name 'ld.so.cache' -print0 | sort -z | xargs -0 sha256sum")
+
+
+def starts(host: str) -> str:
+    """When every unit was started, and its process."""
+    return "".join(on(host, f"systemctl show {unit} -p ActiveState,ActiveEnterTimestampMonotonic,MainPID,UnitFileState") for unit in UNITS)
+
+
+def containers(host: str) -> str:
+    return on(host, "docker ps -a --no-trunc --format '{{.ID}} {{.State}}' | sort", check=False)
+
+
+def nodes(server: str) -> list[tuple[str, str, bool, bool]]:
+    """Name, uid, Ready, unschedulable."""
+    return sorted(
+        (
+            node["metadata"]["name"], node["metadata"]["uid"],
+            any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"]),
+            bool(node["spec"].get("unschedulable")),
+        )
+        for node in kubectl(server, "nodes")
+    )
+
+
+def eventually(what: str, question: Callable[[], bool], *, within_s: float) -> float:
+    """Seconds until the answer was yes; fails, naming `what`, when it was not in time."""
+    begun = time.monotonic()
+    while not question():
+        assert time.monotonic() - begun < within_s, f"{what}: not within {within_s} s"
+        time.sleep(0.5)
+    return time.monotonic() - begun
