@@ -21,8 +21,16 @@ CALL_TIMEOUT_S = 5.0  # etcd answers in milliseconds or is electing a leader; se
 
 # Said by a cluster that is settling, or by a member that must not be asked: another moment or member will do.
 PASSING = (
-    "unhealthy cluster", "not enough started members", "leader changed", "no leader", "timed out",
-    "too many learner members", "in sync with leader", "not supported for learner", "request timeout", "server stopped",
+    "unhealthy cluster",
+    "not enough started members",
+    "leader changed",
+    "no leader",
+    "timed out",
+    "too many learner members",
+    "in sync with leader",
+    "not supported for learner",
+    "request timeout",
+    "server stopped",
 )
 
 
@@ -92,7 +100,9 @@ class EtcdCluster:
         self._post(_client_url(leader), "maintenance/transfer-leadership", {"targetID": str(to.id)})
 
     def _members_at(self, endpoint: str) -> list[Member]:
-        return sorted(map(_member, self._post(endpoint, "cluster/member/list")["members"]), key=lambda member: member.id)
+        return sorted(
+            map(_member, self._post(endpoint, "cluster/member/list")["members"]), key=lambda member: member.id
+        )
 
     def _refuse_foreign(self, endpoint: str) -> None:
         """An old platform's etcd may answer on a target's address; it is never taken for ours."""

@@ -14,6 +14,7 @@ MIRROR = "kubernetes.io/config.mirror"
 
 
 def node_of(item: Manifest) -> Node:
+    """A node; ready only if its kubelet says so."""
     status = item["status"]
     conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
     internal = [address["address"] for address in status.get("addresses") or () if address["type"] == "InternalIP"]
@@ -26,6 +27,7 @@ def node_of(item: Manifest) -> Node:
 
 
 def pod_of(item: Manifest) -> Pod:
+    """A pod, with why it is not Ready."""
     meta, status = item["metadata"], item["status"]
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
     owners = meta.get("ownerReferences") or ()
@@ -53,12 +55,17 @@ def workload_of(kind: str, item: Manifest) -> Workload:
         desired, ready = item["spec"].get("replicas", 1), status.get("readyReplicas", 0)
     containers = item["spec"]["template"]["spec"]["containers"]
     return Workload(
-        kind, meta["namespace"], meta["name"], desired, ready if current else 0,
+        kind,
+        meta["namespace"],
+        meta["name"],
+        desired,
+        ready if current else 0,
         {container["name"]: container["image"] for container in containers},
     )
 
 
 def image_ids(pods: Iterable[Manifest]) -> dict[str, str]:
+    """Image to image id (digest) of all containers that were ever started in these pods."""
     statuses = (status for pod in pods for status in pod["status"].get("containerStatuses") or ())
     return {status["image"]: status["imageID"] for status in statuses if status.get("imageID")}
 

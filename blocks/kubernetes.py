@@ -53,7 +53,8 @@ class KubeCluster:
 
     def evict(self, pod: Pod) -> None:
         eviction = {
-            "apiVersion": self._eviction_version(), "kind": "Eviction",
+            "apiVersion": self._eviction_version(),
+            "kind": "Eviction",
             "metadata": {"name": pod.name, "namespace": pod.namespace},
             "deleteOptions": {"preconditions": {"uid": pod.uid}},
         }
@@ -67,7 +68,9 @@ class KubeCluster:
 
     def workloads(self) -> list[Workload]:
         return [
-            workload_of(kind, item) for kind, plural in WORKLOAD_KINDS.items() for item in self._list(f"/apis/apps/v1/{plural}")
+            workload_of(kind, item)
+            for kind, plural in WORKLOAD_KINDS.items()
+            for item in self._list(f"/apis/apps/v1/{plural}")
         ]
 
     def running_images(self) -> dict[str, str]:
@@ -75,7 +78,9 @@ class KubeCluster:
 
     def server_addresses(self) -> list[str]:
         found = self._call("GET", "/api/v1/namespaces/default/endpoints/kubernetes")
-        return sorted(address["ip"] for subset in found.get("subsets") or () for address in subset.get("addresses") or ())
+        return sorted(
+            address["ip"] for subset in found.get("subsets") or () for address in subset.get("addresses") or ()
+        )
 
     def is_ready(self, address: str) -> bool:
         try:
@@ -84,7 +89,12 @@ class KubeCluster:
             return False
 
     def manifests(self) -> dict[str, str]:
-        core = {"ConfigMap": "configmaps", "Endpoints": "endpoints", "Service": "services", "PersistentVolume": "persistentvolumes"}
+        core = {
+            "ConfigMap": "configmaps",
+            "Endpoints": "endpoints",
+            "Service": "services",
+            "PersistentVolume": "persistentvolumes",
+        }
         paths = {
             **{kind: f"/api/v1/{plural}" for kind, plural in core.items()},
             **{kind: f"/apis/apps/v1/{plural}" for kind, plural in WORKLOAD_KINDS.items()},
@@ -108,8 +118,15 @@ class KubeCluster:
             # The client library swaps the ApiClient's transport while it streams: an own one keeps other threads' calls whole.
             own = kube.CoreV1Api(kube.ApiClient(api.configuration))
             socket = stream(
-                own.connect_get_namespaced_pod_exec, pod, namespace, command=argv,
-                stdin=bool(stdin), stdout=True, stderr=True, tty=False, _preload_content=False,
+                own.connect_get_namespaced_pod_exec,
+                pod,
+                namespace,
+                command=argv,
+                stdin=bool(stdin),
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
             )
             if stdin:
                 socket.write_stdin(stdin)
@@ -174,7 +191,10 @@ class _NotFoundError(HostError):
 def _request(api: kube.ApiClient, method: str, path: str, body: Manifest | None = None) -> bytes:
     content = MERGE_PATCH if method == "PATCH" else "application/json"
     response = api.call_api(
-        method, api.configuration.host + path, {"Content-Type": content, "Accept": "application/json"}, body,
+        method,
+        api.configuration.host + path,
+        {"Content-Type": content, "Accept": "application/json"},
+        body,
         _request_timeout=CALL_TIMEOUT_S,
     )
     data: bytes = response.read() or b""  # type: ignore[no-untyped-call]  # its package says it is typed

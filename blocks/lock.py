@@ -40,8 +40,14 @@ class RunLock:
     """The lock of one run. `check` before every act."""
 
     def __init__(
-        self, leases: Leases, key: str, holder: str, ttl_s: int = TTL_S,
-        *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep,
+        self,
+        leases: Leases,
+        key: str,
+        holder: str,
+        ttl_s: int = TTL_S,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._leases, self._key, self._holder, self._ttl_s = leases, key, holder, ttl_s
         self._clock, self._sleep = clock, sleep
@@ -71,7 +77,9 @@ class RunLock:
             try:
                 self._leases.revoke(self._lease)
             except EtcdUnavailableError as error:
-                log.warning("lock %s: not given back (%s); it ends by itself within %d s", self._key, error, self._ttl_s)
+                log.warning(
+                    "lock %s: not given back (%s); it ends by itself within %d s", self._key, error, self._ttl_s
+                )
 
     def _take(self) -> None:
         self._lease = self._leases.grant(self._ttl_s)

@@ -96,6 +96,8 @@ class KeyValues(Protocol):
 
 @dataclass(frozen=True)
 class Node:
+    """A node of the cluster; `address` is its InternalIP."""
+
     name: str
     ready: bool
     unschedulable: bool
@@ -104,6 +106,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Pod:
+    """A pod; `reason` says why it is not Ready."""
+
     namespace: str
     name: str
     uid: str
@@ -137,6 +141,8 @@ class Workload:
 
 @dataclass(frozen=True)
 class ExecResult:
+    """What a command in a pod said. It can hold secrets: it is never logged whole."""
+
     exit_code: int
     stdout: str = field(repr=False)
     stderr: str = field(repr=False)
@@ -180,4 +186,6 @@ class KubeApi(Protocol):
     def pod_named(self, namespace: str, label: str) -> str | None:
         """A Ready pod with this label."""
 
-    def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult: ...
+    def exec(
+        self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60
+    ) -> ExecResult: ...

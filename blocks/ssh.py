@@ -48,7 +48,9 @@ class SshHost:
         if noted is not None:
             noted.append(self.name)
         try:
-            result = self._exchange(f"timeout --kill-after={GRACE_S} {timeout_s:g} bash -s", script, timeout_s + 2 * GRACE_S)
+            result = self._exchange(
+                f"timeout --kill-after={GRACE_S} {timeout_s:g} bash -s", script, timeout_s + 2 * GRACE_S
+            )
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._connection.close()
             raise HostUnreachableError(f"{self.name}: {what}: SSH broke: {error or type(error).__name__}") from error
@@ -92,7 +94,9 @@ class SshHost:
                 channel.sendall(stdin.encode())
                 channel.shutdown_write()
                 stdout, stderr = out.result(), err.result()
-            return CommandResult(channel.recv_exit_status(), stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+            return CommandResult(
+                channel.recv_exit_status(), stdout.decode(errors="replace"), stderr.decode(errors="replace")
+            )
         finally:
             channel.close()
 
@@ -134,7 +138,9 @@ class SshFleet(Block):
         for path, setting in ((self.key, "ssh.key"), (self.known_hosts, "ssh.known_hosts")):
             if not path.is_file():
                 raise ConfigError(f"{setting}: {path}: no such file: write where it is")
-        hosts = {machine.name: SshHost(machine.name, machine.address, self._connection(machine)) for machine in machines}
+        hosts = {
+            machine.name: SshHost(machine.name, machine.address, self._connection(machine)) for machine in machines
+        }
         try:
             yield hosts
         finally:
@@ -149,8 +155,11 @@ class SshFleet(Block):
             config=Config(overrides={"load_ssh_configs": False}),
             connect_timeout=int(self.connect_timeout_s),
             connect_kwargs={
-                "key_filename": str(self.key), "allow_agent": True, "look_for_keys": False,
-                "banner_timeout": self.connect_timeout_s, "auth_timeout": self.connect_timeout_s,
+                "key_filename": str(self.key),
+                "allow_agent": True,
+                "look_for_keys": False,
+                "banner_timeout": self.connect_timeout_s,
+                "auth_timeout": self.connect_timeout_s,
             },
         )
         connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())

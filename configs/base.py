@@ -29,7 +29,11 @@ def _is_label(value: str) -> str:
 def _is_shell_safe(value: str) -> str:
     if SHELL_SAFE.fullmatch(value) is None:
         bad = sorted(set(re.sub(SHELL_SAFE, "", value)))
-        what = f"holds {' '.join(map(repr, bad))}, which a shell would read: write it without" if bad else "is empty: write a value"
+        what = (
+            f"holds {' '.join(map(repr, bad))}, which a shell would read: write it without"
+            if bad
+            else "is empty: write a value"
+        )
         raise ValueError(f"{value!r} {what}")
     return value
 

@@ -5,18 +5,15 @@ Messages read ``host: what was being done: what happened: what to type next``.
 
 from __future__ import annotations
 
-from typing import Self
-
 
 class EvenkeelError(Exception):
     """Base of all our errors. `retryable` is the only thing that callers may branch on."""
 
     retryable = False
 
-    def within(self, context: str) -> Self:
-        """The same error, its message preceded by what it happened in."""
+    def within(self, context: str) -> None:
+        """Put what the error happened in before its message."""
         self.args = (f"{context}: {self}",)
-        return self
 
 
 class ConfigError(EvenkeelError):

@@ -20,7 +20,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=deep)
             if not isinstance(key, str):
-                raise ConfigError(f"line {key_node.start_mark.line + 1}: {key!r} is no name: write a plain word before ':'")
+                raise ConfigError(
+                    f"line {key_node.start_mark.line + 1}: {key!r} is no name: write a plain word before ':'"
+                )
             if key in seen:
                 raise ConfigError(f"line {key_node.start_mark.line + 1}: {key!r} is written twice: keep one")
             seen.add(key)

@@ -136,9 +136,13 @@ class Platform(StrictModel):
         found = []
         voters, peak = len(self.new_members), len(self.new_members) + len(self.sources)
         if voters % 2 == 0:
-            found.append(f"targets: {voters} etcd members tolerate the loss of {math.ceil(voters / 2) - 1}, no more than {voters - 1} do")
+            found.append(
+                f"targets: {voters} etcd members tolerate the loss of {math.ceil(voters / 2) - 1}, no more than {voters - 1} do"
+            )
         if peak > MAX_RECOMMENDED_ETCD:
-            found.append(f"targets: etcd grows to {peak} members on the way; every write waits for {peak // 2 + 1} of them")
+            found.append(
+                f"targets: etcd grows to {peak} members on the way; every write waits for {peak // 2 + 1} of them"
+            )
         return found
 
     @model_validator(mode="after")
@@ -149,14 +153,18 @@ class Platform(StrictModel):
         ):
             twice = sorted({value for value in values if values.count(value) > 1})
             if twice:
-                raise ValueError(f"sources and targets: {what} {', '.join(twice)} is used more than once: give each machine its own")
+                raise ValueError(
+                    f"sources and targets: {what} {', '.join(twice)} is used more than once: give each machine its own"
+                )
         return self
 
     @model_validator(mode="after")
     def _vip_is_no_machine(self) -> Platform:
         for machine in self.machines:
             if machine.address == self.vip:
-                raise ValueError(f"vip: {self.vip} is the address of {machine.name}: write the virtual address that keepalived holds")
+                raise ValueError(
+                    f"vip: {self.vip} is the address of {machine.name}: write the virtual address that keepalived holds"
+                )
         return self
 
     @model_validator(mode="after")
@@ -170,7 +178,9 @@ class Platform(StrictModel):
     @model_validator(mode="after")
     def _holders_exist_and_rank(self) -> Platform:
         if self.keepalived.holders > len(self.targets):
-            raise ValueError(f"keepalived.holders: {self.keepalived.holders} of {len(self.targets)} targets: write {len(self.targets)} at most")
+            raise ValueError(
+                f"keepalived.holders: {self.keepalived.holders} of {len(self.targets)} targets: write {len(self.targets)} at most"
+            )
         if self.keepalived.first_priority - 10 * (self.keepalived.holders - 1) < 1:
             raise ValueError("keepalived.first_priority: too low for 10 steps per holder: write 250")
         return self

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -49,14 +50,18 @@ def _quietly(*words: str) -> bool:
     """Run Prefect's own command; what it says goes to a log. Whether it succeeded."""
     with (RUN / "prefect.log").open("ab") as log:
         said = {"stdout": log, "stderr": log}
-        return subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), **said, check=False).returncode == 0
+        return (
+            subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), **said, check=False).returncode == 0
+        )
 
 
 def start_server() -> None:
     """Begin the server unless it runs. Returns at once; `await_server` waits."""
     if not _alive("server"):
         if _healthy():
-            raise SystemExit(f"{UI}: another Prefect server answers there: end it, or choose a port: PREFECT_PORT=4300 make rehearse")
+            raise SystemExit(
+                f"{UI}: another Prefect server answers there: end it, or choose a port: PREFECT_PORT=4300 make rehearse"
+            )
         _spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
 
 
@@ -72,7 +77,9 @@ def await_server() -> None:
 def start_worker(secrets: dict[str, str]) -> None:
     """Make a worker of pool `evenkeel` run, with `secrets` in its environment, and all deployments be known."""
     stop("worker")
-    pool = _quietly("work-pool", "inspect", "evenkeel") or _quietly("work-pool", "create", "evenkeel", "--type", "process")
+    pool = _quietly("work-pool", "inspect", "evenkeel") or _quietly(
+        "work-pool", "create", "evenkeel", "--type", "process"
+    )
     if not pool or not _quietly("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"):
         raise SystemExit(f"the deployments could not be made: see {RUN / 'prefect.log'}")
     _spawn("worker", "worker", "start", "--pool", "evenkeel", secrets=secrets)
@@ -111,8 +118,13 @@ def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> Non
     RUN.mkdir(exist_ok=True)
     with (RUN / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            [BIN / "prefect", *words], cwd=ROOT, env={**environment(), **(secrets or {})}, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True,
+            [BIN / "prefect", *words],
+            cwd=ROOT,
+            env={**environment(), **(secrets or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     (RUN / f"{name}.pid").write_text(str(process.pid), encoding="utf-8")
 
@@ -129,10 +141,8 @@ def _alive(name: str) -> bool:
     pid = _pid(name)
     if pid is None:
         return False
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # our own child is a zombie until it is asked for
-    except ChildProcessError:
-        pass
     try:
         return b"prefect" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

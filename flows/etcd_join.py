@@ -24,5 +24,3 @@ def _join(name: str) -> Outcome:
     session = current_session()
     target = next(target for target in session.platform.targets if target.name == name)
     return ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd)
-
-

@@ -22,7 +22,14 @@ from tasks.outcome import Outcome
 from tasks.sources import check_unreferenced, ensure_etcd_retired, ensure_k3s_stopped, ensure_node_deleted
 from tasks.tidb import ensure_backup
 from tasks.uninstall import ensure_old_platform_gone
-from tasks.verification import verify_etcd, verify_no_residue, verify_nodes, verify_services, verify_vip, verify_workloads
+from tasks.verification import (
+    verify_etcd,
+    verify_no_residue,
+    verify_nodes,
+    verify_services,
+    verify_vip,
+    verify_workloads,
+)
 from tasks.workloads import ensure_new_images_recorded, ensure_old_images_recorded
 
 Futures = list[PrefectFuture[Outcome]]
@@ -52,6 +59,7 @@ def migrate(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
 
 
 def back_up(session: Session) -> None:
+    """Go on only with a backup of the database."""
     ensure_backup(session.run, session.platform, session.kube, session.record)
 
 
@@ -88,9 +96,13 @@ def join_k3s(session: Session) -> None:
 
 
 def set_up_keepalived(session: Session) -> None:
+    """The first targets become able to hold the VIP; none takes it yet."""
     platform = session.platform
     session.all_done(
-        [session.submit(ensure_standby, session.hosts[t.name], platform, t, session.auth_pass) for t in platform.vip_holders]
+        [
+            session.submit(ensure_standby, session.hosts[t.name], platform, t, session.auth_pass)
+            for t in platform.vip_holders
+        ]
     )
 
 
@@ -102,6 +114,7 @@ def hand_over_vip(session: Session) -> None:
 
 
 def retire_sources(session: Session) -> None:
+    """One source at a time: its consumers checked, then k3s, its node, its etcd member, its data."""
     run, platform, kube, etcd = session.run, session.platform, session.kube, session.etcd
     for source in session.sources:
         host = session.hosts[source.name]

@@ -17,7 +17,11 @@ def preflight(session: Session) -> None:
         log.warning("%s: %s", platform.name, warning)
     session.all_done(
         [
-            *(session.submit(check_machine, session.hosts[m.name], platform, m, live) for m in platform.machines if m.name in session.hosts),
+            *(
+                session.submit(check_machine, session.hosts[m.name], platform, m, live)
+                for m in platform.machines
+                if m.name in session.hosts
+            ),
             session.submit(check_etcd, platform, session.etcd),
             session.submit(check_cluster, platform, session.kube),
             session.submit(check_vip, platform, dict(session.hosts), session.auth_pass, session.kube),

@@ -38,6 +38,8 @@ def _show(journal: Journal, text: str) -> None:
     """Put the report into the UI. A server that is away does not turn a finished run into a failed one."""
     report = journal.report
     try:
-        create_markdown_artifact(text, key=f"report-{report.platform}", description=f"{report.flow} {report.run}: {journal.path.absolute()}")
+        create_markdown_artifact(
+            text, key=f"report-{report.platform}", description=f"{report.flow} {report.run}: {journal.path.absolute()}"
+        )
     except (PrefectException, httpx.HTTPError) as error:
         log.warning("the report is in %s only, the UI could not be told: %s", journal.path, error)

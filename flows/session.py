@@ -43,8 +43,16 @@ class Session:
     """What a flow hands to its steps. Not a dataclass, so that Prefect does not walk through it."""
 
     def __init__(
-        self, platform: Platform, run: Run, hosts: dict[str, SshHost], etcd: EtcdCluster, kube: KubeCluster,
-        entrance: Entrance, record: Record, auth_pass: SecretStr, database_password: SecretStr | None,
+        self,
+        platform: Platform,
+        run: Run,
+        hosts: dict[str, SshHost],
+        etcd: EtcdCluster,
+        kube: KubeCluster,
+        entrance: Entrance,
+        record: Record,
+        auth_pass: SecretStr,
+        database_password: SecretStr | None,
     ) -> None:
         self.platform, self.run, self.hosts = platform, run, hosts
         self.etcd, self.kube, self.entrance = etcd, kube, entrance
@@ -64,7 +72,9 @@ class Session:
     def targets(self) -> list[SshHost]:
         return [self.hosts[target.name] for target in self.platform.targets]
 
-    def submit(self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = ()) -> PrefectFuture[Outcome]:
+    def submit(
+        self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = ()
+    ) -> PrefectFuture[Outcome]:
         """Begin a step beside others, after those in `after` have succeeded."""
         future = step.submit(self.run, *args, wait_for=list(after))
         self._submitted.append(future)
@@ -77,7 +87,9 @@ class Session:
         """Wait for all of them, then raise the first error, if there was any, with what the others say besides."""
         futures = list(futures)
         wait(futures)
-        errors: list[object] = [future.result(raise_on_failure=False) for future in futures if not future.state.is_completed()]
+        errors: list[object] = [
+            future.result(raise_on_failure=False) for future in futures if not future.state.is_completed()
+        ]
         # What only waited for a step that failed has no error of ours: the cause is told, not its followers.
         ours = [error for error in errors if isinstance(error, EvenkeelError)]
         if errors:
@@ -113,7 +125,9 @@ def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Se
         entrance = _entrance(platform, hosts, find_migration(keys, platform.platform))
         identity = {"etcd": f"{cluster_id:x}", "kubernetes": entrance.credentials.ca_sha256}
         mirror = platform.reports / platform.platform / "record.json"
-        record = open_record(keys, platform.platform, identity=identity, mirror=None if dry_run else mirror, dry_run=dry_run)
+        record = open_record(
+            keys, platform.platform, identity=identity, mirror=None if dry_run else mirror, dry_run=dry_run
+        )
         report.migration = record.migration
         kube = KubeCluster(entrance.credentials, _servers(platform), platform.k3s.api_port)
         run = Run(run_id, journal, lock=lock)
@@ -151,7 +165,10 @@ def current_session() -> Session:
 def _fleet(platform: Platform) -> SshFleet:
     ssh = platform.ssh
     return SshFleet(
-        user=ssh.user, port=ssh.port, key=ssh.key, known_hosts=ssh.known_hosts,
+        user=ssh.user,
+        port=ssh.port,
+        key=ssh.key,
+        known_hosts=ssh.known_hosts,
         connect_timeout_s=platform.timeouts.ssh_connect_s,
     )
 

@@ -19,10 +19,10 @@ AIRGAP_DIR = "/var/lib/rancher/k3s/agent/images"
 PROFILE = "/etc/profile.d/k3s.sh"
 
 TAGS = (
-    "tags=$(tar -xOf \"$t\" manifest.json | grep -oE '\"RepoTags\":\\[[^]]*\\]' | grep -oE '\"[^\"]+:[^\"]+\"' | tr -d '\"');"
-    " test -n \"$tags\" || echo \"$t\";"
+    'tags=$(tar -xOf "$t" manifest.json | grep -oE \'"RepoTags":\\[[^]]*\\]\' | grep -oE \'"[^"]+:[^"]+"\' | tr -d \'"\');'
+    ' test -n "$tags" || echo "$t";'
 )
-LACKING = "for i in $tags; do docker image inspect \"$i\" >/dev/null 2>&1 || echo \"$i\"; done;"
+LACKING = 'for i in $tags; do docker image inspect "$i" >/dev/null 2>&1 || echo "$i"; done;'
 
 
 def _copies(k3s: K3s) -> dict[str, str]:
@@ -32,7 +32,9 @@ def _copies(k3s: K3s) -> dict[str, str]:
 
 
 def _staging_question(copies: dict[str, str]) -> str:
-    same = "".join(f"cmp -s {quote(source)} {quote(target)} && echo {quote(target)};" for target, source in copies.items())
+    same = "".join(
+        f"cmp -s {quote(source)} {quote(target)} && echo {quote(target)};" for target, source in copies.items()
+    )
     return facts({"same": same, "profile": read_file(PROFILE), "executable": f"test -x {BINARY} && echo yes"})
 
 
@@ -59,7 +61,7 @@ def ensure_k3s_files(run: Run, host: Host, platform: Platform) -> Outcome:
     with run.acting(host.name, f"staging {what}"):
         # A running binary can't be written over ("text file busy"), it can be replaced.
         copying = "".join(
-            f"mkdir -p \"$(dirname {quote(target)})\"; cp {quote(source)} {quote(target)}.half; "
+            f'mkdir -p "$(dirname {quote(target)})"; cp {quote(source)} {quote(target)}.half; '
             f"chmod {'0755' if target == BINARY else '0644'} {quote(target)}.half; mv -f {quote(target)}.half {quote(target)}\n"
             for target, source in missing.items()
         )
@@ -80,7 +82,9 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
     """
     # probe
     tars = [f"{platform.k3s.bundle}/{name}" for name in platform.k3s.images]
-    question = facts({"missing": _missing_images(tars), "docker": "systemctl is-active docker; systemctl is-enabled docker"})
+    question = facts(
+        {"missing": _missing_images(tars), "docker": "systemctl is-active docker; systemctl is-enabled docker"}
+    )
     timeout_s = platform.timeouts.image_load_s
     said = parse_facts(host.run(question, what="asking docker for images", timeout_s=timeout_s).stdout)
     if not said["missing"] and said["docker"].split() == ["active", "enabled"]:
@@ -97,7 +101,9 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
 
     # verify
     if answer["missing"]:
-        raise VerificationError(f"{host.name}: docker load succeeded, yet docker lacks {answer['missing']}: see docker info there")
+        raise VerificationError(
+            f"{host.name}: docker load succeeded, yet docker lacks {answer['missing']}: see docker info there"
+        )
     return changed(f"loaded: {what}")
 
 

@@ -53,7 +53,9 @@ def ensure_cordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
         kube.set_unschedulable(source.name, True)
 
     # verify
-    wait_until(f"{source.name} is cordoned", lambda: (n := find_node(kube, source.name)) and n.unschedulable, timeout_s=30)
+    wait_until(
+        f"{source.name} is cordoned", lambda: (n := find_node(kube, source.name)) and n.unschedulable, timeout_s=30
+    )
     return changed("cordoned")
 
 
@@ -72,7 +74,10 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
         return unchanged("no longer a node" if node is None else "drained")
     if run.dry_run:
         bare = [str(pod) for pod in pods if pod.owner is None]
-        return planned(f"evicted: {', '.join(map(str, pods))}", notes=(f"no controller, made anew elsewhere: {', '.join(bare)}",) if bare else ())
+        return planned(
+            f"evicted: {', '.join(map(str, pods))}",
+            notes=(f"no controller, made anew elsewhere: {', '.join(bare)}",) if bare else (),
+        )
     if node is not None and not node.unschedulable:
         raise RefusedError(f"{source.name}: draining: it is not cordoned: kubectl cordon {source.name}, or run again")
 
@@ -91,7 +96,8 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
     # verify
     wait_until(
         f"all workloads are complete without {source.name}",
-        lambda: not unready(kube), timeout_s=platform.timeouts.pod_ready_s,
+        lambda: not unready(kube),
+        timeout_s=platform.timeouts.pod_ready_s,
     )
     return changed(f"evicted: {', '.join(map(str, pods)) or 'nothing, bare pods made anew'}")
 
@@ -139,7 +145,9 @@ def afresh(manifest: dict[str, Any]) -> dict[str, Any]:
     for name in ("nodeName", "serviceAccount"):
         spec.pop(name, None)
     account = spec.get("serviceAccountName", "default")
-    injected = {v["name"] for v in spec.get("volumes", ()) if v["name"].startswith((f"{account}-token-", "kube-api-access-"))}
+    injected = {
+        v["name"] for v in spec.get("volumes", ()) if v["name"].startswith((f"{account}-token-", "kube-api-access-"))
+    }
     spec["volumes"] = [volume for volume in spec.get("volumes", ()) if volume["name"] not in injected]
     spec["containers"] = [
         {**container, "volumeMounts": [m for m in container.get("volumeMounts", ()) if m["name"] not in injected]}
@@ -188,5 +196,9 @@ def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
         kube.set_unschedulable(source.name, False)
 
     # verify
-    wait_until(f"{source.name} is schedulable", lambda: (n := find_node(kube, source.name)) and not n.unschedulable, timeout_s=30)
+    wait_until(
+        f"{source.name} is schedulable",
+        lambda: (n := find_node(kube, source.name)) and not n.unschedulable,
+        timeout_s=30,
+    )
     return changed("uncordoned")

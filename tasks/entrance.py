@@ -14,11 +14,13 @@ from configs.errors import HostError, HostUnreachableError, RefusedError
 from configs.hosts import Machine
 from tasks.scripts import facts, parse_facts
 
-QUESTION = facts({
-    "active": "systemctl is-active k3s",
-    "kubeconfig": "cat /etc/rancher/k3s/k3s.yaml",
-    "token": "cat /var/lib/rancher/k3s/server/token",
-})
+QUESTION = facts(
+    {
+        "active": "systemctl is-active k3s",
+        "kubeconfig": "cat /etc/rancher/k3s/k3s.yaml",
+        "token": "cat /var/lib/rancher/k3s/server/token",
+    }
+)
 TOKEN = re.compile(r"K10([0-9a-f]{64})::server:\S+")
 
 
@@ -56,7 +58,9 @@ def parse_token(host: str, text: str, ca_sha256: str) -> SecretStr:
     """The join token. Raises HostError, without any of it, when it is none or of another cluster."""
     token = TOKEN.fullmatch(text.strip())
     if token is None:
-        raise HostError(f"{host}: /var/lib/rancher/k3s/server/token does not hold a token of the form K10...::server:...")
+        raise HostError(
+            f"{host}: /var/lib/rancher/k3s/server/token does not hold a token of the form K10...::server:..."
+        )
     if token[1] != ca_sha256:
         raise HostError(f"{host}: its server token belongs to another cluster than its k3s.yaml: which k3s runs there?")
     return SecretStr(text.strip())

@@ -55,14 +55,18 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
     url = peer_url(platform, target)
     members = etcd.members()
     member = find_member(members, url)
-    said = parse_facts(host.run(_question(platform), what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
+    said = parse_facts(
+        host.run(_question(platform), what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout
+    )
     if member is not None and not member.is_learner and is_on(said["calm"]):
         return unchanged(f"a voter, member {member.id:x}")
     if member is None or member.is_learner:
         _refuse_join(host, target, etcd, members, said)
     if run.dry_run:
-        return planned(f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
-                       diffs=(_planned_diff(platform, target, members, said["unit"]),))
+        return planned(
+            f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
+            diffs=(_planned_diff(platform, target, members, said["unit"]),),
+        )
 
     # act
     with run.acting(host.name, "joining etcd"):
@@ -72,12 +76,14 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
             _promoted(etcd, url, platform.timeouts.etcd_catch_up_s)
         except EvenkeelError as error:
             _back_out(host, platform, etcd, url, run.id)
-            raise error.within(f"{host.name}: joining etcd failed, the learner is removed again, etcd is as before")
+            error.within(f"{host.name}: joining etcd failed, the learner is removed again, etcd is as before")
+            raise
 
     # verify
     wait_until(
         f"{host.name}: all etcd members list the same members",
-        lambda: lists_agree(etcd, etcd.members()), timeout_s=platform.timeouts.etcd_settle_s,
+        lambda: lists_agree(etcd, etcd.members()),
+        timeout_s=platform.timeouts.etcd_settle_s,
     )
     return changed(f"voter, member {member.id:x}, of {len(members) + 1}")
 
@@ -95,7 +101,9 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
         return unchanged("not a member")
     if run.dry_run:
         return planned("if it leads etcd by then, a target's member takes over")
-    voters = [m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner]
+    voters = [
+        m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner
+    ]
     if not voters:
         raise RefusedError(f"{source.name}: no target is an etcd voter yet: let the join finish first")
     up = answering(etcd, voters)
@@ -111,7 +119,11 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
         etcd.move_leader(heir)
 
     # verify
-    wait_until(f"{heir.name} leads etcd", lambda: etcd.status(heir).leader == heir.id, timeout_s=platform.timeouts.etcd_settle_s)
+    wait_until(
+        f"{heir.name} leads etcd",
+        lambda: etcd.status(heir).leader == heir.id,
+        timeout_s=platform.timeouts.etcd_settle_s,
+    )
     return changed(f"{heir.name} leads now")
 
 
@@ -154,11 +166,17 @@ def _refuse_join(host: Host, target: Target, etcd: EtcdApi, members: list[Member
     own = next((m for m in members if m.is_learner and any(str(target.address) in url for url in m.peer_urls)), None)
     other = next((m for m in members if m.is_learner and m is not own), None)
     if other is not None:
-        raise RefusedError(f"{host.name}: joining etcd: another learner, {other.name or other.peer_urls}, is under way: finish or remove it first")
+        raise RefusedError(
+            f"{host.name}: joining etcd: another learner, {other.name or other.peer_urls}, is under way: finish or remove it first"
+        )
     if own is None and said["calm"].startswith("activ"):
-        raise RefusedError(f"{host.name}: an etcd of another cluster runs there: systemctl disable --now etcd, then run again")
+        raise RefusedError(
+            f"{host.name}: an etcd of another cluster runs there: systemctl disable --now etcd, then run again"
+        )
     if any(member.name == target.name for member in members if member is not own):
-        raise RefusedError(f"{host.name}: etcd has a member of this name at another address: give the target another name")
+        raise RefusedError(
+            f"{host.name}: etcd has a member of this name at another address: give the target another name"
+        )
     why_not = quorum.why_not_add(members, answering(etcd, members))
     if why_not is not None:
         raise QuorumAtRiskError(f"{host.name}: joining etcd: {why_not}")
@@ -174,7 +192,8 @@ def _learner(etcd: EtcdApi, members: list[Member], url: str, timeout_s: float) -
     """The member with this URL, added as a learner unless an earlier attempt has. "unhealthy cluster" passes in 5 s."""
     return find_member(members, url) or wait_until(
         f"etcd takes {url} as a learner",
-        lambda: find_member(etcd.members(), url) or etcd.add_learner(url), timeout_s=timeout_s,
+        lambda: find_member(etcd.members(), url) or etcd.add_learner(url),
+        timeout_s=timeout_s,
     )
 
 
@@ -233,5 +252,5 @@ def move_aside(folder: str, suffix: str) -> str:
     return (
         f"if mountpoint -q {name}; then mkdir -p {inside}; "
         f"find {name} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -exec mv -t {inside} {{}} +; "
-        f"elif test -n \"$(ls -A {name} 2>/dev/null)\"; then n={neighbour}; test ! -e \"$n\" || n=\"$n.$(date +%s)\"; mv {name} \"$n\"; fi\n"
+        f'elif test -n "$(ls -A {name} 2>/dev/null)"; then n={neighbour}; test ! -e "$n" || n="$n.$(date +%s)"; mv {name} "$n"; fi\n'
     )

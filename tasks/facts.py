@@ -13,7 +13,9 @@ from tasks.scripts import facts, parse_facts
 K3S_UNITS = ("k3s", "k3s-agent")
 
 # Only the part that names the CA; the rest of a token is a secret and stays on its machine.
-CA_OF_TOKEN = r"sed -nE 's/^K3S_TOKEN=.?K10([0-9a-f]{64})::.*/\1/p' /etc/systemd/system/k3s.service.env /etc/systemd/system/k3s-agent.service.env"
+ENVS = "/etc/systemd/system/k3s.service.env /etc/systemd/system/k3s-agent.service.env"
+OWN_CA = rf"sed -nE 's/^K3S_TOKEN=.?K10([0-9a-f]{{64}})::.*/\1/p' {ENVS}"
+DATA_MOUNTS = r"""awk '$2 ~ "^/var/lib/(kubelet|rancher)/" && $3 !~ "^(tmpfs|overlay|proc|sysfs|nsfs)$" {print $2, $3}' /proc/mounts"""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class HostFacts:
 
 
 def fact_script(platform: Platform) -> str:
+    """All questions of `HostFacts`, for one round trip."""
     k3s = platform.k3s
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
     commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
@@ -57,13 +60,13 @@ def fact_script(platform: Platform) -> str:
             "clock": "date +%s.%N",
             "uid": "id -u",
             "free": f"df --output=avail -B1 /var/lib | tail -n1; du -scb {listed} | tail -n1 | cut -f1",
-            "missing": f"for f in {listed}; do test -s \"$f\" || echo \"$f\"; done",
-            "commands": f"for c in {' '.join(map(quote, commands))}; do command -v \"$c\" >/dev/null || echo \"$c\"; done",
+            "missing": f'for f in {listed}; do test -s "$f" || echo "$f"; done',
+            "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
-            "ca": CA_OF_TOKEN,
+            "ca": OWN_CA,
             "uninstallers": "ls /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh",
             "containers": "docker ps -a --format '{{.Names}}'",
-            "mounts": "awk '($2 ~ \"^/var/lib/kubelet/\" || $2 ~ \"^/var/lib/rancher/\") && $3 !~ \"^(tmpfs|overlay|proc|sysfs|nsfs)$\" {print $2, $3}' /proc/mounts",
+            "mounts": DATA_MOUNTS,
             "etcd": f"systemctl is-active etcd; find {quote(platform.etcd.data_dir)} -mindepth 1 -maxdepth 1 -print -quit",
             "docker": "systemctl is-active docker",
             "addresses": "ip -4 -o addr show | awk '{print $2, $4}'",
@@ -72,8 +75,9 @@ def fact_script(platform: Platform) -> str:
 
 
 def parse_host_facts(output: str) -> HostFacts:
+    """What a machine answered to `fact_script`."""
     said = parse_facts(output)
-    free, bundle = (said["free"].split() + ["0", "0"])[:2]
+    free, bundle = [*said["free"].split(), "0", "0"][:2]
     etcd = said["etcd"].splitlines()
     interfaces = [line.split() for line in said["addresses"].splitlines()]
     return HostFacts(
@@ -98,5 +102,6 @@ def parse_host_facts(output: str) -> HostFacts:
 
 
 def read_host_facts(host: Host, platform: Platform) -> HostFacts:
+    """The machine as it is now, in one round trip."""
     result = host.run(fact_script(platform), what="reading the machine's facts", timeout_s=platform.timeouts.command_s)
     return parse_host_facts(result.stdout)

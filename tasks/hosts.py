@@ -34,7 +34,8 @@ def ensure_hostname(run: Run, host: Host, *, timeout_s: float) -> Outcome:
     with run.acting(host.name, f"setting the hostname, it was {names['now']}"):
         answer = host.run(
             f"{STRICT}hostnamectl set-hostname {quote(host.name)}\n{question}",
-            what="setting the hostname", timeout_s=timeout_s,
+            what="setting the hostname",
+            timeout_s=timeout_s,
         )
 
     # verify
@@ -56,7 +57,9 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
     said = parse_facts(host.run(question, what="reading /etc/hosts", timeout_s=platform.timeouts.command_s).stdout)
     current = said["file"] + "\n"
     wanted = hosts_file(current, machines)
-    notes = tuple(f"another address for a name of ours, now shadowed: {line}" for line in hosts_conflicts(current, machines))
+    notes = tuple(
+        f"another address for a name of ours, now shadowed: {line}" for line in hosts_conflicts(current, machines)
+    )
     addresses = [str(machine.address) for machine in machines]
     if current == wanted and said["resolved"].splitlines() == addresses:
         return unchanged("names all machines", notes=notes)
@@ -72,5 +75,7 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
     resolved = parse_facts(answer.stdout)["resolved"].splitlines()
     wrong = [f"{m.name} -> {got}" for m, got in zip(machines, resolved, strict=False) if got != str(m.address)]
     if wrong or len(resolved) != len(machines):
-        raise VerificationError(f"{host.name}: /etc/hosts is written, yet {', '.join(wrong) or 'a name'} resolves otherwise: see nsswitch.conf")
+        raise VerificationError(
+            f"{host.name}: /etc/hosts is written, yet {', '.join(wrong) or 'a name'} resolves otherwise: see nsswitch.conf"
+        )
     return changed("the managed block is written", diffs=(diff(HOSTS, current, wanted),), notes=notes)

@@ -14,6 +14,7 @@ from tasks.outcome import Outcome
 
 
 def now() -> str:
+    """The time in UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 

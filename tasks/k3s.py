@@ -33,9 +33,7 @@ def environment(platform: Platform, target: Target, token: SecretStr) -> dict[st
 
 
 @step("join k3s")
-def ensure_node(
-    run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, token: SecretStr
-) -> Outcome:
+def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, token: SecretStr) -> Outcome:
     """Make `target` a Ready node of the live cluster; a server's API answers and is among the cluster's endpoints.
 
     Undo: k3s-uninstall.sh or k3s-agent-uninstall.sh there, then kubectl delete node.
@@ -43,7 +41,9 @@ def ensure_node(
     # probe
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
     wanted = environment(platform, target, token)
-    said = parse_facts(host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout)
+    said = parse_facts(
+        host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
+    )
     right_env = all(said[name] == _plain(wanted[name]) for name in ("K3S_URL", "K3S_DATASTORE_ENDPOINT"))
     if is_on(said["calm"]) and right_env and _is_joined(kube, target):
         return unchanged(f"a Ready {target.role}")
@@ -53,21 +53,26 @@ def ensure_node(
     # act
     with run.acting(host.name, f"joining k3s as {target.role}"):
         exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
-        installer = f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh >/tmp/evenkeel-k3s.log 2>&1\n"
+        installer = (
+            f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh >/tmp/evenkeel-k3s.log 2>&1\n"
+        )
         try:
             host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
         except CommandFailedError as error:
-            raise error.within(_last_words(host, unit, token))
+            error.within(_last_words(host, unit, token))
+            raise
 
     # verify
     wait_until(
         f"{target.name} is a Ready node" + (" and its API server an endpoint" if target.role is Role.SERVER else ""),
-        lambda: _is_joined(kube, target), timeout_s=platform.timeouts.k3s_join_s,
+        lambda: _is_joined(kube, target),
+        timeout_s=platform.timeouts.k3s_join_s,
     )
     return changed(f"a Ready {target.role}")
 
 
 def find_node(kube: KubeApi, name: str) -> Node | None:
+    """The node of this name, None when there is none."""
     return next((node for node in kube.nodes() if node.name == name), None)
 
 
@@ -81,7 +86,7 @@ def _is_joined(kube: KubeApi, target: Target) -> bool:
 def _question(unit: str) -> str:
     env = f"/etc/systemd/system/{unit}.service.env"
     names = ("K3S_URL", "K3S_DATASTORE_ENDPOINT")
-    read = {name: f"sed -nE \"s/^{name}=['\\\"]?([^'\\\"]*)['\\\"]?$/\\1/p\" {env}" for name in names}
+    read = {name: f'sed -nE "s/^{name}=[\'\\"]?([^\'\\"]*)[\'\\"]?$/\\1/p" {env}' for name in names}
     return facts({"calm": calm(unit), **read})
 
 

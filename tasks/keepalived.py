@@ -25,8 +25,11 @@ PASSWORD = re.compile(r"(auth_pass\s+)\S+")
 
 
 def holds(host: Host, platform: Platform) -> bool:
+    """Whether the VIP is an address of this machine."""
     script = f"ip -4 -o addr show | grep -qF ' {platform.vip}/'"
-    return host.run(script, what="looking for the VIP", timeout_s=platform.timeouts.command_s, check=False).exit_code == 0
+    return (
+        host.run(script, what="looking for the VIP", timeout_s=platform.timeouts.command_s, check=False).exit_code == 0
+    )
 
 
 def holders(hosts: Collection[Host], platform: Platform) -> list[Host]:
@@ -42,7 +45,9 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
     """
     # probe
     question = facts({"conf": read_file(CONF), "calm": calm("keepalived"), "mode": f"stat -c '%a %u' {CONF}"})
-    said = parse_facts(host.run(question, what="reading keepalived's configuration", timeout_s=platform.timeouts.command_s).stdout)
+    said = parse_facts(
+        host.run(question, what="reading keepalived's configuration", timeout_s=platform.timeouts.command_s).stdout
+    )
     before = said["conf"] + "\n" if said["conf"] else ""
     wanted = keepalived_conf(platform, target, auth_pass)
     if before == wanted and said["mode"] == "600 0" and is_on(said["calm"]):
@@ -54,9 +59,15 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
 
     # act
     with run.acting(host.name, "starting keepalived as BACKUP"):
-        aside = f"test ! -e {CONF} || cp -p {CONF} {CONF}.aside-{quote(run.id)}\n" if before and before != wanted else ""
+        aside = (
+            f"test ! -e {CONF} || cp -p {CONF} {CONF}.aside-{quote(run.id)}\n" if before and before != wanted else ""
+        )
         start = "systemctl enable keepalived >/dev/null 2>&1\nsystemctl restart keepalived\n"
-        host.run(STRICT + aside + write_file(CONF, wanted, "0600") + start, what="starting keepalived", timeout_s=platform.timeouts.command_s)
+        host.run(
+            STRICT + aside + write_file(CONF, wanted, "0600") + start,
+            what="starting keepalived",
+            timeout_s=platform.timeouts.command_s,
+        )
 
     # verify
     # A router that hears no advert for three intervals plus its skew makes itself master (RFC 3768).
@@ -71,7 +82,9 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
 
 
 @step("hand over VIP")
-def ensure_vip_on_targets(run: Run, source: Host, platform: Platform, everyone: Mapping[str, Host], kube: KubeApi) -> Outcome:
+def ensure_vip_on_targets(
+    run: Run, source: Host, platform: Platform, everyone: Mapping[str, Host], kube: KubeApi
+) -> Outcome:
     """Make `source` give the VIP away and never take it again: its keepalived says goodbye (priority 0) and stays off.
 
     Exactly one host holds the VIP before and after. Undo: systemctl enable --now keepalived there.
@@ -86,11 +99,23 @@ def ensure_vip_on_targets(run: Run, source: Host, platform: Platform, everyone: 
 
     # act
     with run.acting(source.name, "stopping keepalived" + (", which holds the VIP" if had_it else "")):
-        source.run("systemctl stop keepalived && systemctl disable keepalived 2>/dev/null", what="stopping keepalived", timeout_s=platform.timeouts.command_s)
+        source.run(
+            "systemctl stop keepalived && systemctl disable keepalived 2>/dev/null",
+            what="stopping keepalived",
+            timeout_s=platform.timeouts.command_s,
+        )
 
     # verify
-    holder = wait_until(f"exactly one host holds {platform.vip}", lambda: only_holder(everyone, platform), timeout_s=platform.timeouts.vip_s)
-    wait_until(f"the API answers at {platform.vip}", lambda: kube.is_ready(str(platform.vip)), timeout_s=platform.timeouts.vip_s)
+    holder = wait_until(
+        f"exactly one host holds {platform.vip}",
+        lambda: only_holder(everyone, platform),
+        timeout_s=platform.timeouts.vip_s,
+    )
+    wait_until(
+        f"the API answers at {platform.vip}",
+        lambda: kube.is_ready(str(platform.vip)),
+        timeout_s=platform.timeouts.vip_s,
+    )
     return changed(f"the VIP is on {holder}" if had_it else "keepalived is off and disabled")
 
 

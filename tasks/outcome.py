@@ -25,12 +25,15 @@ class Outcome:
 
 
 def unchanged(why: str, *, notes: tuple[str, ...] = ()) -> Outcome:
+    """The world is as wished already."""
     return Outcome(Change.UNCHANGED, why, notes=notes)
 
 
 def changed(why: str, *, diffs: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> Outcome:
+    """The world was changed, and seen to be as wished."""
     return Outcome(Change.CHANGED, why, diffs, notes)
 
 
 def planned(why: str, *, diffs: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> Outcome:
+    """A dry run would have changed the world."""
     return Outcome(Change.PLANNED, why, diffs, notes)

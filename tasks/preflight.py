@@ -24,7 +24,9 @@ from tasks.waiting import wait_until
 from tasks.workloads import unready
 
 MAX_SKEW_S = 5  # leases and certificates of this job bear more, VRRP and logs read side by side do not
-SPARE_BYTES = 5 * 2**30  # what kubelet keeps free by default is 10-15 %; an image takes its tar's size twice while loaded
+SPARE_BYTES = (
+    5 * 2**30
+)  # what kubelet keeps free by default is 10-15 %; an image takes its tar's size twice while loaded
 # etcd 3.5.1 to 3.5.19 does not persist a learner's promotion, so that a later upgrade fails (etcd#19557).
 UNPERSISTED_PROMOTION = (range(1, 20), "3.5.")
 
@@ -63,7 +65,11 @@ def _wrong_on_target(found: HostFacts, platform: Platform, live: Live, host: Hos
     return [
         *(f"no {path}: copy the vendor's bundle there" for path in found.missing_files),
         *(f"no command {command}: apt-get install it there" for command in found.missing_commands),
-        *([f"{found.free_bytes >> 20} MB free below /var/lib, {needed >> 20} MB are needed: make room"] if found.free_bytes < needed else []),
+        *(
+            [f"{found.free_bytes >> 20} MB free below /var/lib, {needed >> 20} MB are needed: make room"]
+            if found.free_bytes < needed
+            else []
+        ),
         *([f"no interface {interface}: see keepalived.interface"] if interface not in found.interfaces else []),
         *(["docker does not run: systemctl start docker"] if not found.docker_active else []),
         *(f"uninstalling would delete through a live mount, {mount}: umount it there" for mount in found.mounts),
@@ -84,11 +90,15 @@ def check_etcd(run: Run, platform: Platform, etcd: EtcdApi) -> Outcome:
     voters = quorum.voters_of(members)
     statuses = [etcd.status(member) for member in voters]
     if len({status.leader for status in statuses}) != 1 or not lists_agree(etcd, members):
-        raise EtcdUnavailableError("etcd: members disagree on the leader or on the member list: wait until it has settled")
+        raise EtcdUnavailableError(
+            "etcd: members disagree on the leader or on the member list: wait until it has settled"
+        )
     known = {peer_url(platform, machine) for machine in platform.machines}
     strangers = [member.name for member in voters if not known.intersection(member.peer_urls)]
     if strangers:
-        raise RefusedError(f"etcd: members {', '.join(strangers)} are neither sources nor targets: add their machines to the config, or remove them")
+        raise RefusedError(
+            f"etcd: members {', '.join(strangers)} are neither sources nor targets: add their machines to the config, or remove them"
+        )
     if find_member(members, peer_url(platform, platform.sources[0])) is None and not any(
         find_member(members, peer_url(platform, target)) for target in platform.new_members
     ):
@@ -98,7 +108,9 @@ def check_etcd(run: Run, platform: Platform, etcd: EtcdApi) -> Outcome:
     # verify
     versions = sorted({status.version for status in statuses})
     notes = tuple(
-        f"etcd {version} does not persist a learner's promotion (etcd#19557): upgrade before 3.6" for version in versions if _forgets(version)
+        f"etcd {version} does not persist a learner's promotion (etcd#19557): upgrade before 3.6"
+        for version in versions
+        if _forgets(version)
     ) + ((f"mixed versions: {', '.join(versions)}",) if len(versions) > 1 else ())
     return unchanged(f"{len(voters)} voters, etcd {', '.join(versions)}", notes=notes)
 
@@ -118,18 +130,28 @@ def check_cluster(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
     # probe
     nodes = {node.name: node for node in kube.nodes()}
     ours = {machine.name: str(machine.address) for machine in platform.machines}
-    clashes = [f"{name} at {node.address}" for name, node in nodes.items() if ours.get(name, node.address) != node.address]
+    clashes = [
+        f"{name} at {node.address}" for name, node in nodes.items() if ours.get(name, node.address) != node.address
+    ]
     if clashes:
-        raise RefusedError(f"cluster: nodes {', '.join(clashes)} have names that the config gives to other addresses: rename in the config")
+        raise RefusedError(
+            f"cluster: nodes {', '.join(clashes)} have names that the config gives to other addresses: rename in the config"
+        )
     # A cordoned one may be on its way out already: an earlier run stopped its k3s.
-    dead = [s.name for s in platform.sources if s.name in nodes and not nodes[s.name].ready and not nodes[s.name].unschedulable]
+    dead = [
+        s.name
+        for s in platform.sources
+        if s.name in nodes and not nodes[s.name].ready and not nodes[s.name].unschedulable
+    ]
     if dead:
         raise RefusedError(f"cluster: nodes {', '.join(dead)} are not Ready: kubectl describe node {dead[0]}")
     try:
         wait_until("all workloads are complete", lambda: not unready(kube), timeout_s=platform.timeouts.pod_ready_s)
     except DeadlineExceededError as error:
         lacking = "; ".join(unready(kube))
-        raise RefusedError(f"cluster: not complete before the move, so nobody could tell afterwards: {lacking}") from error
+        raise RefusedError(
+            f"cluster: not complete before the move, so nobody could tell afterwards: {lacking}"
+        ) from error
 
     # act
     # verify
@@ -137,9 +159,7 @@ def check_cluster(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
 
 
 @step("check VIP")
-def check_vip(
-    run: Run, platform: Platform, hosts: dict[str, Host], auth_pass: SecretStr, kube: KubeApi
-) -> Outcome:
+def check_vip(run: Run, platform: Platform, hosts: dict[str, Host], auth_pass: SecretStr, kube: KubeApi) -> Outcome:
     """Make sure that exactly one machine holds the VIP, the API answers there, and the wish speaks its VRRP.
 
     Changes nothing. Undo: none needed.
@@ -148,10 +168,14 @@ def check_vip(
     found = holders(list(hosts.values()), platform)
     if len(found) != 1:
         names = ", ".join(host.name for host in found) or "none of the machines"
-        raise RefusedError(f"vip: {platform.vip} is held by {names}, it must be exactly one: see keepalived on the sources")
+        raise RefusedError(
+            f"vip: {platform.vip} is held by {names}, it must be exactly one: see keepalived on the sources"
+        )
     holder = found[0]
     if isinstance(next(m for m in platform.machines if m.name == holder.name), Source):
-        said = parse_facts(holder.run(facts({"conf": read_file(CONF)}), what="reading keepalived's configuration").stdout)
+        said = parse_facts(
+            holder.run(facts({"conf": read_file(CONF)}), what="reading keepalived's configuration").stdout
+        )
         mismatch = vrrp_mismatch(said["conf"], platform, auth_pass)
         if mismatch is not None:
             raise RefusedError(f"{holder.name}: {mismatch}: write what the holder has")

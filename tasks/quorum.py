@@ -12,6 +12,7 @@ from blocks.ports import Member
 
 
 def quorum(voters: int) -> int:
+    """How many voters must be up."""
     return voters // 2 + 1
 
 
@@ -21,6 +22,7 @@ def tolerance(voters: int) -> int:
 
 
 def voters_of(members: Collection[Member]) -> list[Member]:
+    """The members that count."""
     return [member for member in members if not member.is_learner]
 
 

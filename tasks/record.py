@@ -20,6 +20,7 @@ STATE = "state"
 
 
 def prefix(platform: str) -> str:
+    """Below it lies everything of ours in the platform's etcd."""
     return f"/evenkeel/{platform}/"
 
 
@@ -58,7 +59,9 @@ class Record:
     def _copy(self) -> None:
         if self._mirror is None:
             return
-        whole = {key.removeprefix(self._prefix): json.loads(text) for key, text in self._keys.items(self._prefix).items()}
+        whole = {
+            key.removeprefix(self._prefix): json.loads(text) for key, text in self._keys.items(self._prefix).items()
+        }
         self._mirror.parent.mkdir(parents=True, exist_ok=True)
         half = self._mirror.with_suffix(".half")
         half.write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")

@@ -18,15 +18,19 @@ BEGIN, END = "# BEGIN evenkeel", "# END evenkeel"
 
 _templates = Environment(
     loader=FileSystemLoader(Path(configs.__path__[0]) / "templates"),
-    undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False,  # noqa: S701 - units and INI, no HTML
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    autoescape=False,  # noqa: S701 - units and INI, no HTML
 )
 
 
 def peer_url(platform: Platform, machine: Machine) -> str:
+    """Where etcd's members meet; it identifies a member."""
     return f"http://{machine.address}:{platform.etcd.peer_port}"
 
 
 def client_url(platform: Platform, machine: Machine) -> str:
+    """Where etcd serves clients."""
     return f"http://{machine.address}:{platform.etcd.client_port}"
 
 
@@ -38,9 +42,15 @@ def etcd_unit(platform: Platform, target: Target, members: Collection[Member]) -
     own = peer_url(platform, target)
     names = {url: target.name if url == own else member.name for member in members for url in member.peer_urls}
     return _templates.get_template("etcd.service.j2").render(
-        name=target.name, binary=platform.etcd.binary, data_dir=platform.etcd.data_dir, peer_url=own,
-        client_url=client_url(platform, target), peer_port=platform.etcd.peer_port, client_port=platform.etcd.client_port,
-        cluster_token=platform.etcd.cluster_token, initial_cluster=",".join(f"{name}={url}" for url, name in names.items()),
+        name=target.name,
+        binary=platform.etcd.binary,
+        data_dir=platform.etcd.data_dir,
+        peer_url=own,
+        client_url=client_url(platform, target),
+        peer_port=platform.etcd.peer_port,
+        client_port=platform.etcd.client_port,
+        cluster_token=platform.etcd.cluster_token,
+        initial_cluster=",".join(f"{name}={url}" for url, name in names.items()),
     )
 
 
@@ -49,13 +59,18 @@ def keepalived_conf(platform: Platform, target: Target, auth_pass: SecretStr) ->
     rank = platform.vip_holders.index(target)
     wish = platform.keepalived
     return _templates.get_template("keepalived.conf.j2").render(
-        interface=wish.interface, virtual_router_id=wish.virtual_router_id, priority=wish.first_priority - 10 * rank,
-        advert_interval_s=wish.advert_interval_s, auth_pass=auth_pass.get_secret_value(), vip=platform.vip,
+        interface=wish.interface,
+        virtual_router_id=wish.virtual_router_id,
+        priority=wish.first_priority - 10 * rank,
+        advert_interval_s=wish.advert_interval_s,
+        auth_pass=auth_pass.get_secret_value(),
+        vip=platform.vip,
         prefix_length=wish.prefix_length,
     )
 
 
 def k3s_profile() -> str:
+    """The shell profile that leads kubectl to the kubeconfig."""
     return _templates.get_template("k3s-profile.sh.j2").render()
 
 
@@ -88,5 +103,7 @@ def _outside_block(text: str) -> str:
 
 def diff(path: str, before: str, after: str) -> str:
     """A unified diff, empty when nothing differs."""
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"{path} (now)", f"{path} (then)", lineterm="")
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), f"{path} (now)", f"{path} (then)", lineterm=""
+    )
     return "\n".join(lines)

@@ -14,9 +14,15 @@ from tasks.scripts import parse_facts, tell
 
 # Where a target's daemons have their addresses from. The value of a token is cut out before it leaves the machine.
 FILES = (
-    "/etc/systemd/system/k3s.service", "/etc/systemd/system/k3s.service.env", "/etc/systemd/system/k3s-agent.service",
-    "/etc/systemd/system/k3s-agent.service.env", "/etc/keepalived/keepalived.conf", "/root/.kube/config", "/etc/fstab",
-    "/etc/rancher/k3s/k3s.yaml", "/etc/rancher/k3s/config.yaml",
+    "/etc/systemd/system/k3s.service",
+    "/etc/systemd/system/k3s.service.env",
+    "/etc/systemd/system/k3s-agent.service",
+    "/etc/systemd/system/k3s-agent.service.env",
+    "/etc/keepalived/keepalived.conf",
+    "/root/.kube/config",
+    "/etc/fstab",
+    "/etc/rancher/k3s/k3s.yaml",
+    "/etc/rancher/k3s/config.yaml",
 )
 DAEMONS = ("/etc/systemd/system/k3s", "/etc/rancher/", "/etc/keepalived/")
 
@@ -61,8 +67,14 @@ def in_cluster(manifests: Mapping[str, str], source: Machine) -> list[Residue]:
     for what, text in manifests.items():
         manifest = json.loads(text)
         if what.startswith("Endpoints "):
-            manual = "endpoints.kubernetes.io/last-change-trigger-time" not in manifest["metadata"].get("annotations", {})
-            if what == "Endpoints default/kubernetes" or not manual or manifest["metadata"].get("labels", {}).get("endpoints.kubernetes.io/managed-by"):
+            manual = "endpoints.kubernetes.io/last-change-trigger-time" not in manifest["metadata"].get(
+                "annotations", {}
+            )
+            if (
+                what == "Endpoints default/kubernetes"
+                or not manual
+                or manifest["metadata"].get("labels", {}).get("endpoints.kubernetes.io/managed-by")
+            ):
                 continue
         manifest.pop("status", None)
         body = json.dumps(manifest)

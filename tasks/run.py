@@ -17,6 +17,8 @@ Moment = Callable[[str, str, str], None]
 
 
 class Lock(Protocol):
+    """What a run needs of its lock: an error when it is lost."""
+
     def check(self) -> None: ...
 
 

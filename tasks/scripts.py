@@ -13,10 +13,10 @@ def write_file(path: str, content: str, mode: str = "0644") -> str:
     encoded = base64.b64encode(content.encode()).decode()
     name = shlex.quote(path)
     return (
-        f"mkdir -p \"$(dirname {name})\"\n"
+        f'mkdir -p "$(dirname {name})"\n'
         f"half=$(mktemp {name}.XXXXXX)\n"
         f"base64 -d > \"$half\" <<'END'\n{encoded}\nEND\n"
-        f"chmod {mode} \"$half\" && chown 0:0 \"$half\" && sync \"$half\" && mv -f \"$half\" {name}\n"
+        f'chmod {mode} "$half" && chown 0:0 "$half" && sync "$half" && mv -f "$half" {name}\n'
     )
 
 

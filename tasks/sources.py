@@ -64,17 +64,21 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
     if run.dry_run:
         return planned("k3s is stopped and disabled")
     if not any(kube.is_ready(str(server.address)) for server in platform.servers):
-        raise RefusedError(f"{host.name}: stopping k3s: no target's API server answers: systemctl status k3s on the targets")
+        raise RefusedError(
+            f"{host.name}: stopping k3s: no target's API server answers: systemctl status k3s on the targets"
+        )
 
     # act
     with run.acting(host.name, "stopping k3s"):
-        stop = f"systemctl disable --now k3s 2>/dev/null\nleft=$({PODS}); test -z \"$left\" || docker stop $left >/dev/null\n"
+        stop = f'systemctl disable --now k3s 2>/dev/null\nleft=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'
         answer = host.run(stop + question, what="stopping k3s", timeout_s=platform.timeouts.uninstall_s)
 
     # verify
     left = parse_facts(answer.stdout)
     if not is_off(left["calm"]) or left["pods"]:
-        raise VerificationError(f"{host.name}: k3s was stopped, yet it is {' '.join(left['calm'].split())}: see systemctl status k3s there")
+        raise VerificationError(
+            f"{host.name}: k3s was stopped, yet it is {' '.join(left['calm'].split())}: see systemctl status k3s there"
+        )
     return changed("k3s is off and disabled")
 
 
@@ -99,22 +103,29 @@ def ensure_node_deleted(run: Run, source: Machine, platform: Platform, kube: Kub
     # verify
     wait_until(
         f"{source.name} is no API server any more",
-        lambda: address not in kube.server_addresses(), timeout_s=platform.timeouts.api_settle_s,
+        lambda: address not in kube.server_addresses(),
+        timeout_s=platform.timeouts.api_settle_s,
     )
     if not stays(f"{source.name} is gone", lambda: find_node(kube, source.name) is None, for_s=3):
-        raise VerificationError(f"{source.name}: the node came back: a k3s still runs there: systemctl disable --now k3s")
+        raise VerificationError(
+            f"{source.name}: the node came back: a k3s still runs there: systemctl disable --now k3s"
+        )
     return changed("the node is deleted")
 
 
 @step("retire etcd data")
-def ensure_etcd_retired(run: Run, host: Host, platform: Platform, source: Machine, etcd: EtcdApi, migration: str) -> Outcome:
+def ensure_etcd_retired(
+    run: Run, host: Host, platform: Platform, source: Machine, etcd: EtcdApi, migration: str
+) -> Outcome:
     """Make etcd not run on the machine, now or after a reboot, and its data lie aside, kept.
 
     Undo: none; the data is a copy of what the cluster has.
     """
     # probe
     data = platform.etcd.data_dir
-    question = facts({"calm": calm("etcd"), "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"})
+    question = facts(
+        {"calm": calm("etcd"), "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"}
+    )
     said = parse_facts(host.run(question, what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
     if is_off(said["calm"]) and not said["data"]:
         return unchanged("etcd is off and disabled, its data lies aside")
@@ -122,7 +133,9 @@ def ensure_etcd_retired(run: Run, host: Host, platform: Platform, source: Machin
         return planned(f"etcd is stopped and disabled, {data} moved aside")
     member = find_member(etcd.members(), peer_url(platform, source))
     if member is not None:
-        raise RefusedError(f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first")
+        raise RefusedError(
+            f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first"
+        )
 
     # act
     with run.acting(host.name, "stopping etcd, moving its data aside"):
@@ -132,7 +145,7 @@ def ensure_etcd_retired(run: Run, host: Host, platform: Platform, source: Machin
     # verify
     left = parse_facts(answer.stdout)
     if not is_off(left["calm"]) or left["data"]:
-        raise VerificationError(f"{host.name}: etcd was stopped, yet it is {left['calm'].split()}: see systemctl status etcd there")
+        raise VerificationError(
+            f"{host.name}: etcd was stopped, yet it is {left['calm'].split()}: see systemctl status etcd there"
+        )
     return changed(f"etcd is off and disabled, its data lies in {data}.aside-{migration}")
-
-

@@ -34,7 +34,9 @@ def step(
     Only errors that say `retryable` are retried; a deadline that has passed is not one of them.
     """
 
-    def decorate(function: Callable[Concatenate[Run, Target, P], Outcome]) -> Task[Concatenate[Run, Target, P], Outcome]:
+    def decorate(
+        function: Callable[Concatenate[Run, Target, P], Outcome],
+    ) -> Task[Concatenate[Run, Target, P], Outcome]:
         @functools.wraps(function)
         def written_down(run: Run, target: Target, *args: P.args, **kwargs: P.kwargs) -> Outcome:
             who = name_of(target)

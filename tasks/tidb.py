@@ -40,7 +40,9 @@ def ensure_backup(run: Run, platform: Platform, kube: KubeApi, record: Record) -
     with run.acting(platform.name, f"taking a backup in {backup.namespace}/{pod}"):
         result = kube.exec(backup.namespace, pod, list(backup.command), timeout_s=platform.timeouts.backup_s)
         if result.exit_code != 0:
-            raise HostError(f"{backup.namespace}/{pod}: {' '.join(backup.command)}: exit code {result.exit_code}: {result.stderr.strip()[-400:]}")
+            raise HostError(
+                f"{backup.namespace}/{pod}: {' '.join(backup.command)}: exit code {result.exit_code}: {result.stderr.strip()[-400:]}"
+            )
         record.write(BACKUP, {"taken": now(), "said": (result.stdout.strip().splitlines() or [""])[-1]})
 
     # verify
@@ -51,11 +53,18 @@ def ensure_backup(run: Run, platform: Platform, kube: KubeApi, record: Record) -
 def query(kube: KubeApi, database: Database, password: SecretStr, sql: str, *, timeout_s: float = 60) -> str:
     """What the database answers to `sql`, asked from the client pod as its user. Raises HostError with the client's words."""
     command = QUERY.format(
-        host=quote(database.host), port=database.port, user=quote(database.user), sql=quote(sql), database=quote(database.database)
+        host=quote(database.host),
+        port=database.port,
+        user=quote(database.user),
+        sql=quote(sql),
+        database=quote(database.database),
     )
     result = kube.exec(
-        database.namespace, database.client_pod, ["/bin/sh", "-c", command],
-        stdin=password.get_secret_value() + "\n", timeout_s=timeout_s,
+        database.namespace,
+        database.client_pod,
+        ["/bin/sh", "-c", command],
+        stdin=password.get_secret_value() + "\n",
+        timeout_s=timeout_s,
     )
     if result.exit_code != 0:
         raise HostError(f"{database.namespace}/{database.client_pod}: mysql: {result.stderr.strip()[-400:]}")

@@ -52,7 +52,9 @@ def ensure_old_platform_gone(run: Run, host: Host, platform: Platform, live: Liv
 
     # act
     with run.acting(host.name, f"uninstalling {doomed}"):
-        answer = host.run(SCRIPT + facts(LEFT), what="uninstalling the old k3s", timeout_s=platform.timeouts.uninstall_s)
+        answer = host.run(
+            SCRIPT + facts(LEFT), what="uninstalling the old k3s", timeout_s=platform.timeouts.uninstall_s
+        )
 
     # verify
     left = {name: text.split() for name, text in parse_facts(answer.stdout).items()}

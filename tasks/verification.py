@@ -41,10 +41,15 @@ def verify_etcd(run: Run, platform: Platform, etcd: EtcdApi) -> Outcome:
     members = etcd.members()
     found = {url for member in members if not member.is_learner for url in member.peer_urls}
     if found != wanted:
-        raise VerificationError(f"etcd: voters are {sorted(found)}, not the targets {sorted(wanted)}: run the same command again")
+        raise VerificationError(
+            f"etcd: voters are {sorted(found)}, not the targets {sorted(wanted)}: run the same command again"
+        )
     silent = [member.name for member in members if member.id not in answering(etcd, members)]
     if silent or not lists_agree(etcd, members):
-        raise VerificationError(f"etcd: {', '.join(silent) or 'members'} {'do not answer' if silent else 'list different members'}: systemctl status etcd there")
+        raise VerificationError(
+            f"etcd: {', '.join(silent) + ' do not answer' if silent else 'members list different members'}: "
+            "systemctl status etcd there"
+        )
     return unchanged(f"{len(members)} members, the same {len(members)} on each, all healthy")
 
 
@@ -64,11 +69,15 @@ def verify_nodes(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
     nodes = kube.nodes()
     unfit = [node.name for node in nodes if not node.ready or node.unschedulable]
     if {node.name for node in nodes} != wanted or unfit:
-        raise VerificationError(f"cluster: nodes are {sorted(n.name for n in nodes)}, not fit: {unfit}: kubectl get nodes")
+        raise VerificationError(
+            f"cluster: nodes are {sorted(n.name for n in nodes)}, not fit: {unfit}: kubectl get nodes"
+        )
     servers = sorted(str(server.address) for server in platform.servers)
     mute = [address for address in servers if not kube.is_ready(address)]
     if kube.server_addresses() != servers or mute:
-        raise VerificationError(f"cluster: API endpoints are {kube.server_addresses()}, of {servers} {mute} do not answer: systemctl status k3s there")
+        raise VerificationError(
+            f"cluster: API endpoints are {kube.server_addresses()}, of {servers} {mute} do not answer: systemctl status k3s there"
+        )
     return unchanged(f"{len(nodes)} nodes Ready, {len(servers)} API servers answer")
 
 
@@ -87,7 +96,9 @@ def verify_vip(run: Run, platform: Platform, hosts: Collection[Host], kube: Kube
     # verify
     found = [host.name for host in holders(hosts, platform)]
     if len(found) != 1 or found[0] not in wanted or not kube.is_ready(str(platform.vip)):
-        raise VerificationError(f"vip: {platform.vip} is held by {found or 'nobody'}, or the API does not answer there: see keepalived on {sorted(wanted)}")
+        raise VerificationError(
+            f"vip: {platform.vip} is held by {found or 'nobody'}, or the API does not answer there: see keepalived on {sorted(wanted)}"
+        )
     return unchanged(f"held by {found[0]}, the API answers there")
 
 
@@ -112,7 +123,9 @@ def verify_workloads(run: Run, platform: Platform, kube: KubeApi, record: Record
     gone = sorted(before.keys() - after.keys())
     if gone:
         raise VerificationError(f"workloads of before are missing: {', '.join(gone)}: kubectl get all -A")
-    notes = tuple(f"{what} has other images than before: {after[what]}" for what in before if after[what] != before[what])
+    notes = tuple(
+        f"{what} has other images than before: {after[what]}" for what in before if after[what] != before[what]
+    )
     return unchanged(f"{len(after)} workloads complete", notes=notes)
 
 

@@ -14,6 +14,7 @@ from configs.errors import DeadlineExceededError, TransientError
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True)
 class Clock:
     """Time as waiting sees it; tests give one that does not wait."""
@@ -22,15 +23,14 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-clock: ContextVar[Clock] = ContextVar("clock", default=Clock())
+WALL = Clock()
+clock: ContextVar[Clock] = ContextVar("clock", default=WALL)
 
 POLL_S = 1.0
 SAY_SO_S = 15.0  # an operator who sees nothing for longer begins to worry
 
 
-def wait_until(
-    what: str, question: Callable[[], T | None], *, timeout_s: float, poll_s: float = POLL_S
-) -> T:
+def wait_until(what: str, question: Callable[[], T | None], *, timeout_s: float, poll_s: float = POLL_S) -> T:
     """The first truthy answer to `question`. A TransientError counts as "not yet", and is told if the time runs out.
 
     `what` names what is awaited, in words, subject first. Raises DeadlineExceededError after `timeout_s` seconds;

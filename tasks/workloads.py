@@ -35,7 +35,11 @@ def unready(kube: KubeApi) -> list[str]:
     reasons = {str(pod): pod.reason for pod in kube.pods() if not pod.ready and pod.reason}
     return [
         f"{workload}: {workload.ready} of {workload.desired} ready"
-        + "".join(f"; {pod}: {reason}" for pod, reason in reasons.items() if pod.startswith(f"{workload.namespace}/{workload.name}-"))
+        + "".join(
+            f"; {pod}: {reason}"
+            for pod, reason in reasons.items()
+            if pod.startswith(f"{workload.namespace}/{workload.name}-")
+        )
         for workload in lacking
     ]
 
@@ -72,7 +76,9 @@ def ensure_old_images_recorded(run: Run, host: Host, platform: Platform, record:
     name = f"{OLD}/{host.name}"
     if record.read(name) is not None:
         return unchanged("recorded before")
-    answer = host.run(facts(OLD_QUESTION), what="asking the old platform for its images", timeout_s=platform.timeouts.command_s)
+    answer = host.run(
+        facts(OLD_QUESTION), what="asking the old platform for its images", timeout_s=platform.timeouts.command_s
+    )
     found = parse_old_images(parse_facts(answer.stdout))
     what = f"{len(found['running'])} images run here, {len(found['workloads'])} workloads known"
     if run.dry_run:
@@ -91,7 +97,9 @@ def parse_old_images(said: dict[str, str]) -> dict[str, Any]:
     items = json.loads(said["workloads"])["items"] if said["workloads"] else []
     return {
         "workloads": {
-            f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}": _images(item["spec"]["template"]["spec"]["containers"])
+            f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}": _images(
+                item["spec"]["template"]["spec"]["containers"]
+            )
             for item in items
         },
         "running": sorted(set(said["running"].split())),
