@@ -1,0 +1,152 @@
+"""A machine that runs steps' scripts for real, with bash, in a private root.
+
+Absolute paths in a script are turned into paths below the root, answers are turned back; what a test must not touch
+(systemctl, docker, ip ...) is a function in machine.sh that keeps its state in the root. A mutation is a script that
+left the root different, down to a file's inode: rewriting a file with its own content is one, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from blocks.ports import CommandResult
+from blocks.ssh import round_trips
+from configs.errors import CommandFailedError, HostUnreachableError
+from tests.fakes.faults import Faulty
+
+STANDINS = Path(__file__).with_name("machine.sh")
+ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|opt|mnt|tmp|root|proc)\b)")
+HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
+FACT = re.compile(r"^(\S+) ([A-Za-z0-9+/]+=*)$", re.MULTILINE)
+
+Snapshot = dict[str, tuple[int, ...]]
+
+
+class FakeHost(Faulty):
+    """See ports.Host. `changed` is told after every mutation, so that a world can follow."""
+
+    def __init__(
+        self, name: str, address: str, root: Path, *, changed: Callable[[FakeHost], None] | None = None
+    ) -> None:
+        super().__init__()
+        self.name, self.address = name, IPv4Address(address)
+        self.root = root
+        self.down = False
+        self.changed = changed
+        for folder in ("etc/systemd/system", "var/lib", "usr/local/bin", "proc", "root", "tmp", ".state/units"):
+            (root / folder).mkdir(parents=True)
+        states = ("did", "processes", "iptables", "journal", "mountpoints", "containers", "images", "lacks")
+        for state in states:
+            self.tell(state, "")
+        self.tell("uid", "0")
+        self.tell("free", str(100 * 2**30))
+        self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
+        self.call_it(name)
+        self.write("/proc/mounts", "proc /proc proc rw 0 0\n")
+        self.write("/etc/hosts", "127.0.0.1 localhost\n")
+
+    def run(self, script: str, *, what: str, timeout_s: float = 60, check: bool = True) -> CommandResult:
+        noted = round_trips.get()
+        if noted is not None:
+            noted.append(self.name)
+        if self.down:
+            raise HostUnreachableError(f"{self.name}: {what}: SSH broke: it is down")
+        with self.calling(what):
+            before = self._snapshot()
+            result = self._bash(script)
+            if self._snapshot() != before:
+                self.mutations.append(f"{self.name}: {what}")
+                if self.changed is not None:
+                    self.changed(self)
+        if check and result.exit_code != 0:
+            raise CommandFailedError(self.name, what, result.exit_code, result.stderr.strip()[-400:])
+        return result
+
+    def open(self) -> None:
+        if self.down:
+            raise HostUnreachableError(f"{self.name}: opening SSH: it is down")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    # What a test sets up and looks at.
+
+    def path(self, name: str) -> Path:
+        return self.root / name.lstrip("/")
+
+    def read(self, name: str) -> str:
+        return self.path(name).read_text()
+
+    def write(self, name: str, content: str, *, mode: int = 0o644) -> None:
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        path.chmod(mode)
+
+    def tell(self, state: str, text: str) -> None:
+        self.write(f".state/{state}", text + ("\n" if text and not text.endswith("\n") else ""))
+
+    def state(self, state: str) -> str:
+        return self.read(f".state/{state}")
+
+    def call_it(self, hostname: str) -> None:
+        self.tell("hostname", hostname)
+        self.write("/etc/hostname", hostname + "\n")
+
+    def unit(self, name: str, active: str = "active", enabled: str = "enabled") -> None:
+        self.tell(f"units/{name}/active", active)
+        self.tell(f"units/{name}/enabled", enabled)
+
+    def calm(self, unit: str) -> tuple[str, str]:
+        """What systemd says of a unit: active or not, enabled or not."""
+        folder = self.path(f".state/units/{unit}")
+        active, enabled = folder / "active", folder / "enabled"
+        return (
+            active.read_text().strip() if active.exists() else "inactive",
+            enabled.read_text().strip() if enabled.exists() else "disabled",
+        )
+
+    def runs(self, unit: str) -> bool:
+        return not self.down and self.calm(unit)[0] == "active"
+
+    def _bash(self, script: str) -> CommandResult:
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.root), "BASH_ENV": str(STANDINS)}
+        rooted = self._rooted(script).encode()
+        done = subprocess.run(["bash", "-s"], input=rooted, capture_output=True, env=environment, timeout=60)
+        out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        return CommandResult(done.returncode, FACT.sub(self._unrooted_fact, self._unrooted(out)), self._unrooted(err))
+
+    def _rooted(self, script: str) -> str:
+        parts = HERE_DOCUMENT.split(script)
+        parts[::2] = [ABSOLUTE.sub(f"{self.root}/", part) for part in parts[::2]]
+        return "".join(parts)
+
+    def _unrooted(self, text: str) -> str:
+        return text.replace(str(self.root), "")
+
+    def _unrooted_fact(self, fact: re.Match[str]) -> str:
+        try:
+            value = base64.b64decode(fact[2], validate=True)
+        except binascii.Error:
+            return fact[0]
+        return f"{fact[1]} {base64.b64encode(value.replace(os.fsencode(self.root), b'')).decode()}"
+
+    def _snapshot(self) -> Snapshot:
+        """Everything below the root but /tmp, where logs are."""
+        found: Snapshot = {}
+        for folder, folders, files in os.walk(self.root):
+            if folder == str(self.root):
+                folders.remove("tmp")
+            for name in folders:
+                found[f"{folder}/{name}"] = ()
+            for name in files:
+                facts = os.lstat(f"{folder}/{name}")
+                found[f"{folder}/{name}"] = (facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        return found

@@ -1,0 +1,37 @@
+"""A small platform's wish, as an operator would write it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from configs.platform import Platform
+
+Wish = dict[str, Any]
+
+WISH: Wish = {
+    "platform": "demo",
+    "ssh": {"key": "/keys/id_ed25519"},
+    "sources": [{"name": "vm-1", "address": "10.0.0.11"}, {"name": "vm-2", "address": "10.0.0.12"}],
+    "targets": [
+        {"name": "phys-1", "address": "10.0.0.21", "role": "server"},
+        {"name": "phys-2", "address": "10.0.0.22", "role": "server"},
+        {"name": "phys-3", "address": "10.0.0.23", "role": "agent"},
+    ],
+    "vip": "10.0.0.100",
+    "etcd": {"cluster_token": "token-1"},
+    "k3s": {"images": ["image/app.tar"], "server_args": ["--https-listen-port=10443", "--docker"]},
+    "keepalived": {"virtual_router_id": 51, "interface": "eth0", "auth_pass": {"env": "VRRP_PASSWORD"}, "holders": 2},
+    "database": {"user": "app", "database": "app", "password": {"env": "DB_PASSWORD"}},
+    "http_checks": ["http://10.0.0.100:30080/"],
+}
+
+
+def wish(**changes: object) -> Wish:
+    """The wish with some of its top-level keys changed; None takes one away."""
+    whole = {**copy.deepcopy(WISH), **changes}
+    return {key: value for key, value in whole.items() if value is not None}
+
+
+def platform(**changes: object) -> Platform:
+    return Platform.model_validate(wish(**changes))

@@ -1,0 +1,141 @@
+"""What is wrong in a platform's YAML is told with its place, before any machine is contacted."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import configs
+from configs.errors import ConfigError
+from configs.load import load_platform
+from tests.fakes.platform import wish
+
+EXAMPLES = sorted(Path(configs.__path__[0]).glob("*.yaml"))
+
+MACHINE = {"name": "vm-1", "address": "10.0.0.11"}
+TARGET = {"name": "phys-1", "address": "10.0.0.21", "role": "server"}
+KEEPALIVED = wish()["keepalived"]
+K3S = wish()["k3s"]
+DATABASE = wish()["database"]
+
+BAD = {
+    "an unknown key": ({"replicas": 3}, "replicas: "),
+    "an unknown key deeper down": ({"sources": [{**MACHINE, "rank": 1}]}, "sources[0].rank: "),
+    "a missing key": ({"vip": None}, "vip: Field required"),
+    "no source": ({"sources": []}, "sources: "),
+    "no target": ({"targets": []}, "targets: "),
+    "no server": ({"targets": [{**TARGET, "role": "agent"}]}, "targets: none has 'role: server'"),
+    "no member": ({"targets": [{**TARGET, "etcd": False}]}, "targets: none has 'etcd: true'"),
+    "an unknown role": ({"targets": [{**TARGET, "role": "master"}]}, "targets[0].role: "),
+    "a name twice": ({"sources": [MACHINE, {**MACHINE, "address": "10.0.0.12"}]}, "name vm-1 is used more than once"),
+    "an address twice": (
+        {"sources": [MACHINE, {**MACHINE, "name": "vm-2"}]},
+        "address 10.0.0.11 is used more than once",
+    ),
+    "a source that is a target": ({"sources": [{**MACHINE, "name": "phys-1"}]}, "name phys-1 is used more than once"),
+    "a name that is no label": (
+        {"sources": [{**MACHINE, "name": "VM_1"}]},
+        "sources[0].name: 'VM_1' is not an RFC 1123 label",
+    ),
+    "a name that is too long": ({"sources": [{**MACHINE, "name": "a" * 64}]}, "sources[0].name: "),
+    "an address that is none": ({"sources": [{**MACHINE, "address": "10.0.0.300"}]}, "sources[0].address: "),
+    "a VIP that is a machine": ({"vip": "10.0.0.21"}, "vip: 10.0.0.21 is the address of phys-1"),
+    "VRID 0": ({"keepalived": {**KEEPALIVED, "virtual_router_id": 0}}, "keepalived.virtual_router_id: "),
+    "VRID 256": ({"keepalived": {**KEEPALIVED, "virtual_router_id": 256}}, "keepalived.virtual_router_id: "),
+    "too many holders": (
+        {"keepalived": {**KEEPALIVED, "holders": 4}},
+        "keepalived.holders: 4 of 3 targets: write 3 at most",
+    ),
+    "a priority below 1": ({"keepalived": {**KEEPALIVED, "first_priority": 5}}, "keepalived.first_priority: "),
+    "a secret in the YAML": ({"keepalived": {**KEEPALIVED, "auth_pass": "hunter2"}}, "keepalived.auth_pass: "),
+    "a secret in two places": (
+        {"database": {**DATABASE, "password": {"env": "A", "block": "b"}}},
+        "database.password: write exactly one",
+    ),
+    "a secret in no place": ({"database": {**DATABASE, "password": {}}}, "database.password: write exactly one"),
+    "a semicolon": ({"etcd": {"cluster_token": "a;reboot"}}, "etcd.cluster_token: 'a;reboot' holds ';'"),
+    "a dollar": ({"k3s": {**K3S, "server_args": ["--x=$(id)"]}}, "k3s.server_args[0]: "),
+    "a quote": ({"database": {**DATABASE, "user": "o'neill"}}, "database.user: "),
+    "a newline": ({"etcd": {"cluster_token": "a\nb"}}, "etcd.cluster_token: "),
+    "an empty value": ({"etcd": {"cluster_token": ""}}, "etcd.cluster_token: "),
+    "a space in a path": ({"etcd": {"cluster_token": "t", "data_dir": "/mnt/my disk"}}, "etcd.data_dir: "),
+    "a relative path": (
+        {"etcd": {"cluster_token": "t", "data_dir": "mnt/etcd"}},
+        "etcd.data_dir: 'mnt/etcd' is not an absolute path",
+    ),
+    "the root as a data folder": ({"etcd": {"cluster_token": "t", "data_dir": "/"}}, "etcd.data_dir: "),
+    "a path that leads upwards": ({"k3s": {**K3S, "bundle": "/opt/../etc"}}, "k3s.bundle: "),
+    "a port that is none": ({"ssh": {"key": "/k", "port": 0}}, "ssh.port: "),
+    "a deadline of nothing": ({"timeouts": {"drain_s": 0}}, "timeouts.drain_s: "),
+    "a URL that is none": ({"http_checks": ["10.0.0.100"]}, "http_checks[0]: "),
+}
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "platform.yaml"
+    path.write_text(text)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigError) as refused:
+        load_platform(path)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_load(example: Path) -> None:
+    assert load_platform(example).sources
+
+
+def test_there_is_an_example_for_the_lab() -> None:
+    assert "lab.yaml" in [path.name for path in EXAMPLES]
+
+
+@pytest.mark.parametrize(("changes", "said"), BAD.values(), ids=list(BAD))
+def test_a_bad_wish_is_refused_with_its_path(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    path = written(tmp_path, yaml.safe_dump(wish(**changes)))
+
+    assert f"{path}: {said}" in refusal(path).replace(": sources and targets:", ":")
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    told = refusal(written(tmp_path, yaml.safe_dump(wish(vip="nowhere", colour="blue", sources=[]))))
+
+    assert len(told.splitlines()) == 3
+
+
+def test_a_secret_that_is_written_where_a_reference_belongs_is_not_repeated(tmp_path: Path) -> None:
+    told = refusal(written(tmp_path, yaml.safe_dump(wish(keepalived={**KEEPALIVED, "auth_pass": "hunter2"}))))
+
+    assert "hunter2" not in told
+
+
+def test_a_key_that_is_written_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "platform: one\nssh:\n  port: 22\n  port: 2222\n")
+
+    assert refusal(path) == f"{path}: line 4: 'port' is written twice: keep one"
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"], ids=["empty", "a list", "words"])
+def test_what_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    assert "not a mapping" in refusal(written(tmp_path, text))
+
+
+def test_what_is_no_yaml_is_refused_with_its_line(tmp_path: Path) -> None:
+    assert "line 2" in refusal(written(tmp_path, "a: [1\nb: 2\n"))
+
+
+def test_a_placeholder_that_nobody_filled_in_is_refused(tmp_path: Path) -> None:
+    assert "line 2" in refusal(written(tmp_path, "platform: demo\nvip: {{ vip }}\n"))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "copy configs/prod.example.yaml" in refusal(tmp_path / "prod.yaml")
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "platform.yaml"
+    path.write_bytes(b"\xff\xfe\x00platform")
+
+    assert str(path) in refusal(path)

@@ -1,0 +1,77 @@
+"""The fake machine itself: what it keeps from the real one, and what counts as a mutation."""
+
+from pathlib import Path
+
+import pytest
+
+from configs.errors import CommandFailedError, HostUnreachableError
+from tests.fakes.host import FakeHost
+
+
+@pytest.fixture
+def host(folder: Path) -> FakeHost:
+    return FakeHost("vm-1", "10.0.0.11", folder / "vm-1")
+
+
+def test_absolute_paths_lead_below_the_root_and_back(host: FakeHost) -> None:
+    host.write("/etc/hosts", "10.0.0.9 printer\n")
+
+    answer = host.run("cat /etc/hosts; ls '/etc/hosts'; echo \"^/var/lib/x\"; readlink -f /etc/hosts", what="asking")
+
+    assert answer.stdout.split("\n") == ["10.0.0.9 printer", "/etc/hosts", "^/var/lib/x", "/etc/hosts", ""]
+
+
+def test_reading_is_no_mutation(host: FakeHost) -> None:
+    host.run("cat /etc/hosts; systemctl is-active k3s; docker ps; echo x >/tmp/log", what="asking")
+
+    assert host.mutations == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo x >/etc/new",
+        "rm /etc/hosts",
+        "mkdir /etc/new",
+        "chmod 600 /etc/hosts",
+        "cp /etc/hosts /etc/h; mv /etc/h /etc/hosts",
+        "hostnamectl set-hostname vm-1",
+        "systemctl start docker",
+        "docker load -i /opt/x.tar",
+    ],
+)
+def test_a_script_that_changes_anything_is_a_mutation(host: FakeHost, script: str) -> None:
+    host.unit("docker")
+
+    host.run(script, what="acting", check=False)
+
+    assert host.mutations == ["vm-1: acting"]
+
+
+def test_units_are_as_systemd_has_them(host: FakeHost) -> None:
+    host.unit("etcd", "inactive", "disabled")
+
+    host.run("systemctl enable --now etcd.service", what="starting")
+    assert host.calm("etcd") == ("active", "enabled")
+    host.run("systemctl stop etcd && systemctl disable etcd", what="stopping")
+    assert host.calm("etcd") == ("inactive", "disabled")
+
+
+def test_a_unit_that_is_not_there_cannot_be_started(host: FakeHost) -> None:
+    with pytest.raises(CommandFailedError, match=r"Unit keepalived.service not loaded"):
+        host.run("systemctl restart keepalived", what="starting")
+
+
+def test_a_fault_before_the_act_leaves_it_undone_and_one_after_it_does_not(host: FakeHost) -> None:
+    host.fail("acting", HostUnreachableError("cable"))
+    with pytest.raises(HostUnreachableError):
+        host.run("echo x >/etc/new", what="acting")
+    assert not host.path("/etc/new").exists()
+
+    host.fail("acting", HostUnreachableError("cable"), after=True)
+    with pytest.raises(HostUnreachableError):
+        host.run("echo x >/etc/new", what="acting")
+    assert host.path("/etc/new").exists()
+
+    host.run("rm /etc/new", what="acting")
+    assert not host.path("/etc/new").exists()
