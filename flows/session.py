@@ -130,7 +130,7 @@ def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Se
         )
         report.migration = record.migration
         kube = KubeCluster(entrance.credentials, _servers(platform), platform.k3s.api_port)
-        run = Run(run_id, journal, lock=lock)
+        run = Run(run_id, journal, lock=lock, intents=None if dry_run else record)
         if record.finished:
             hosts = _reachable(platform, hosts)
         session = Session(platform, run, hosts, etcd, kube, entrance, record, auth_pass, database_password)

@@ -46,6 +46,16 @@ class Record:
         start = f"{self._prefix}{name}/"
         return {key.removeprefix(start): json.loads(text) for key, text in self._keys.items(start).items()}
 
+    def intend(self, target: str, doing: str) -> str:
+        """Note what is about to be done, before it is; the answer is for `fulfil`."""
+        name = f"acts/{now()}-{target}"
+        self._keys.put(self._prefix + name, json.dumps({"doing": doing, "intended": now()}))
+        return name
+
+    def fulfil(self, intent: str) -> None:
+        """Note that it was done."""
+        self._keys.put(self._prefix + intent, json.dumps({**(self.read(intent) or {}), "done": now()}))
+
     @property
     def finished(self) -> bool:
         state = self.read(STATE)

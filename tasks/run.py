@@ -22,13 +22,30 @@ class Lock(Protocol):
     def check(self) -> None: ...
 
 
+class Intents(Protocol):
+    """Where a run says what it is about to do, and that it has done it, so that a killed one leaves no riddle."""
+
+    def intend(self, target: str, doing: str) -> str: ...
+
+    def fulfil(self, intent: str) -> None: ...
+
+
 class Run:
     """One run of a flow on one platform. A dry run has no lock and cannot act."""
 
-    def __init__(self, run_id: str, journal: Journal, *, lock: Lock | None, moment: Moment | None = None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        journal: Journal,
+        *,
+        lock: Lock | None,
+        intents: Intents | None = None,
+        moment: Moment | None = None,
+    ) -> None:
         self.id = run_id
         self.journal = journal
         self._lock = lock
+        self._intents = intents
         self._moment = moment
 
     @property
@@ -42,9 +59,12 @@ class Run:
             raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done")
         self._lock.check()
         log.info("%s: %s", target, doing)
+        intent = self._intents.intend(target, doing) if self._intents else None
         self._tell("before act", target, doing)
         yield
         self._tell("after act", target, doing)
+        if self._intents is not None and intent is not None:
+            self._intents.fulfil(intent)
 
     def _tell(self, moment: str, target: str, doing: str) -> None:
         if self._moment is not None:
