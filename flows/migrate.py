@@ -77,7 +77,7 @@ def prepare_machines(session: Session) -> Futures:
     loaded: Futures = []
     for host in session.targets:
         gone = session.submit(ensure_old_platform_gone, host, platform, live)
-        named = session.submit(ensure_hostname, host, after=[gone])
+        named = session.submit(ensure_hostname, host, platform, after=[gone])
         session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named])
         staged = session.submit(ensure_k3s_files, host, platform, after=[gone])
         loaded.append(session.submit(ensure_images_loaded, host, platform, after=[staged]))

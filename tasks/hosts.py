@@ -17,12 +17,13 @@ HOSTS = "/etc/hosts"
 
 
 @step("set hostname")
-def ensure_hostname(run: Run, host: Host, *, timeout_s: float) -> Outcome:
+def ensure_hostname(run: Run, host: Host, platform: Platform) -> Outcome:
     """Make the machine call itself by its inventory name, now and after a reboot.
 
     Undo: hostnamectl set-hostname OLD; the old name is in the report.
     """
     # probe
+    timeout_s = platform.timeouts.command_s
     question = facts({"now": "hostname", "then": "cat /etc/hostname"})
     names = parse_facts(host.run(question, what="reading the hostname", timeout_s=timeout_s).stdout)
     if set(names.values()) == {host.name}:
