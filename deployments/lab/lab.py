@@ -36,8 +36,9 @@ def up() -> None:
         keys.ensure()
         parts.ensure()
         network.ensure_bridge()
-        if golden.key() != parts.golden_key():
-            _make()
+        wanted = parts.golden_key()
+        if golden.key() != wanted:
+            _make(wanted, parts.layer_key())
         elif len(power.running()) == len(MACHINES) and not _check():
             return
         _reset()
@@ -85,11 +86,11 @@ def _check() -> str:
         return initial.missing()
 
 
-def _make() -> None:
-    """The initial state is built from nothing and kept."""
+def _make(golden_key: str, layer_key: str) -> None:
+    """The initial state is built from nothing and kept, under the key of the sources as they were at the beginning."""
     golden.discard()
     with step("blank disks"):
-        _blank(parts.layer_key())
+        _blank(layer_key)
     _boot(list(MACHINES))
     with step("sources: etcd, k3s, keepalived, the new platform") as current:
         sources.install(current)
@@ -99,7 +100,7 @@ def _make() -> None:
     with step("shutting down and keeping the initial state"):
         sources.quiesce()
         each(MACHINES, power.shut_down)
-        golden.save(parts.golden_key())
+        golden.save(golden_key)
 
 
 def _blank(layer_key: str) -> None:
