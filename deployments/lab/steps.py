@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 
 from deployments.lab.shell import LabError
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 HEARTBEAT_SECONDS = 15
 
 Thing = TypeVar("Thing")
@@ -34,7 +35,7 @@ class Step:
         return time.monotonic() - self.started
 
     def line(self) -> str:
-        return f"{self.title}  [dim]{self.seconds:.0f} s{'  ' + self.note if self.note else ''}[/dim]"
+        return f"{self.title}  [dim]{self.seconds:.0f} s{'  ' + escape(self.note) if self.note else ''}[/dim]"
 
 
 @contextmanager
