@@ -44,8 +44,8 @@ def _vip() -> str:
 
 
 def _names() -> str:
-    names = {m: (cache.disk(m) / "merged/etc/hostname").read_text().strip() for m in MACHINES}
-    wrong = [m.name for m, name in names.items() if name != personality.hostname(m)]
+    files = {m: cache.disk(m) / "merged/etc/hostname" for m in MACHINES}
+    wrong = [m.name for m, file in files.items() if not file.exists() or file.read_text().strip() != personality.hostname(m)]
     return f"hostname of {' '.join(wrong)}" if wrong else ""
 
 
