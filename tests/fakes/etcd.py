@@ -44,7 +44,7 @@ class FakeEtcd(Faulty):
     def status(self, member: Member) -> MemberStatus:
         with self.calling("status"):
             self._answering(member)
-            return MemberStatus(self.versions.get(member.name, "3.5.21"), self.leader, 7, 1000 + member.id % 100, 2**20)
+            return MemberStatus(self.versions.get(member.name, "3.5.21"), self.leader, 7, member.id, 2**20)
 
     def add_learner(self, peer_url: str) -> Member:
         with self.calling("add_learner"):
@@ -55,7 +55,7 @@ class FakeEtcd(Faulty):
                 raise EtcdUnavailableError("etcdserver: too many learner members in cluster")
             if any(peer_url in member.peer_urls for member in self._members):
                 raise HostError("etcdserver: Peer URLs already exists")
-            self.mutations.append(f"add learner {peer_url}")
+            self.changes(f"add learner {peer_url}")
             return self._add(peer_url, learner=True)
 
     def promote(self, member: Member) -> None:
@@ -63,19 +63,19 @@ class FakeEtcd(Faulty):
             self._asked[member.id] = self._asked.get(member.id, 0) + 1
             if self.never_in_sync or self._asked[member.id] <= self.polls_to_sync:
                 raise EtcdUnavailableError("etcdserver: can only promote a learner member which is in sync with leader")
-            self.mutations.append(f"promote {member.name}")
+            self.changes(f"promote {member.name}")
             self._put(replace(self._find(member), is_learner=False))
 
     def remove(self, member: Member) -> None:
         with self.calling("remove"):
-            self.mutations.append(f"remove {member.name or member.peer_urls[0]}")
+            self.changes(f"remove {member.name or member.peer_urls[0]}")
             self._members = [other for other in self._members if other.id != member.id]
             if self.leader == member.id:
                 self.leader = self._members[0].id
 
     def move_leader(self, to: Member) -> None:
         with self.calling("move_leader"):
-            self.mutations.append(f"move leader to {to.name}")
+            self.changes(f"move leader to {to.name}")
             self.leader = to.id
 
     def cluster_id(self) -> int:

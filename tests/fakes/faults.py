@@ -17,11 +17,28 @@ class Fault:
     after: bool
 
 
+class Killed(BaseException):
+    """The run's process ends here."""
+
+
+class Life:
+    """Of a run: it ends when the fakes that share it have been changed so many times."""
+
+    def __init__(self) -> None:
+        self.mutations_left = -1
+
+    def goes_on(self) -> None:
+        self.mutations_left -= 1
+        if self.mutations_left == 0:
+            raise Killed
+
+
 class Faulty:
     """Base of all fakes."""
 
     def __init__(self) -> None:
         self.mutations: list[str] = []
+        self.life = Life()
         self.calls: list[str] = []
         self._faults: list[Fault] = []
 
@@ -29,11 +46,17 @@ class Faulty:
         """Make the next `times` calls whose name contains `call` raise `error`."""
         self._faults.append(Fault(call, error, times, after))
 
+    def changes(self, what: str) -> None:
+        self.mutations.append(what)
+
     @contextmanager
     def calling(self, call: str) -> Iterator[None]:
         self.calls.append(call)
         self._meet(call, after=False)
+        before = len(self.mutations)
         yield
+        if len(self.mutations) > before:
+            self.life.goes_on()
         self._meet(call, after=True)
 
     def _meet(self, call: str, *, after: bool) -> None:

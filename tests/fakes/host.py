@@ -42,7 +42,7 @@ class FakeHost(Faulty):
         self.changed = changed
         for folder in ("etc/systemd/system", "var/lib", "usr/local/bin", "proc", "root", "tmp", ".state/units"):
             (root / folder).mkdir(parents=True)
-        states = ("did", "processes", "iptables", "journal", "mountpoints", "containers", "images", "lacks")
+        states = ("did", "processes", "iptables", "journal", "mountpoints", "containers", "images", "lacks", "resolver")
         for state in states:
             self.tell(state, "")
         self.tell("uid", "0")
@@ -62,9 +62,9 @@ class FakeHost(Faulty):
             before = self._snapshot()
             result = self._bash(script)
             if self._snapshot() != before:
-                self.mutations.append(f"{self.name}: {what}")
                 if self.changed is not None:
                     self.changed(self)
+                self.changes(f"{self.name}: {what}")
         if check and result.exit_code != 0:
             raise CommandFailedError(self.name, what, result.exit_code, result.stderr.strip()[-400:])
         return result
@@ -95,6 +95,11 @@ class FakeHost(Faulty):
 
     def state(self, state: str) -> str:
         return self.read(f".state/{state}")
+
+    def mount(self, path: str, kind: str) -> None:
+        mounts = self.read("/proc/mounts")
+        self.write("/proc/mounts", f"{mounts}/dev/sdb1 {self.path(path)} {kind} rw 0 0\n")
+        self.tell("mountpoints", f"{self.state('mountpoints')}{self.path(path)}")
 
     def call_it(self, hostname: str) -> None:
         self.tell("hostname", hostname)

@@ -32,7 +32,7 @@ class FakeKeys(Faulty):
 
     def put(self, key: str, value: str) -> None:
         with self.calling("put"):
-            self.mutations.append(f"put {key}")
+            self.changes(f"put {key}")
             self._values[key] = (value, 0)
 
     def put_if_absent(self, key: str, value: str, lease_id: int = 0) -> bool:
@@ -42,7 +42,7 @@ class FakeKeys(Faulty):
                 raise EtcdUnavailableError("requested lease not found")
             if key in self._values:
                 return False
-            self.mutations.append(f"put {key}")
+            self.changes(f"put {key}")
             self._values[key] = (value, lease_id)
             return True
 

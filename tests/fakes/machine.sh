@@ -4,7 +4,10 @@ S=$R/.state
 did() { printf '%s\n' "$*" >>"$S/did"; }
 
 hostname() { cat "$S/hostname"; }
-hostnamectl() { did hostnamectl "$@"; printf '%s\n' "$2" | tee "$S/hostname" >"$R/etc/hostname"; }
+hostnamectl() {
+    did hostnamectl "$@"
+    test -e "$S/name-is-fixed" || printf '%s\n' "$2" | tee "$S/hostname" >"$R/etc/hostname"
+}
 id() { cat "$S/uid"; }
 keepalived() { :; }
 sync() { :; }
@@ -16,7 +19,7 @@ iptables-save() { cat "$S/iptables"; }
 journalctl() { cat "$S/journal"; }
 mountpoint() { grep -qxF "$2" "$S/mountpoints"; }
 ip() { awk '{ print NR ": " $1 "    inet " $2 " scope global " $1 }' "$S/addresses"; }
-getent() { awk -v name="$2" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) { print $1, "STREAM", name; exit } }' "$R/etc/hosts"; }
+getent() { awk -v name="$2" '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) { print $1, "STREAM", name; exit } }' "$S/resolver" "$R/etc/hosts"; }
 
 unit_exists() { test -e "$R/etc/systemd/system/$1.service" || test -d "$S/units/$1"; }
 unit_set() { mkdir -p "$S/units/$1"; printf '%s\n' "$3" >"$S/units/$1/$2"; }
@@ -74,7 +77,7 @@ docker_set() {
 }
 docker_load() {
     test ! -e "$S/disk-full" || { echo 'no space left on device' >&2; return 1; }
-    tar -xOf "$1" manifest.json | grep -oE '[^":]+:[^"]+"\]' | tr -d '"]' | sed 's/$/ sha256:0/' >>"$S/images"
+    tar -xOf "$1" manifest.json | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
 while read -r word; do unset -f "$word"; done <"$S/lacks"

@@ -1,0 +1,197 @@
+"""A cluster as its API shows it: controllers bring pods back elsewhere, budgets forbid, everything takes a few polls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from blocks.ports import ExecResult, Node, Pod, Workload
+from configs.errors import EvictionBlockedError, KubeUnavailableError
+from tests.fakes.faults import Faulty
+
+
+@dataclass
+class FakeWorkload:
+    kind: str
+    namespace: str
+    name: str
+    replicas: int
+    images: dict[str, str] = field(default_factory=lambda: {"main": "app/web:2.0"})
+
+
+class FakeKube(Faulty):
+    """See ports.KubeApi. Every look at pods or workloads is one poll: the world goes on by one turn."""
+
+    def __init__(self, *, polls: int = 2) -> None:
+        super().__init__()
+        self.polls = polls
+        """How many polls a pod needs to end, and another to become ready."""
+        self.node_map: dict[str, Node] = {}
+        self.api_servers: dict[str, bool] = {}
+        """By address, whether it answers; all of them are endpoints."""
+        self.reach: Callable[[str], str | None] = lambda address: address
+        """Which server's address answers at an address; a world puts the VIP here."""
+        self.workload_list: list[FakeWorkload] = []
+        self.budgets: dict[str, int] = {}
+        """By "namespace/pod prefix": how many evictions are declined."""
+        self.objects: dict[str, str] = {}
+        self.answers: dict[str, ExecResult] = {}
+        """By a word of the command line."""
+        self.execs: list[tuple[str, str, list[str], str]] = []
+        self.returning: set[str] = set()
+        """Nodes that register again when they are deleted."""
+        self._pods: dict[str, Pod] = {}
+        self._turns: dict[str, int] = {}
+        self._born = 0
+
+    # The port.
+
+    def nodes(self) -> list[Node]:
+        with self.calling("nodes"):
+            return list(self.node_map.values())
+
+    def set_unschedulable(self, node: str, value: bool) -> None:
+        with self.calling("set_unschedulable"):
+            self.changes(f"{'cordon' if value else 'uncordon'} {node}")
+            self.node_map[node] = replace(self.node_map[node], unschedulable=value)
+
+    def delete_node(self, node: str) -> None:
+        with self.calling("delete_node"):
+            self.changes(f"delete node {node}")
+            gone = self.node_map.pop(node, None)
+            if gone is not None and node in self.returning:
+                self.node_map[node] = gone
+            self._pods = {name: pod for name, pod in self._pods.items() if pod.node != node}
+
+    def pods(self, node: str | None = None) -> list[Pod]:
+        with self.calling("pods"):
+            self._turn()
+            return [pod for pod in self._pods.values() if node in (None, pod.node)]
+
+    def evict(self, pod: Pod) -> None:
+        with self.calling("evict"):
+            budget = next((prefix for prefix in self.budgets if str(pod).startswith(prefix)), None)
+            if budget is not None and self.budgets[budget] > 0:
+                self.budgets[budget] -= 1
+                raise EvictionBlockedError("Cannot evict pod as it would violate the pod's disruption budget.")
+            self.changes(f"evict {pod}")
+            if str(pod) in self._pods:
+                self._pods[str(pod)] = replace(pod, deleting=True)
+                self._turns[str(pod)] = self.polls
+
+    def pod_manifest(self, namespace: str, name: str) -> dict[str, Any] | None:
+        with self.calling("pod_manifest"):
+            pod = self._pods.get(f"{namespace}/{name}")
+            if pod is None:
+                return None
+            spec = {"nodeName": pod.node, "containers": [{"name": "main", "image": "app/tool:1.0"}]}
+            return {"metadata": {"namespace": namespace, "name": name, "uid": pod.uid}, "spec": spec, "status": {}}
+
+    def create_pod(self, manifest: dict[str, Any]) -> None:
+        with self.calling("create_pod"):
+            meta = manifest["metadata"]
+            if f"{meta['namespace']}/{meta['name']}" in self._pods:
+                raise KubeUnavailableError("HTTP 409: object is being deleted")
+            self.changes(f"create pod {meta['namespace']}/{meta['name']}")
+            self._place(meta["namespace"], meta["name"], None)
+
+    def workloads(self) -> list[Workload]:
+        with self.calling("workloads"):
+            self._turn()
+            return [self._seen(workload) for workload in self.workload_list]
+
+    def running_images(self) -> dict[str, str]:
+        return {image: f"sha256:{image}" for workload in self.workload_list for image in workload.images.values()}
+
+    def server_addresses(self) -> list[str]:
+        with self.calling("server_addresses"):
+            return sorted(self.api_servers)
+
+    def is_ready(self, address: str) -> bool:
+        with self.calling("is_ready"):
+            return self.api_servers.get(self.reach(address) or "", False)
+
+    def manifests(self) -> dict[str, str]:
+        with self.calling("manifests"):
+            return dict(self.objects)
+
+    def pod_named(self, namespace: str, label: str) -> str | None:
+        wanted = label.partition("=")[2]
+        found = (pod for pod in self._pods.values() if pod.namespace == namespace and pod.name.startswith(wanted))
+        return next((pod.name for pod in found if pod.ready and not pod.deleting), None)
+
+    def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult:
+        with self.calling("exec"):
+            line = " ".join(argv)
+            self.execs.append((namespace, pod, argv, stdin))
+            if "mysql" not in line:
+                self.changes(f"exec {line}")
+            return next((answer for word, answer in self.answers.items() if word in line), ExecResult(0, "", ""))
+
+    # What a test sets up.
+
+    def joins(self, name: str, address: str, *, server: bool) -> None:
+        self.node_map[name] = Node(name, ready=True, unschedulable=False, address=address)
+        if server:
+            self.api_servers[address] = True
+
+    def stops(self, name: str) -> None:
+        """Its k3s has stopped: the node is not Ready, its API server leaves the endpoints."""
+        node = self.node_map[name]
+        self.node_map[name] = replace(node, ready=False)
+        self.api_servers.pop(node.address, None)
+
+    def has(self, workload: FakeWorkload, *, on: str | None = None) -> None:
+        """A workload that is complete."""
+        self.workload_list.append(workload)
+        for _ in range(0 if workload.kind == "DaemonSet" else workload.replicas):
+            self._replica(workload, node=on, turns=0)
+
+    def bare(self, namespace: str, name: str, *, on: str, **facts: Any) -> None:
+        self._place(namespace, name, None, node=on, turns=0)
+        self._pods[f"{namespace}/{name}"] = replace(self._pods[f"{namespace}/{name}"], **facts)
+
+    def on(self, node: str) -> list[str]:
+        return [str(pod) for pod in self._pods.values() if pod.node == node]
+
+    # How it goes on.
+
+    def _turn(self) -> None:
+        for name, pod in list(self._pods.items()):
+            self._turns[name] -= 1
+            if self._turns[name] > 0:
+                continue
+            if pod.deleting:
+                del self._pods[name]
+            elif pod.node and not pod.ready and pod.phase == "Running":
+                self._pods[name] = replace(pod, ready=True, reason="")
+        for workload in self.workload_list:
+            if workload.kind != "DaemonSet":
+                for _ in range(workload.replicas - len(self._of(workload))):
+                    self._replica(workload)
+
+    def _of(self, workload: FakeWorkload) -> list[Pod]:
+        prefix = f"{workload.namespace}/{workload.name}-"
+        return [pod for pod in self._pods.values() if str(pod).startswith(prefix) and not pod.deleting]
+
+    def _seen(self, workload: FakeWorkload) -> Workload:
+        if workload.kind == "DaemonSet":
+            desired, ready = len(self.node_map), sum(node.ready for node in self.node_map.values())
+        else:
+            desired, ready = workload.replicas, sum(pod.ready for pod in self._of(workload))
+        return Workload(workload.kind, workload.namespace, workload.name, desired, ready, workload.images)
+
+    def _replica(self, workload: FakeWorkload, *, node: str | None = None, turns: int | None = None) -> None:
+        self._born += 1
+        self._place(workload.namespace, f"{workload.name}-{self._born}", workload.kind, node=node, turns=turns)
+
+    def _place(
+        self, namespace: str, name: str, owner: str | None, *, node: str | None = None, turns: int | None = None
+    ) -> None:
+        fit = [other.name for other in self.node_map.values() if other.ready and not other.unschedulable]
+        node = node or next(iter(reversed(fit)), "")
+        ready, reason = turns == 0, "" if node else "0 nodes are available"
+        pod = Pod(namespace, name, f"uid-{name}", node, owner, "Running", ready, reason=reason)
+        self._pods[str(pod)] = pod
+        self._turns[str(pod)] = self.polls if turns is None else turns

@@ -1,0 +1,103 @@
+"""What lies on the machines before a migration: on sources the live platform, on targets an old one and the bundle."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+from tests.fakes.host import FakeHost
+
+VENDOR = Path(__file__).with_name("vendor")
+AUTH_PASS = "s3cret"
+LIVE_CA, OLD_CA = "the live platform's CA", "the old platform's CA"
+OLD_WORKLOADS = {
+    "items": [
+        {
+            "kind": "Deployment",
+            "metadata": {"namespace": "shop", "name": "web"},
+            "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "app/web:1.0"}]}}},
+        }
+    ]
+}
+
+
+def sha256(ca: str) -> str:
+    return hashlib.sha256(ca.encode()).hexdigest()
+
+
+def token(ca: str) -> str:
+    return f"K10{sha256(ca)}::server:t0psecret"
+
+
+def kubeconfig(ca: str) -> str:
+    ca64, any64 = base64.b64encode(ca.encode()).decode(), base64.b64encode(b"some PEM").decode()
+    user = {"client-certificate-data": any64, "client-key-data": any64}
+    return json.dumps({"clusters": [{"cluster": {"certificate-authority-data": ca64}}], "users": [{"user": user}]})
+
+
+def image_tar(*tags: str) -> bytes:
+    manifest = json.dumps(
+        [{"Config": "abc.json", "RepoTags": list(tags), "Layers": []}], separators=(",", ":")
+    ).encode()
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        entry = tarfile.TarInfo("manifest.json")
+        entry.size = len(manifest)
+        tar.addfile(entry, io.BytesIO(manifest))
+    return whole.getvalue()
+
+
+def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "") -> None:
+    """k3s as its installer leaves it."""
+    host.unit(unit)
+    host.write(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/usr/local/bin/k3s\n")
+    host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{token(ca)}'\n{more}", mode=0o600)
+    host.write("/usr/local/bin/k3s", f"#!/bin/sh\necho '{json.dumps(OLD_WORKLOADS)}'\n", mode=0o755)
+    host.write(f"/usr/local/bin/{unit}-uninstall.sh", (VENDOR / "k3s-uninstall.sh").read_text(), mode=0o755)
+    host.write("/etc/rancher/k3s/k3s.yaml", kubeconfig(ca))
+    host.write("/var/lib/rancher/k3s/server/token", token(ca) + "\n", mode=0o600)
+    host.tell("processes", "4711 k3s-server")
+
+
+def run_docker(host: FakeHost, containers: str, images: str) -> None:
+    host.unit("docker")
+    host.tell("containers", containers)
+    host.tell("images", images)
+
+
+def run_keepalived(host: FakeHost, *, priority: int = 100, auth_pass: str = AUTH_PASS) -> None:
+    host.unit("keepalived")
+    conf = f"vrrp_instance VI_1 {{\n  virtual_router_id 51\n  priority {priority}\n  advert_int 1\n  auth_pass {auth_pass}\n}}\n"
+    host.write("/etc/keepalived/keepalived.conf", conf, mode=0o600)
+
+
+def run_etcd(host: FakeHost) -> None:
+    host.unit("etcd")
+    host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    --name {host.name} \\\n")
+    host.write("/mnt/disks/etcd/member/snap/db", "data\n")
+
+
+def make_source(host: FakeHost) -> None:
+    run_k3s(host, unit="k3s", ca=LIVE_CA)
+    run_docker(host, "k8s_web_shop app/web:2.0 Up pod\nregistry registry:2 Up plain", "app/web:2.0 sha256:2")
+    run_keepalived(host)
+    run_etcd(host)
+
+
+def make_target(host: FakeHost, *, server: bool) -> None:
+    host.call_it(f"old-{host.name}")
+    run_k3s(host, unit="k3s" if server else "k3s-agent", ca=OLD_CA)
+    run_docker(host, "k8s_web_shop app/web:1.0 Up pod\nold_tool app/tool:0.9 Exited plain", "app/web:1.0 sha256:1")
+    host.unit("keepalived", "inactive", "disabled")
+    host.unit("etcd", "inactive", "disabled")
+    host.write("/usr/local/bin/etcd", "#!/bin/sh\n", mode=0o755)
+    for script in VENDOR.iterdir():
+        host.write(f"/opt/k3s/vendor/{script.name}", script.read_text(), mode=0o755)
+    host.write("/opt/k3s/vendor/k3s", "the new k3s\n")
+    host.write("/opt/k3s/vendor/k3s-airgap-images-amd64.tar", "airgap images\n")
+    host.write("/opt/k3s/image/app.tar", "")
+    host.path("/opt/k3s/image/app.tar").write_bytes(image_tar("app/web:2.0", "app/db:1.0"))

@@ -1,0 +1,181 @@
+"""A whole platform before its migration, and the laws that tie its parts: what systemd starts, other fakes notice."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from blocks.ports import ExecResult
+from configs.hosts import Role
+from configs.platform import Platform
+from tasks.journal import Journal, Report
+from tasks.live import Live, read_live
+from tasks.record import Record, open_record
+from tasks.run import Moment, Run
+from tests.fakes import machines
+from tests.fakes.clock import FakeTime
+from tests.fakes.etcd import FakeEtcd
+from tests.fakes.faults import Faulty, Life
+from tests.fakes.host import FakeHost
+from tests.fakes.keys import FakeKeys
+from tests.fakes.kube import FakeKube, FakeWorkload
+from tests.fakes.lock import FakeLock
+from tests.fakes.platform import platform as small_platform
+
+
+class World:
+    """Hosts, etcd, cluster and keys of one platform."""
+
+    def __init__(self, folder: Path, time: FakeTime, platform: Platform | None = None) -> None:
+        self.folder, self.time = folder, time
+        self.platform = platform or small_platform()
+        self.auth_pass, self.token = SecretStr(machines.AUTH_PASS), SecretStr(machines.token(machines.LIVE_CA))
+        self.database_password = SecretStr("dbs3cret")
+        self.deaf: set[str] = set()
+        """Hosts whose keepalived hears no adverts."""
+        self.lock, self.keys = FakeLock(), FakeKeys(time)
+        sources = {source.name: str(source.address) for source in self.platform.sources}
+        self.etcd, self.kube = FakeEtcd(sources), FakeKube()
+        self.hosts = {m.name: FakeHost(m.name, str(m.address), folder / m.name) for m in self.platform.machines}
+        self._runs = count(1)
+        self._furnish()
+        self.record = open_record(self.keys, self.platform.name, identity={}, mirror=None, dry_run=False)
+        self.fakes: tuple[Faulty, ...] = (*self.hosts.values(), self.etcd, self.kube, self.keys)
+        self.life = Life()
+        for fake in self.fakes:
+            fake.life = self.life
+        self.forget()
+
+    def forget(self) -> None:
+        """What happened so far was the test's own doing."""
+        for fake in self.fakes:
+            fake.mutations.clear()
+
+    def run(self, *, dry: bool = False, moment: Moment | None = None) -> Run:
+        name = f"run-{next(self._runs)}"
+        report = Report(self.platform.name, name, "test", dry_run=dry)
+        journal = Journal(report, self.folder / "reports" / name / "report.json")
+        return Run(name, journal, lock=None if dry else self.lock, moment=moment)
+
+    def read_only_record(self) -> Record:
+        return Record(self.keys, self.platform.name, self.record.migration)
+
+    @property
+    def mutations(self) -> list[str]:
+        return [mutation for fake in self.fakes for mutation in fake.mutations]
+
+    @property
+    def live(self) -> Live:
+        return read_live(self.etcd, self.kube, machines.sha256(machines.LIVE_CA))
+
+    @property
+    def vip_on(self) -> list[str]:
+        return [name for name, host in self.hosts.items() if self._vip_line in host.state("addresses")]
+
+    # Where a migration may stand.
+
+    def has_voters(self, *names: str) -> None:
+        for name in names:
+            machines.run_etcd(self.hosts[name])
+            self.etcd.joined(name, str(self.hosts[name].address))
+
+    def has_nodes(self, *names: str) -> None:
+        """Targets that have joined the live cluster."""
+        for target in self.platform.targets:
+            if target.name in names:
+                server = target.role is Role.SERVER
+                endpoint = f"K3S_DATASTORE_ENDPOINT='{self.platform.datastore_endpoint}'\n"
+                more = endpoint if server else f"K3S_URL='{self.platform.join_url}'\n"
+                unit = "k3s" if server else "k3s-agent"
+                machines.run_k3s(self.hosts[target.name], unit=unit, ca=machines.LIVE_CA, more=more)
+                self.kube.joins(target.name, str(target.address), server=server)
+
+    def has_moved(self) -> None:
+        """Everything is on the targets; the sources are still there, cordoned and empty."""
+        targets = [target.name for target in self.platform.targets]
+        self.has_voters(*targets)
+        self.has_nodes(*targets)
+        for source in self.platform.sources:
+            self.kube.set_unschedulable(source.name, True)
+            self.hosts[source.name].unit("keepalived", "inactive", "disabled")
+        for pod in self.kube.pods():
+            self.kube.evict(pod)
+        self.hosts[targets[0]].unit("keepalived")
+        self._elect()
+        for _ in range(2 * self.kube.polls + 1):
+            self.kube.pods()
+        self.forget()
+
+    def has_left(self) -> None:
+        """As after a whole migration."""
+        self.has_moved()
+        for source in self.platform.sources:
+            self.hosts[source.name].unit("k3s", "inactive", "disabled")
+            self.hosts[source.name].unit("etcd", "inactive", "disabled")
+            self.kube.stops(source.name)
+            self.kube.delete_node(source.name)
+            self.etcd.remove(self.etcd.called(source.name))
+        self.forget()
+
+    def _furnish(self) -> None:
+        for source in self.platform.sources:
+            machines.make_source(self.hosts[source.name])
+            self.kube.joins(source.name, str(source.address), server=True)
+        for target in self.platform.targets:
+            machines.make_target(self.hosts[target.name], server=target.role is Role.SERVER)
+        for host in self.hosts.values():
+            host.changed = self._settle
+        self.kube.reach = self._reached
+        first = self.platform.sources[0].name
+        self.kube.has(FakeWorkload("Deployment", "shop", "web", 2), on=first)
+        self.kube.has(FakeWorkload("StatefulSet", "uap", "backup-ctl", 1), on=first)
+        self.kube.has(FakeWorkload("DaemonSet", "kube-system", "agent", 0))
+        self.kube.answers["backup-and-save"] = ExecResult(0, "saved tidb-backup-20260102.tgz\n", "")
+        self._elect()
+
+    # The laws.
+
+    def _settle(self, host: FakeHost) -> None:
+        if host.runs("etcd"):
+            name = re.search(r"--name (\S+)", host.read("/etc/systemd/system/etcd.service"))
+            self.etcd.started(f"http://{host.address}:2380", name[1] if name else "")
+        self.etcd.down = {name for name, other in self.hosts.items() if not other.runs("etcd")}
+        self._register(host)
+        self._elect()
+
+    def _register(self, host: FakeHost) -> None:
+        for unit in ("k3s", "k3s-agent"):
+            env = host.path(f"/etc/systemd/system/{unit}.service.env")
+            if host.runs(unit) and env.exists() and self.token.get_secret_value() in env.read_text():
+                if host.name not in self.kube.node_map:
+                    self.kube.joins(host.name, str(host.address), server=unit == "k3s")
+                return
+        if host.name in self.kube.node_map:
+            self.kube.stops(host.name)
+
+    @property
+    def _vip_line(self) -> str:
+        return f"eth0 {self.platform.vip}/24"
+
+    def _elect(self) -> None:
+        """VRRP without preemption: a holder keeps the VIP while its keepalived runs; who hears nobody takes it, too."""
+        alive = [name for name, host in self.hosts.items() if host.runs("keepalived")]
+        holding = [name for name in self.vip_on if name in alive]
+        heard = holding or sorted(alive, key=self._priority, reverse=True)[:1]
+        for name, host in self.hosts.items():
+            holds = name in heard or (name in self.deaf and name in alive)
+            lines = [line for line in host.state("addresses").splitlines() if line != self._vip_line]
+            host.tell("addresses", "\n".join([*lines, *([self._vip_line] if holds else [])]))
+
+    def _priority(self, name: str) -> int:
+        conf = self.hosts[name].path("/etc/keepalived/keepalived.conf")
+        found = re.search(r"priority (\d+)", conf.read_text()) if conf.exists() else None
+        return int(found[1]) if found else 0
+
+    def _reached(self, address: str) -> str | None:
+        if address != str(self.platform.vip):
+            return address
+        return str(self.hosts[self.vip_on[0]].address) if self.vip_on else None

@@ -1,0 +1,125 @@
+"""One case per step: the world in which it is due, and what it takes. The contract of all steps is tested on these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fakes import machines
+from tests.fakes.world import World
+
+Arguments = Callable[[World], tuple[Any, ...]]
+
+
+def as_found(_world: World) -> None:
+    """A platform before its migration."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """`arguments` are all but the run. A step that only `asks` never changes anything."""
+
+    arguments: Arguments
+    given: Callable[[World], None] = as_found
+    asks: bool = False
+
+
+def uninstalled(world: World) -> None:
+    for target in world.platform.targets:
+        host = world.hosts[target.name]
+        host.run(
+            "/usr/local/bin/k3s-uninstall.sh || /usr/local/bin/k3s-agent-uninstall.sh; docker rm $(docker ps -qa)",
+            what="given",
+        )
+    world.forget()
+
+
+def staged(world: World) -> None:
+    uninstalled(world)
+    world.has_voters("phys-1", "phys-2", "phys-3")
+
+
+def cordoned(world: World) -> None:
+    world.has_nodes("phys-1", "phys-2", "phys-3")
+    world.kube.bare("shop", "client", on="vm-1")
+    for source in world.platform.sources:
+        world.kube.set_unschedulable(source.name, True)
+    world.forget()
+
+
+def leading(world: World) -> None:
+    world.has_moved()
+    world.etcd.leader = world.etcd.called("vm-1").id
+
+
+def standing_by(world: World) -> None:
+    world.has_nodes("phys-1", "phys-2", "phys-3")
+    machines.run_keepalived(world.hosts["phys-1"], priority=250)
+
+
+def stopped(world: World) -> None:
+    world.has_moved()
+    world.hosts["vm-1"].unit("k3s", "inactive", "disabled")
+    world.kube.stops("vm-1")
+
+
+def removed(world: World) -> None:
+    world.has_moved()
+    world.etcd.remove(world.etcd.called("vm-1"))
+    world.forget()
+
+
+def get(_url: str) -> tuple[int, str]:
+    return 200, "fine"
+
+
+def on_target(world: World) -> tuple[Any, ...]:
+    return world.hosts["phys-1"], world.platform
+
+
+def hosts_of(world: World) -> list[Any]:
+    return list(world.hosts.values())
+
+
+def targets_of(world: World) -> list[Any]:
+    return [world.hosts[target.name] for target in world.platform.targets]
+
+
+CASES: dict[str, Case] = {
+    "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live), asks=True),
+    "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
+    "check_cluster": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
+    "ensure_backup": Case(lambda w: (w.platform, w.kube, w.record)),
+    "ensure_new_images_recorded": Case(lambda w: (w.platform, w.kube, w.record)),
+    "ensure_old_images_recorded": Case(lambda w: (*on_target(w), w.record)),
+    "ensure_old_platform_gone": Case(lambda w: (*on_target(w), w.live)),
+    "ensure_hostname": Case(on_target),
+    "ensure_hosts_file": Case(on_target),
+    "ensure_k3s_files": Case(on_target, uninstalled),
+    "ensure_images_loaded": Case(on_target),
+    "ensure_voter": Case(lambda w: (*on_target(w), w.platform.targets[0], w.etcd)),
+    "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.token), staged),
+    "ensure_standby": Case(lambda w: (*on_target(w), w.platform.targets[0], w.auth_pass)),
+    "ensure_cordoned": Case(lambda w: (w.platform.sources[0], w.kube)),
+    "ensure_drained": Case(lambda w: (w.platform.sources[0], w.platform, w.kube, w.record), cordoned),
+    "ensure_uncordoned": Case(lambda w: (w.platform.sources[0], w.kube), cordoned),
+    "ensure_vip_on_targets": Case(lambda w: (w.hosts["vm-1"], w.platform, w.hosts, w.kube), standing_by),
+    "check_unreferenced": Case(
+        lambda w: (w.platform.sources[0], w.platform, targets_of(w), hosts_of(w), w.kube), World.has_moved, asks=True
+    ),
+    "ensure_k3s_stopped": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube), World.has_moved),
+    "ensure_node_deleted": Case(lambda w: (w.platform.sources[0], w.platform, w.kube), stopped),
+    "ensure_not_leader": Case(lambda w: (w.platform.sources[0], w.platform, w.etcd), leading),
+    "ensure_not_member": Case(lambda w: (w.platform.sources[0], w.platform, w.etcd), World.has_moved),
+    "ensure_etcd_retired": Case(
+        lambda w: (w.hosts["vm-1"], w.platform, w.platform.sources[0], w.etcd, "20260102-030405"), removed
+    ),
+    "verify_etcd": Case(lambda w: (w.platform, w.etcd), World.has_left, asks=True),
+    "verify_nodes": Case(lambda w: (w.platform, w.kube), World.has_left, asks=True),
+    "verify_vip": Case(lambda w: (w.platform, hosts_of(w), w.kube), World.has_left, asks=True),
+    "verify_workloads": Case(lambda w: (w.platform, w.kube, w.record), World.has_left, asks=True),
+    "verify_services": Case(lambda w: (w.platform, w.kube, get, w.database_password), World.has_left, asks=True),
+    "verify_no_residue": Case(lambda w: (w.platform, targets_of(w), w.kube), World.has_left, asks=True),
+}
