@@ -34,11 +34,6 @@ def execute(name: str, world: World, **how: Any) -> Outcome:
     return STEPS[name].fn(world.run(**how), *CASES[name].arguments(world))
 
 
-def kill_before_act(moment: str, _target: str, _doing: str) -> None:
-    if moment == "before act":
-        raise Killed
-
-
 def dies(name: str, world: World) -> bool:
     try:
         execute(name, world)
@@ -96,15 +91,6 @@ def test_a_run_that_has_lost_its_lock_does_not_act(name: str, world: World) -> N
 
     with pytest.raises(AnotherRunError):
         execute(name, world)
-    assert world.mutations == []
-
-
-@pytest.mark.parametrize("name", ACTING)
-def test_a_run_that_is_killed_before_its_act_has_changed_nothing(name: str, world: World) -> None:
-    CASES[name].given(world)
-
-    with pytest.raises(Killed):
-        execute(name, world, moment=kill_before_act)
     assert world.mutations == []
 
 
