@@ -61,7 +61,8 @@ def _tidb(base: bytes) -> Image:
     layer = Layer()
     layer.tree(MARIADB)
     layer.folder("data")
-    layer.file("tidb.sh", _script("tidb.sh"), 0o755)
+    for name in ("tidb.sh", "tidb-ctl.sh"):
+        layer.file(name, _script(name), 0o755)
     return Image(f"ecology/tidb:{NEW}", (base, layer.finish()), ("/tidb.sh",))
 
 

@@ -25,8 +25,10 @@ exec $door
 def deploy_new(server: Machine, nodes: int, current: Step) -> None:
     """The new platform runs on all the nodes and its database has rows."""
     secrets = keys.read_secrets()
-    values = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
-    _deploy(server, nodes, (MANIFESTS / "new.yaml").read_text() + _secret("mysql", values), current)
+    passwords = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
+    manifests = [(MANIFESTS / name).read_text() for name in ("new.yaml", "backup.yaml")]
+    manifests += [_secret(NAMESPACE, passwords), _secret("uap", {"root": secrets["mysql_root"]})]
+    _deploy(server, nodes, "---\n".join(manifests), current)
     rows = secrets["mysql_wacos"] + "\n" + (MANIFESTS / "rows.sql").read_text()
     kubectl(server, "exec", "-i", "-n", NAMESPACE, "debug-mysql-client", "--", "sh", "-ec", LOAD_ROWS, stdin=rows)
 
@@ -104,6 +106,6 @@ def _stamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp() + 1
 
 
-def _secret(name: str, values: dict[str, str]) -> str:
-    meta = {"name": name, "namespace": NAMESPACE}
-    return "---\n" + json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": values}) + "\n"
+def _secret(namespace: str, passwords: dict[str, str]) -> str:
+    meta = {"name": "mysql", "namespace": namespace}
+    return json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": passwords}) + "\n"
