@@ -19,8 +19,8 @@ AIRGAP_DIR = "/var/lib/rancher/k3s/agent/images"
 PROFILE = "/etc/profile.d/k3s.sh"
 
 TAGS = (
-    'tags=$(tar -xOf "$t" manifest.json | grep -oE \'"RepoTags":\\[[^]]*\\]\' | grep -oE \'"[^"]+:[^"]+"\' | tr -d \'"\');'
-    ' test -n "$tags" || echo "$t";'
+    r"""tags=$(tar -xOf "$t" manifest.json | tr -d ' \n' | grep -oE '"RepoTags":\[[^]]*\]' | grep -oE '"[^"]+:[^"]+"' """
+    """| tr -d '"'); test -n "$tags" || echo "$t";"""
 )
 LACKING = 'for i in $tags; do docker image inspect "$i" >/dev/null 2>&1 || echo "$i"; done;'
 
