@@ -51,8 +51,9 @@ def migrate(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
         join_etcd([target.name for target in session.platform.new_members])
         session.all_done(loaded)
         join_k3s(session)
-        set_up_keepalived(session)
+        listening = begin_keepalived(session)
         drain_sources([source.name for source in session.sources])
+        session.all_done(listening)
         hand_over_vip(session)
         retire_sources(session)
         verify(session)
@@ -95,35 +96,42 @@ def join_k3s(session: Session) -> None:
         )
 
 
-def set_up_keepalived(session: Session) -> None:
-    """The first targets become able to hold the VIP; none takes it yet."""
+def begin_keepalived(session: Session) -> Futures:
+    """Let the first targets become able to hold the VIP; none takes it yet. Listening takes its time, beside the drains."""
     platform = session.platform
-    session.all_done(
-        [
-            session.submit(ensure_standby, session.hosts[t.name], platform, t, session.auth_pass)
-            for t in platform.vip_holders
-        ]
-    )
+    return [
+        session.submit(ensure_standby, session.hosts[t.name], platform, t, session.auth_pass)
+        for t in platform.vip_holders
+    ]
 
 
 def hand_over_vip(session: Session) -> None:
     """Sources that only wait for the VIP leave first, its holder last: it can go to targets only."""
     holding = {host.name for host in holders(list(session.hosts.values()), session.platform)}
-    for source in sorted(session.sources, key=lambda source: source.name in holding):
-        ensure_vip_on_targets(session.run, session.hosts[source.name], session.platform, session.hosts, session.kube)
+    waiting = [source for source in session.sources if source.name not in holding]
+    for group in (waiting, [source for source in session.sources if source.name in holding]):
+        session.all_done(
+            session.submit(ensure_vip_on_targets, session.hosts[s.name], session.platform, session.hosts, session.kube)
+            for s in group
+        )
 
 
 def retire_sources(session: Session) -> None:
-    """One source at a time: its consumers checked, then k3s, its node, its etcd member, its data."""
+    """Of each source its consumers are checked, then its k3s, its node, its etcd member and its data go, in this order.
+
+    What waits for leases to run out is done for all sources side by side; etcd shrinks by one member at a time.
+    """
     run, platform, kube, etcd = session.run, session.platform, session.kube, session.etcd
-    for source in session.sources:
-        host = session.hosts[source.name]
-        check_unreferenced(run, source, platform, session.targets, list(session.hosts.values()), kube)
-        ensure_k3s_stopped(run, host, platform, kube)
-        ensure_node_deleted(run, source, platform, kube)
+    everyone, sources = list(session.hosts.values()), session.sources
+    session.all_done(
+        session.submit(check_unreferenced, source, platform, session.targets, everyone, kube) for source in sources
+    )
+    session.all_done(session.submit(ensure_k3s_stopped, session.hosts[s.name], platform, kube) for s in sources)
+    session.all_done(session.submit(ensure_node_deleted, source, platform, kube) for source in sources)
+    for source in sources:
         ensure_not_leader(run, source, platform, etcd)
         ensure_not_member(run, source, platform, etcd)
-        ensure_etcd_retired(run, host, platform, source, etcd, session.record.migration)
+        ensure_etcd_retired(run, session.hosts[source.name], platform, source, etcd, session.record.migration)
 
 
 def verify(session: Session) -> None:

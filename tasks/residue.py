@@ -24,6 +24,7 @@ FILES = (
     "/etc/rancher/k3s/k3s.yaml",
     "/etc/rancher/k3s/config.yaml",
 )
+CUT = r"sed -E 's/K10[0-9a-f]{64}::.*/K10.../; s/([Tt][Oo][Kk][Ee][Nn][:= ]+|auth_pass +|-data: ).*/\1.../'"
 DAEMONS = ("/etc/systemd/system/k3s", "/etc/rancher/", "/etc/keepalived/")
 
 
@@ -41,8 +42,7 @@ class Residue:
 
 def read_daemon_files(host: Host, *, timeout_s: float) -> dict[str, str]:
     """The daemons' configuration on a target, without secrets."""
-    cut = r"sed -E 's/(TOKEN=|auth_pass +|-data: ).*/\1.../'"
-    script = "".join(tell(path, f"test ! -f {path} || {cut} {path}") for path in FILES)
+    script = "".join(tell(path, f"test ! -f {path} || {CUT} {path}") for path in FILES)
     return parse_facts(host.run(script, what="looking for source addresses", timeout_s=timeout_s).stdout)
 
 

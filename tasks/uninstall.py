@@ -29,6 +29,7 @@ LEFT = {
     "containers": "docker ps -a --format '{{.Names}}'",
     "iptables": "iptables-save | grep -c KUBE-",
 }
+KUBELETS = "k8s_"  # how the kubelet names its containers in docker
 MUST_BE_GONE = ("units", "running", "files", "containers")
 
 
@@ -79,7 +80,7 @@ def _refuse_mounts(host: Host, found: HostFacts) -> None:
 
 
 def _described(found: HostFacts) -> str:
-    names = sorted(found.containers)
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    units = ", ".join(found.k3s_units) or "remains of k3s"
-    return f"{units}; {len(names)} containers" + (f" ({', '.join(names[:4])}{more})" if names else "")
+    others = sorted(name for name in found.containers if not name.startswith(KUBELETS))
+    pods = len(found.containers) - len(others)
+    units = ", ".join(found.k3s_units) or ("remains of k3s" if found.has_k3s else "no k3s")
+    return f"{units}; {pods} containers of pods, {len(others)} others" + (f" ({', '.join(others)})" if others else "")
