@@ -46,6 +46,7 @@ class FakeHost(Faulty):
         for state in states:
             self.tell(state, "")
         self.tell("uid", "0")
+        self.tell("clock", "0")
         self.tell("free", str(100 * 2**30))
         self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
         self.call_it(name)

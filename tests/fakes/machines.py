@@ -34,8 +34,8 @@ def token(ca: str) -> str:
 
 
 def kubeconfig(ca: str) -> str:
-    ca64, any64 = base64.b64encode(ca.encode()).decode(), base64.b64encode(b"some PEM").decode()
-    user = {"client-certificate-data": any64, "client-key-data": any64}
+    ca64, certificate, key = (base64.b64encode(text.encode()).decode() for text in (ca, "a certificate", "pr1vate key"))
+    user = {"client-certificate-data": certificate, "client-key-data": key}
     return json.dumps({"clusters": [{"cluster": {"certificate-authority-data": ca64}}], "users": [{"user": user}]})
 
 

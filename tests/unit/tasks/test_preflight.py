@@ -1,0 +1,188 @@
+"""What may refuse before anything is touched."""
+
+from collections.abc import Callable
+
+import pytest
+from pydantic import SecretStr
+
+from configs.errors import EtcdUnavailableError, RefusedError
+from tasks.outcome import Outcome
+from tasks.preflight import check_cluster, check_etcd, check_machine, check_vip
+from tests.fakes.host import FakeHost
+from tests.fakes.kube import FakeWorkload
+from tests.fakes.platform import platform
+from tests.fakes.world import World
+
+Given = Callable[[FakeHost], object]
+
+
+def check(world: World, name: str = "phys-1") -> Outcome:
+    machine = next(machine for machine in world.platform.machines if machine.name == name)
+    return check_machine.fn(world.run(), world.hosts[name], world.platform, machine, world.live)
+
+
+UNFIT: dict[str, tuple[Given, str]] = {
+    "no root": (lambda host: host.tell("uid", "1000"), "uid 1000: set ssh.user to root"),
+    "another machine": (
+        lambda host: host.tell("addresses", "eth0 10.0.0.99/24"),
+        "does not have the address 10.0.0.21",
+    ),
+    "a file less": (lambda host: host.path("/opt/k3s/vendor/k3s").unlink(), "no /opt/k3s/vendor/k3s: copy"),
+    "a command less": (lambda host: host.tell("lacks", "keepalived"), "no command keepalived: apt-get install"),
+    "a full disk": (lambda host: host.tell("free", str(2**30)), "1024 MB free below /var/lib, 5120 MB are needed"),
+    "another interface": (lambda host: host.tell("addresses", "ens3 10.0.0.21/24"), "no interface eth0"),
+    "no docker": (lambda host: host.unit("docker", "inactive"), "docker does not run: systemctl start docker"),
+    "a mount": (lambda host: host.mount("/var/lib/kubelet/x", "ext4"), "a live mount, /var/lib/kubelet/x ext4"),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), UNFIT.values(), ids=list(UNFIT))
+def test_a_machine_that_is_not_fit_is_refused(world: World, given: Given, said: str) -> None:
+    given(world.hosts["phys-1"])
+
+    with pytest.raises(RefusedError, match="phys-1: ") as refused:
+        check(world)
+    assert said in str(refused.value)
+
+
+def test_everything_that_is_wrong_with_a_machine_is_told_at_once(world: World) -> None:
+    world.hosts["phys-1"].tell("uid", "1000")
+    world.hosts["phys-1"].tell("lacks", "keepalived")
+
+    with pytest.raises(RefusedError) as refused:
+        check(world)
+    assert len(str(refused.value).splitlines()) == 2
+
+
+def test_a_clock_that_is_off_is_refused(world: World) -> None:
+    world.hosts["phys-1"].tell("clock", "60")
+
+    with pytest.raises(RefusedError, match=r"phys-1: its clock is (59|60|61) s off: chronyc makestep"):
+        check(world)
+
+
+def test_a_source_needs_no_bundle(world: World) -> None:
+    assert check(world, "vm-1").why == "fit"
+
+
+def test_a_target_that_has_joined_needs_no_room_any_more(world: World) -> None:
+    world.has_nodes("phys-1")
+    world.hosts["phys-1"].tell("free", "0")
+
+    assert check(world).why == "fit"
+
+
+def ask_etcd(world: World) -> Outcome:
+    return check_etcd.fn(world.run(), world.platform, world.etcd)
+
+
+def test_a_silent_voter_is_refused(world: World) -> None:
+    world.etcd.down = {"vm-2"}
+
+    with pytest.raises(RefusedError, match="voters vm-2 do not answer: 1 of 2 are up"):
+        ask_etcd(world)
+
+
+def test_members_that_disagree_are_asked_again_later(world: World) -> None:
+    world.etcd.stale["vm-2"] = []
+
+    with pytest.raises(EtcdUnavailableError, match="members disagree"):
+        ask_etcd(world)
+
+
+def test_a_member_that_nobody_knows_is_refused(world: World) -> None:
+    world.etcd.joined("stranger", "10.0.0.77")
+
+    with pytest.raises(RefusedError, match="members stranger are neither sources nor targets"):
+        ask_etcd(world)
+
+
+@pytest.mark.parametrize(
+    ("version", "notes"),
+    [("3.5.0", 0), ("3.5.1", 1), ("3.5.19", 1), ("3.5.20", 0), ("3.5.21", 0), ("3.6.1", 0), ("3.5.4-rc.0", 0)],
+)
+def test_versions_that_forget_a_promotion_are_told(world: World, version: str, notes: int) -> None:
+    world.etcd.versions = {"vm-1": version, "vm-2": version}
+
+    assert len(ask_etcd(world).notes) == notes
+
+
+def test_mixed_versions_are_told(world: World) -> None:
+    world.etcd.versions = {"vm-1": "3.5.30"}
+
+    assert ask_etcd(world).notes == ("mixed versions: 3.5.21, 3.5.30",)
+
+
+def ask_cluster(world: World) -> Outcome:
+    return check_cluster.fn(world.run(), world.platform, world.kube)
+
+
+def test_a_node_name_that_another_address_has_is_refused(world: World) -> None:
+    world.kube.joins("phys-1", "10.0.0.99", server=False)
+
+    with pytest.raises(
+        RefusedError, match=r"nodes phys-1 at 10.0.0.99 have names that the config gives to other addresses"
+    ):
+        ask_cluster(world)
+
+
+def test_a_dead_source_is_refused(world: World) -> None:
+    world.kube.stops("vm-2")
+
+    with pytest.raises(RefusedError, match="nodes vm-2 are not Ready"):
+        ask_cluster(world)
+
+
+def test_a_dead_source_that_is_on_its_way_out_is_not(world: World) -> None:
+    world.has_moved()
+    world.kube.stops("vm-2")
+
+    assert "all workloads complete" in ask_cluster(world).why
+
+
+def test_workloads_that_are_not_complete_before_the_move_are_refused_with_reasons(world: World) -> None:
+    world.platform = platform(timeouts={"pod_ready_s": 5})
+    world.kube.has(FakeWorkload("Deployment", "shop", "broken", 0))
+    world.kube.workload_list[-1].replicas = 1
+    world.kube.polls = 1000
+
+    with pytest.raises(RefusedError, match=r"not complete before the move.*Deployment shop/broken: 0 of 1 ready"):
+        ask_cluster(world)
+
+
+def ask_vip(world: World, password: str = "s3cret") -> Outcome:
+    return check_vip.fn(world.run(), world.platform, world.hosts, SecretStr(password), world.kube)
+
+
+def test_a_vip_that_nobody_holds_is_refused(world: World) -> None:
+    world.hosts["vm-1"].tell("addresses", "eth0 10.0.0.11/24")
+
+    with pytest.raises(RefusedError, match=r"10.0.0.100 is held by none of the machines"):
+        ask_vip(world)
+
+
+def test_a_vip_that_two_hold_is_refused(world: World) -> None:
+    world.hosts["vm-2"].tell("addresses", "eth0 10.0.0.12/24\neth0 10.0.0.100/24")
+
+    with pytest.raises(RefusedError, match="is held by vm-1, vm-2, it must be exactly one"):
+        ask_vip(world)
+
+
+def test_an_address_that_begins_like_the_vip_is_not_the_vip(world: World) -> None:
+    world.hosts["vm-2"].tell("addresses", "eth0 110.0.0.100/24\neth0 10.0.0.1001/24")
+
+    assert ask_vip(world).why == "held by vm-1, the API answers there"
+
+
+def test_a_password_that_is_not_the_holders_is_refused_and_not_told(world: World) -> None:
+    with pytest.raises(RefusedError, match=r"vm-1: keepalived.auth_pass: .* is not its password") as refused:
+        ask_vip(world, "wr0ng")
+    assert "wr0ng" not in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_an_api_that_does_not_answer_at_the_vip_is_refused(world: World) -> None:
+    world.kube.api_servers["10.0.0.11"] = False
+
+    with pytest.raises(RefusedError, match=r"add --tls-san=10.0.0.100 to the servers"):
+        ask_vip(world)
