@@ -39,7 +39,7 @@ def main(fresh: bool = typer.Option(True, help="begin with a lab in its initial 
     """Rehearse the migration on the lab."""
     begun = time.time()
     orchestrator.start_server()
-    _lab("reset" if fresh and is_up() else "up")
+    _lab("up", *(["--fresh"] if fresh else []))
     orchestrator.await_server()
     orchestrator.start_worker(lab_secrets())
     console.print(f"watch it: {UI}")
@@ -52,15 +52,9 @@ def main(fresh: bool = typer.Option(True, help="begin with a lab in its initial 
     sys.exit(0 if ended_well and outcome == "verified" else 1)
 
 
-def _lab(command: str) -> None:
-    if subprocess.run([BIN / "lab", command], cwd=ROOT, check=False).returncode != 0:
-        raise SystemExit(f"lab {command} failed, see above")
-
-
-def is_up() -> bool:
-    """Whether any of the lab's machines runs."""
-    said = subprocess.run([BIN / "lab", "status", "--json"], capture_output=True, text=True, check=False)
-    return said.returncode == 0 and '"running"' in said.stdout
+def _lab(*words: str) -> None:
+    if subprocess.run([BIN / "lab", *words], cwd=ROOT, check=False).returncode != 0:
+        raise SystemExit(f"lab {' '.join(words)} failed, see above")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from flows.session import current_session
 from tasks.drain import ensure_cordoned, ensure_drained, ensure_uncordoned
 
 
-@flow(name="drain-sources", flow_run_name="drain {sources}")
+@flow(name="drain-sources", flow_run_name="drain: {sources}")
 def drain_sources(sources: list[str]) -> None:
     """Make every pod that can move run on targets: all sources cordoned first, then drained one at a time.
 

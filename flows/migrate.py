@@ -35,7 +35,7 @@ from tasks.workloads import ensure_new_images_recorded, ensure_old_images_record
 Futures = list[PrefectFuture[Outcome]]
 
 
-@flow(name="migrate")
+@flow(name="migrate", flow_run_name="migrate {config}, dry run: {dry_run}")
 def migrate(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
     """Make the platform run on its targets only, its users not noticing; run again, continue or confirm that.
 

@@ -36,9 +36,9 @@ Hosts = Annotated[list[str], typer.Argument(help="vm-1 .. vm-3, phys-1 .. phys-6
 
 
 @app.command()
-def up() -> None:
+def up(fresh: Annotated[bool, typer.Option(help="Reset also a lab that looks untouched.")] = False) -> None:
     """Bring the lab into its initial state; installs and builds what is missing."""
-    lab.up()
+    lab.up(fresh)
 
 
 @app.command()

@@ -29,8 +29,11 @@ SETTLE_SECONDS = 300
 SSH_SECONDS = 60
 
 
-def up() -> None:
-    """The lab is in its initial state; what is built, kept or running already is used."""
+def up(fresh: bool) -> None:
+    """The lab is in its initial state; what is built, kept or running already is used.
+
+    Running machines that look untouched are left alone, unless `fresh` distrusts them.
+    """
     with cache.locked():
         packages.ensure()
         keys.ensure()
@@ -39,7 +42,7 @@ def up() -> None:
         wanted = parts.golden_key()
         if golden.key() != wanted:
             _make(wanted, parts.layer_key())
-        elif len(power.running()) == len(MACHINES) and not _check():
+        elif not fresh and len(power.running()) == len(MACHINES) and not _check():
             return
         _reset()
 

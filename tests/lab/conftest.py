@@ -41,7 +41,7 @@ def secrets() -> dict[str, str]:
 def fresh_lab() -> Iterator[None]:
     """The lab in its initial state and a Prefect server with the deployments; both end with the tests."""
     orchestrator.start_server()
-    world.lab("reset" if rehearse.is_up() else "up", timeout_s=3000)
+    world.lab("up", "--fresh", timeout_s=3000)
     orchestrator.await_server()
     orchestrator.start_worker(rehearse.lab_secrets())
     yield

@@ -73,7 +73,7 @@ def vip_holders(hosts: tuple[str, ...]) -> list[str]:
 
 def api_answers() -> bool:
     try:
-        return httpx.get(f"https://{VIP}:10443/readyz", verify=False, timeout=3, trust_env=False).status_code in (200, 401, 403)  # noqa: S501
+        return httpx.get(f"https://{VIP}:10443/readyz", verify=False, timeout=3, trust_env=False).status_code in (200, 401, 403)
     except httpx.TransportError:
         return False
 
@@ -92,7 +92,7 @@ def rows(password: str) -> list[tuple[Any, ...]]:
         tables = [name for (name,) in cursor.fetchall()]
         found: list[tuple[Any, ...]] = []
         for table in sorted(tables):
-            cursor.execute(f"SELECT * FROM `{table}`")  # noqa: S608 - a name that the database told
+            cursor.execute(f"SELECT * FROM `{table}`")
             found.extend((table, *row) for row in cursor.fetchall())
     return sorted(found, key=repr)
 
