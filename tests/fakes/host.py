@@ -40,14 +40,8 @@ class FakeHost(Faulty):
         self.root = root
         self.down = False
         self.changed = changed
-        for folder in ("etc/systemd/system", "var/lib", "usr/local/bin", "proc", "root", "tmp", ".state/units"):
+        for folder in ("etc/systemd/system", "var/lib", "usr/local/bin", "proc", "tmp", ".state/units"):
             (root / folder).mkdir(parents=True)
-        states = ("did", "processes", "iptables", "journal", "mountpoints", "containers", "images", "lacks", "resolver")
-        for state in states:
-            self.tell(state, "")
-        self.tell("uid", "0")
-        self.tell("clock", "0")
-        self.tell("free", str(100 * 2**30))
         self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
         self.call_it(name)
         self.write("/proc/mounts", "proc /proc proc rw 0 0\n")
@@ -87,15 +81,20 @@ class FakeHost(Faulty):
 
     def write(self, name: str, content: str, *, mode: int = 0o644) -> None:
         path = self.path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-        path.chmod(mode)
+        try:
+            path.write_text(content)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True)
+            path.write_text(content)
+        if mode != 0o644:
+            path.chmod(mode)
 
     def tell(self, state: str, text: str) -> None:
         self.write(f".state/{state}", text + ("\n" if text and not text.endswith("\n") else ""))
 
     def state(self, state: str) -> str:
-        return self.read(f".state/{state}")
+        path = self.path(f".state/{state}")
+        return path.read_text() if path.exists() else ""
 
     def mount(self, path: str, kind: str) -> None:
         mounts = self.read("/proc/mounts")

@@ -26,14 +26,14 @@ def test_k3s_and_all_containers_go_and_the_images_stay(world: World, name: str) 
 
 
 def test_what_went_is_told(world: World) -> None:
-    assert uninstall(world).why == "gone: k3s; 2 containers (k8s_web_shop, old_tool)"
+    assert uninstall(world).why == "gone: k3s; 1 containers of pods, 1 others (old_tool)"
 
 
 def test_containers_go_even_where_no_k3s_is_left(world: World) -> None:
     host = world.hosts["phys-1"]
     host.run("/usr/local/bin/k3s-uninstall.sh", what="given")
 
-    assert uninstall(world).why == "gone: remains of k3s; 2 containers (k8s_web_shop, old_tool)"
+    assert uninstall(world).why == "gone: no k3s; 1 containers of pods, 1 others (old_tool)"
     assert host.state("containers") == ""
 
 

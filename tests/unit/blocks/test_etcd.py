@@ -1,0 +1,179 @@
+"""etcd's JSON gateway: answers as recorded from etcd 3.5, errors in our words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from blocks.etcd import EtcdCluster
+from blocks.ports import Member
+from configs.errors import EtcdUnavailableError, HostError
+
+A, B = "http://10.0.0.11:2379", "http://10.0.0.12:2379"
+HEADER = {"cluster_id": "14841639068965178418", "member_id": "10276657743932975437", "raft_term": "2"}
+STATUS = {
+    "header": HEADER,
+    "version": "3.5.21",
+    "dbSize": "20480",
+    "leader": "10276657743932975437",
+    "raftIndex": "8",
+    "raftTerm": "2",
+}
+LIST = {
+    "header": HEADER,
+    "members": [
+        {"ID": "12", "name": "vm-2", "peerURLs": ["http://10.0.0.12:2380"], "clientURLs": [B]},
+        {"ID": "11", "name": "vm-1", "peerURLs": ["http://10.0.0.11:2380"], "clientURLs": [A]},
+        {"ID": "13", "peerURLs": ["http://10.0.0.21:2380"], "isLearner": True},
+    ],
+}
+VM_1 = Member(11, "vm-1", ("http://10.0.0.11:2380",), (A,))
+LEARNER = Member(13, "", ("http://10.0.0.21:2380",), (), is_learner=True)
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+class Gateway:
+    """Answers by path, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, dict[str, object]]] = []
+        self.down: set[str] = set()
+        self.foreign: set[str] = set()
+        self.answers: dict[str, tuple[int, dict[str, object]]] = {
+            "maintenance/status": (200, STATUS),
+            "cluster/member/list": (200, LIST),
+        }
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        where = f"http://{request.url.host}:{request.url.port}"
+        path = request.url.path.removeprefix("/v3/")
+        if where in self.down:
+            raise httpx.ConnectError("refused")
+        self.asked.append((where, path, json.loads(request.content)))
+        if where in self.foreign and path == "maintenance/status":
+            return httpx.Response(200, json={**STATUS, "header": {**HEADER, "cluster_id": "7"}})
+        status, body = self.answers[path]
+        return httpx.Response(status, json=body)
+
+    def paths(self) -> list[tuple[str, str]]:
+        return [(where, path) for where, path, _ in self.asked]
+
+
+@pytest.fixture
+def gateway() -> Gateway:
+    return Gateway()
+
+
+@pytest.fixture
+def etcd(gateway: Gateway) -> Iterator[EtcdCluster]:
+    with httpx.Client(transport=httpx.MockTransport(gateway)) as http:
+        yield EtcdCluster((A, B), http)
+
+
+def test_members_come_by_id_with_learners_marked(etcd: EtcdCluster) -> None:
+    assert etcd.members()[0] == VM_1
+    assert etcd.members()[2] == LEARNER
+
+
+def test_a_members_status_is_in_numbers(etcd: EtcdCluster) -> None:
+    status = etcd.status(VM_1)
+
+    assert (status.version, status.leader, status.raft_index, status.db_size) == (
+        "3.5.21",
+        10276657743932975437,
+        8,
+        20480,
+    )
+    assert status.errors == ()
+
+
+def test_a_member_that_is_down_is_passed_over_and_the_answering_one_asked_first(
+    etcd: EtcdCluster, gateway: Gateway
+) -> None:
+    gateway.down = {A}
+    etcd.members()
+    gateway.down = set()
+    gateway.asked.clear()
+
+    etcd.members()
+
+    assert gateway.paths() == [(B, "cluster/member/list")]
+
+
+def test_an_etcd_of_another_cluster_is_never_taken_for_ours(etcd: EtcdCluster, gateway: Gateway) -> None:
+    etcd.cluster_id()
+    gateway.foreign = {B}
+    gateway.down = {A}
+
+    with pytest.raises(EtcdUnavailableError, match=r"10.0.0.12:2379: an etcd of another cluster \(7\)"):
+        etcd.members()
+
+
+def test_without_any_member_every_reason_is_told(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.down = {A, B}
+
+    with pytest.raises(
+        EtcdUnavailableError, match=r"no member answered: http://10.0.0.11:2379: ConnectError.*10.0.0.12"
+    ):
+        etcd.members()
+
+
+def test_a_member_is_added_as_a_learner(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.answers["cluster/member/add"] = (200, {"member": LIST["members"][2]})  # type: ignore[index]
+
+    assert etcd.add_learner("http://10.0.0.21:2380") == LEARNER
+    assert gateway.asked[-1][2] == {"peerURLs": ["http://10.0.0.21:2380"], "isLearner": True}
+
+
+@pytest.mark.parametrize("call", ["promote", "remove"])
+def test_ids_are_sent_as_text_for_they_do_not_fit_into_a_json_number(
+    etcd: EtcdCluster, gateway: Gateway, call: str
+) -> None:
+    gateway.answers[f"cluster/member/{call}"] = (200, {"members": []})
+
+    getattr(etcd, call)(Member(2**63 + 1, "x", (), ()))
+
+    assert gateway.asked[-1][2] == {"ID": "9223372036854775809"}
+
+
+def test_leadership_is_moved_at_the_leader_itself(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.answers["maintenance/status"] = (200, {**STATUS, "leader": "11"})
+    gateway.answers["maintenance/transfer-leadership"] = (200, {})
+
+    etcd.move_leader(Member(12, "vm-2", ("http://10.0.0.12:2380",), (B,)))
+
+    assert gateway.asked[-1] == (A, "maintenance/transfer-leadership", {"targetID": "12"})
+
+
+def test_a_learner_that_has_not_started_is_not_asked(etcd: EtcdCluster) -> None:
+    with pytest.raises(EtcdUnavailableError, match=r"member d at http://10.0.0.21:2380 has not started yet"):
+        etcd.status(LEARNER)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "etcdserver: unhealthy cluster",
+        "etcdserver: re-configuration failed due to not enough started members",
+        "etcdserver: can only promote a learner member which is in sync with leader",
+        "etcdserver: too many learner members in cluster",
+        "etcdserver: request timed out",
+        "etcdserver: leader changed",
+    ],
+)
+def test_what_a_settling_cluster_says_is_worth_a_retry(etcd: EtcdCluster, gateway: Gateway, message: str) -> None:
+    gateway.answers["cluster/member/promote"] = (503, {"error": message, "code": 14})
+
+    with pytest.raises(EtcdUnavailableError, match=message):
+        etcd.promote(VM_1)
+
+
+def test_a_plain_no_is_not_worth_a_retry(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.answers["cluster/member/remove"] = (404, {"error": "etcdserver: member not found", "code": 5})
+
+    with pytest.raises(HostError, match="cluster/member/remove: etcdserver: member not found"):
+        etcd.remove(VM_1)

@@ -1,0 +1,101 @@
+"""From the API's JSON to our values."""
+
+from typing import Any
+
+import pytest
+
+from blocks.kube_values import image_ids, node_of, pod_of, workload_of
+from blocks.ports import Workload
+
+
+def pod(**parts: Any) -> dict[str, Any]:
+    meta = {"namespace": "shop", "name": "web-1", "uid": "u1", **parts.pop("metadata", {})}
+    return {"metadata": meta, "spec": {"nodeName": "vm-1"}, "status": {"phase": "Running", **parts}}
+
+
+def controller(kind: str, *, controls: bool = True) -> dict[str, Any]:
+    return {"ownerReferences": [{"kind": kind, "controller": controls}]}
+
+
+@pytest.mark.parametrize(("said", "ready"), [("True", True), ("False", False), ("Unknown", False)])
+def test_a_node_is_ready_only_when_its_kubelet_says_so(said: str, ready: bool) -> None:
+    status = {
+        "conditions": [{"type": "Ready", "status": said}],
+        "addresses": [{"type": "InternalIP", "address": "10.0.0.11"}],
+    }
+
+    found = node_of({"metadata": {"name": "vm-1"}, "spec": {}, "status": status})
+
+    assert (found.name, found.ready, found.unschedulable, found.address) == ("vm-1", ready, False, "10.0.0.11")
+
+
+def test_a_node_that_said_nothing_yet_is_not_ready() -> None:
+    found = node_of({"metadata": {"name": "vm-1"}, "spec": {"unschedulable": True}, "status": {}})
+
+    assert (found.ready, found.unschedulable, found.address) == (False, True, "")
+
+
+def test_a_pod_names_its_controller() -> None:
+    assert pod_of(pod(metadata=controller("ReplicaSet"))).owner == "ReplicaSet"
+
+
+def test_a_pod_whose_owner_does_not_control_it_is_bare() -> None:
+    assert pod_of(pod(metadata=controller("Backup", controls=False))).owner is None
+    assert pod_of(pod()).owner is None
+
+
+def test_a_static_pod_is_a_mirror() -> None:
+    assert pod_of(pod(metadata={"annotations": {"kubernetes.io/config.mirror": "x"}})).mirror
+
+
+def test_a_pod_that_ends_is_deleting() -> None:
+    assert pod_of(pod(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})).deleting
+
+
+def test_a_pod_that_nobody_placed_has_no_node() -> None:
+    unplaced = pod(conditions=[{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}])
+    del unplaced["spec"]["nodeName"]
+
+    assert (pod_of(unplaced).node, pod_of(unplaced).reason) == ("", "0/3 nodes are available")
+
+
+def test_a_waiting_container_says_why() -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    found = pod_of(pod(containerStatuses=[{"name": "main", "state": {"waiting": waiting}}]))
+
+    assert found.reason == "container main: ImagePullBackOff: no such image"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "desired", "ready"),
+    [
+        ("Deployment", {"replicas": 3}, {"readyReplicas": 2}, 3, 2),
+        ("Deployment", {}, {}, 1, 0),
+        ("StatefulSet", {"replicas": 0}, {}, 0, 0),
+        ("DaemonSet", {}, {"desiredNumberScheduled": 9, "numberReady": 8}, 9, 8),
+    ],
+)
+def test_a_workload_says_how_far_it_is(kind: str, spec: Any, status: Any, desired: int, ready: int) -> None:
+    template = {"template": {"spec": {"containers": [{"name": "main", "image": "app/web:2.0"}]}}}
+    item = {"metadata": {"namespace": "shop", "name": "web"}, "spec": {**spec, **template}, "status": status}
+
+    assert workload_of(kind, item) == Workload(kind, "shop", "web", desired, ready, {"main": "app/web:2.0"})
+
+
+def test_a_status_that_is_older_than_the_wish_counts_for_nothing() -> None:
+    item = {
+        "metadata": {"namespace": "shop", "name": "web", "generation": 5},
+        "spec": {"replicas": 2, "template": {"spec": {"containers": []}}},
+        "status": {"readyReplicas": 2, "observedGeneration": 4},
+    }
+
+    assert workload_of("Deployment", item).ready == 0
+
+
+def test_images_are_told_with_their_digests() -> None:
+    statuses = [
+        {"image": "app/web:2.0", "imageID": "docker-pullable://app/web@sha256:2"},
+        {"image": "x", "imageID": ""},
+    ]
+
+    assert image_ids([pod(containerStatuses=statuses), pod()]) == {"app/web:2.0": "docker-pullable://app/web@sha256:2"}
