@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -23,6 +22,9 @@ BIN = Path(sys.executable).parent
 PORT = int(os.environ.get("PREFECT_PORT", "4200"))
 UI = f"http://127.0.0.1:{PORT}"
 START_TIMEOUT_S = 180  # a cold start makes its database first: 10 s alone, several times that beside a booting lab
+
+_children: dict[str, subprocess.Popen[bytes]] = {}
+"""What this very process has started; others find their processes by the files in .run/."""
 
 app = typer.Typer(add_completion=False, help=__doc__)
 console = Console(highlight=False)
@@ -117,7 +119,7 @@ def down() -> None:
 def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> None:
     RUN.mkdir(exist_ok=True)
     with (RUN / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
+        _children[name] = subprocess.Popen(
             [BIN / "prefect", *words],
             cwd=ROOT,
             env={**environment(), **(secrets or {})},
@@ -126,7 +128,7 @@ def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> Non
             stderr=log,
             start_new_session=True,
         )
-    (RUN / f"{name}.pid").write_text(str(process.pid), encoding="utf-8")
+    (RUN / f"{name}.pid").write_text(str(_children[name].pid), encoding="utf-8")
 
 
 def _pid(name: str) -> int | None:
@@ -141,8 +143,8 @@ def _alive(name: str) -> bool:
     pid = _pid(name)
     if pid is None:
         return False
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # our own child is a zombie until it is asked for
+    if name in _children:
+        _children[name].poll()  # our own child is a zombie until it is asked for
     try:
         return b"prefect" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -44,19 +44,24 @@ def migrate(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
         dry_run: walk the same steps, change nothing, list per host what would be done.
     """
     with open_session(load_platform(Path(config)), "migrate", dry_run=dry_run) as session:
-        preflight(session)
-        back_up(session)
-        record_images(session)
-        loaded = prepare_machines(session)
-        join_etcd([target.name for target in session.platform.new_members])
-        session.all_done(loaded)
-        join_k3s(session)
-        listening = begin_keepalived(session)
-        drain_sources([source.name for source in session.sources])
-        session.all_done(listening)
-        hand_over_vip(session)
-        retire_sources(session)
-        verify(session)
+        move(session)
+
+
+def move(session: Session) -> None:
+    """The runbook."""
+    preflight(session)
+    back_up(session)
+    record_images(session)
+    loaded = prepare_machines(session)
+    join_etcd([target.name for target in session.platform.new_members])
+    session.all_done(loaded)
+    join_k3s(session)
+    listening = begin_keepalived(session)
+    drain_sources([source.name for source in session.sources])
+    session.all_done(listening)
+    hand_over_vip(session)
+    retire_sources(session)
+    verify(session)
 
 
 def back_up(session: Session) -> None:
