@@ -73,7 +73,7 @@ def exec_(host: str, command: Annotated[list[str], typer.Argument()]) -> None:
     argv = ["podman", "exec", "--interactive", "--env", "HOME=/root", find(host).container, *command]
     if sys.stdin.isatty() and sys.stdout.isatty():
         argv.insert(2, "--tty")
-    os.execvp(argv[0], argv)  # noqa: S606  this very process becomes the command
+    os.execvp(argv[0], argv)
 
 
 @app.command("power-off")
