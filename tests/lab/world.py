@@ -98,9 +98,10 @@ def rows(password: str) -> list[tuple[Any, ...]]:
 
 
 def files(host: str) -> str:
-    """Hashes of everything that the product could change on a machine's disk."""
-    return on(host, "find /etc /usr/local /opt /root /var/lib/rancher/k3s/agent/images /lib/systemd/system -type f 2>/dev/null"
-                    " -not -name 'ld.so.cache' -print0 | sort -z | xargs -0 sha256sum")
+    """Everything on a machine's disk that the product could change: hashes, and of the big bundle sizes and times."""
+    folders = "/etc /usr/local /root /var/lib/rancher/k3s/agent/images /lib/systemd/system"
+    hashes = f"find {folders} -type f -not -name ld.so.cache -print0 2>/dev/null | sort -z | xargs -0 sha256sum"
+    return on(host, f"{hashes}; find /opt -type f -printf '%p %s %T@\n' | sort")
 
 
 def starts(host: str) -> str:
