@@ -34,13 +34,9 @@ def _source_towards(host: str, port: int) -> str:
 
 
 def _first_address() -> str:
-    shown = subprocess.run(
-        ["ip", "-j", "-4", "addr", "show", "scope", "global"], capture_output=True, check=False
-    )
+    shown = subprocess.run(["ip", "-j", "-4", "addr", "show", "scope", "global"], capture_output=True, check=False)
     for link in json.loads(shown.stdout or "[]"):
         if link.get("addr_info") and not link["ifname"].startswith(_NOT_OURS):
             address: str = link["addr_info"][0]["local"]
             return address
-    raise StartError(
-        "this machine has no global IPv4 address; say which one is the node's: --node-ip ADDRESS"
-    )
+    raise StartError("this machine has no global IPv4 address; say which one is the node's: --node-ip ADDRESS")

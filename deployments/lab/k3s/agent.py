@@ -5,13 +5,14 @@ from collections.abc import Callable
 from . import addresses, balancer, join, journal, paths, systemd, tokens
 from .api import KubeApi
 from .balancer import Balancer
-from .errors import Unreachable
+from .errors import UnreachableError
 from .node import Node
 from .options import NodeOptions
 from .processes import Supervisor
 from .registration import Registration
 from .servers import ServerList
 
+_GATEWAY = f"127.0.0.1:{balancer.PORT}"
 _RETRY_S = 3
 _START_S = 180
 
@@ -27,12 +28,12 @@ def run(options: NodeOptions) -> None:
 
 def _run(options: NodeOptions, supervisor: Supervisor) -> None:
     address = options.node_ip or addresses.node_address([options.server_url])
-    node = Node(options, address, f"https://127.0.0.1:{balancer.PORT}", paths.AGENT / "server-ca.crt")
+    node = Node(options, address, f"https://{_GATEWAY}", paths.AGENT / "server-ca.crt")
     token = tokens.parse(options.token)
     gateway = Balancer(ServerList(options.server_url))
     gateway.start()
     node.prepare(supervisor)
-    _persist(supervisor, lambda: join.fetch_ca(f"127.0.0.1:{balancer.PORT}", token, node.ca_file))
+    _persist(supervisor, lambda: join.fetch_ca(options.server_url, _GATEWAY, token, node.ca_file))
     _persist(supervisor, lambda: join.ensure_identity(node, token))
     api = KubeApi(node.api_url, node.ca_file, node.pair)
     gateway.follow(api)
@@ -55,6 +56,6 @@ def _persist(supervisor: Supervisor, step: Callable[[], None]) -> None:
     while True:
         try:
             return step()
-        except Unreachable as error:
+        except UnreachableError as error:
             journal.warning(f"{error}; trying again in {_RETRY_S} s")
             supervisor.pause(_RETRY_S)

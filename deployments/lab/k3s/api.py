@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .certificates import Pair
-from .errors import Unreachable
+from .errors import UnreachableError
 
 _TIMEOUT_S = 10
 
@@ -48,7 +48,7 @@ class KubeApi:
         """Whether `path` answers 200 just now."""
         try:
             self._call("GET", path)
-        except (ApiError, Unreachable):
+        except (ApiError, UnreachableError):
             return False
         return True
 
@@ -59,9 +59,10 @@ class KubeApi:
                 for line in response:
                     yield json.loads(line)
         except urllib.error.HTTPError as error:
-            raise ApiError(error.code, error.reason) from error
+            with error:
+                raise ApiError(error.code, error.reason) from error
         except (OSError, ValueError) as error:
-            raise Unreachable(f"{self._url}: {error}") from error
+            raise UnreachableError(f"{self._url}: {error}") from error
 
     def _call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         request = self._request(method, path, body, content_type)
@@ -69,9 +70,10 @@ class KubeApi:
             with self._opener.open(request, timeout=_TIMEOUT_S) as response:
                 text = response.read()
         except urllib.error.HTTPError as error:
-            raise ApiError(error.code, error.read(500).decode(errors="replace")) from error
+            with error:
+                raise ApiError(error.code, error.read(500).decode(errors="replace")) from error
         except OSError as error:
-            raise Unreachable(f"{self._url}: {getattr(error, 'reason', error)}") from error
+            raise UnreachableError(f"{self._url}: {getattr(error, 'reason', error)}") from error
         return json.loads(text) if text.startswith((b"{", b"[")) else text.decode()
 
     def _request(

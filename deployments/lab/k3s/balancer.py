@@ -4,10 +4,12 @@ import asyncio
 import socket
 import threading
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from . import journal
 from .api import ApiError, KubeApi
-from .errors import StartError, Unreachable
+from .errors import StartError, UnreachableError
 from .servers import ServerList, addresses_of
 
 PORT = 6444
@@ -20,9 +22,7 @@ _SILENCE = {
     socket.TCP_KEEPCNT: 3,
     socket.TCP_USER_TIMEOUT: 10_000,
 }
-_KUBERNETES = (
-    "/api/v1/namespaces/default/endpoints?watch=1&timeoutSeconds=50&fieldSelector=metadata.name%3Dkubernetes"
-)
+_KUBERNETES = "/api/v1/namespaces/default/endpoints?watch=1&timeoutSeconds=50&fieldSelector=metadata.name%3Dkubernetes"
 
 
 class Balancer:
@@ -51,7 +51,7 @@ class Balancer:
             try:
                 for event in api.watch(_KUBERNETES):
                     self._loop.call_soon_threadsafe(self._update, addresses_of(event["object"]))
-            except (ApiError, Unreachable) as error:
+            except (ApiError, UnreachableError) as error:
                 journal.warning(f"load balancer: can't watch the servers: {error}")
             time.sleep(_RETRY_S)
 
@@ -67,7 +67,7 @@ class Balancer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             address, up_reader, up_writer = await self._dial()
-        except Unreachable as error:
+        except UnreachableError as error:
             journal.warning(str(error))
             writer.transport.abort()
             return
@@ -89,7 +89,7 @@ class Balancer:
             _detect_silence(writer.get_extra_info("socket"))
             self._servers.prefer(address)
             return address, reader, writer
-        raise Unreachable(f"load balancer: no server answers: {self._servers.candidates()}")
+        raise UnreachableError(f"load balancer: no server answers: {self._servers.candidates()}")
 
 
 def _detect_silence(connection: socket.socket) -> None:
@@ -107,7 +107,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         pass  # either side is gone; the other one is closed next
 
 
-async def _until_first(copies: list) -> None:  # type: ignore[type-arg]
+async def _until_first(copies: list[Coroutine[Any, Any, None]]) -> None:
     tasks = [asyncio.ensure_future(copy) for copy in copies]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:

@@ -26,6 +26,7 @@ class Identity:
 
 
 def key_for(password: str) -> str:
+    """Where the data of that password lies: another password looks elsewhere, and sees that something is there."""
     return PREFIX + hashlib.sha256(password.encode()).hexdigest()[:12]
 
 

@@ -7,7 +7,6 @@ whoever keys a cache by them builds again only when something changed.
 """
 
 import io
-import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -39,14 +38,15 @@ def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
 def main(out: Path) -> None:
     """Make OUT_DIR/k3s and OUT_DIR/install-k3s.sh."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, write in (
-        ("k3s", lambda path: path.write_bytes(pack())),
-        ("install-k3s.sh", lambda path: shutil.copyfile(_HERE / "install-k3s.sh", path)),
-    ):
-        beside = out / f".{name}.new"
-        write(beside)
-        beside.chmod(0o755)
-        beside.replace(out / name)
+    _place(out / "k3s", pack())
+    _place(out / "install-k3s.sh", (_HERE / "install-k3s.sh").read_bytes())
+
+
+def _place(path: Path, content: bytes) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_bytes(content)
+    beside.chmod(0o755)
+    beside.replace(path)
 
 
 if __name__ == "__main__":

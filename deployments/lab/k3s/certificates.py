@@ -66,9 +66,7 @@ def issue(pair: Pair, ca: Pair, subject: Subject, sans: list[str] | None = None)
 def request(key: Path, subject: Subject) -> str:
     """A new key in `key`, and a signing request for it (PEM)."""
     key.parent.mkdir(parents=True, exist_ok=True)
-    return _openssl(
-        ["req", "-new", *_NEW_KEY, "-keyout", str(key), "-config", "/dev/stdin"], _config(subject, [])
-    )
+    return _openssl(["req", "-new", *_NEW_KEY, "-keyout", str(key), "-config", "/dev/stdin"], _config(subject, []))
 
 
 def is_issued_to(pair: Pair, ca_file: Path, name: str) -> bool:
@@ -79,9 +77,7 @@ def is_issued_to(pair: Pair, ca_file: Path, name: str) -> bool:
         _openssl(["verify", "-CAfile", str(ca_file), str(pair.cert)])
     except StartError:
         return False
-    lines = _openssl(
-        ["x509", "-in", str(pair.cert), "-noout", "-subject", "-nameopt", "multiline"]
-    ).splitlines()
+    lines = _openssl(["x509", "-in", str(pair.cert), "-noout", "-subject", "-nameopt", "multiline"]).splitlines()
     return any(line.split("=", 1)[-1].strip() == name for line in lines if "commonName" in line)
 
 
@@ -97,10 +93,12 @@ def served_ca(address: str) -> str:
 
 
 def encrypt(text: str, password: str) -> str:
+    """`text` as base64 that only `password` opens."""
     return _cipher(["-e"], text, password)
 
 
 def decrypt(text: str, password: str) -> str:
+    """What `encrypt` was given; StartError under another password."""
     return _cipher(["-d"], text, password)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 VERSION = "k3s version v1.20.2+k3s1 (standin)"
 _USAGE = """\
@@ -18,7 +19,7 @@ USAGE:
 def main() -> int:
     """Run what was asked for; the exit code. A link named kubectl is `k3s kubectl`, as in the real k3s."""
     arguments = sys.argv[1:]
-    if os.path.basename(sys.argv[0]) == "kubectl":
+    if Path(sys.argv[0]).name == "kubectl":
         arguments = ["kubectl", *arguments]
     command = arguments[0] if arguments else "help"
     if command == "kubectl":

@@ -20,6 +20,7 @@ _CLIENTS = {
 
 def write_identity(identity: Identity) -> None:
     """Make this server's copy of what the servers share, the join token among it."""
+    paths.SERVER.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths.write(CA.cert, identity.ca_cert, 0o644)
     paths.write(CA.key, identity.ca_key)
     paths.write(paths.TLS / "service.key", identity.service_key)
@@ -34,9 +35,7 @@ def issue_certificates(options: ServerOptions, node: Node) -> None:
     for name, subject in _CLIENTS.items():
         certificates.issue(_pair(name), CA, subject)
     certificates.issue(node.pair, CA, node.subject)
-    names = subject_alternative_names(
-        node.options.node_name, node.address, options.service_cidr, options.tls_sans
-    )
+    names = subject_alternative_names(node.options.node_name, node.address, options.service_cidr, options.tls_sans)
     certificates.issue(_pair("serving-kube-apiserver"), CA, Subject("kube-apiserver"), names)
     # Clients that have only the token's hash find the CA in the chain.
     with _pair("serving-kube-apiserver").cert.open("a") as chain:
@@ -54,6 +53,7 @@ def subject_alternative_names(node_name: str, address: str, service_cidr: str, m
 
 
 def start_apiserver(supervisor: Supervisor, options: ServerOptions, node: Node, etcd: list[str]) -> None:
+    """Run the API server on all addresses; without it k3s ends."""
     wanted = flags.apiserver(
         etcd=etcd,
         port=options.port,

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from .errors import StartError, Unreachable
+from .errors import StartError, UnreachableError
 
 _TIMEOUT_S = 5
 
@@ -27,8 +27,7 @@ class Datastore:
         """Every key under `prefix` with its value. The read is linearizable, so it proves a quorum as well."""
         answer = self._call("/v3/kv/range", {"key": _b64(prefix), "range_end": _b64(after_prefix(prefix))})
         return {
-            base64.b64decode(kv["key"]).decode(): base64.b64decode(kv.get("value", ""))
-            for kv in answer.get("kvs", [])
+            base64.b64decode(kv["key"]).decode(): base64.b64decode(kv.get("value", "")) for kv in answer.get("kvs", [])
         }
 
     def create_first(self, prefix: str, key: str, value: bytes) -> bool:
@@ -49,9 +48,9 @@ class Datastore:
         for endpoint in self.endpoints:
             try:
                 return self._post(endpoint.rstrip("/") + path, body)
-            except (StartError, OSError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 problems.append(f"{endpoint}: {getattr(error, 'reason', error)}")
-        raise Unreachable("failed to reach the datastore: " + "; ".join(problems))
+        raise UnreachableError("failed to reach the datastore: " + "; ".join(problems))
 
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(url, data=json.dumps(body).encode(), method="POST")
@@ -60,13 +59,17 @@ class Datastore:
                 answer: dict[str, Any] = json.load(response)
                 return answer
         except urllib.error.HTTPError as error:
-            if error.code == 404:
-                raise StartError(
-                    "no etcd client API is served there (2380 is etcd's peer port: give the client URL, port 2379)"
-                ) from error
-            raise StartError(
-                f"HTTP {error.code}: {error.read(300).decode(errors='replace').strip()}"
-            ) from error
+            with error:
+                raise _refusal(url, error.code, error.read(300).decode(errors="replace").strip()) from error
+
+
+def _refusal(url: str, status: int, text: str) -> Exception:
+    if status != 404:
+        return OSError(f"HTTP {status}: {text}")
+    # A wrong address does not get better by waiting, and must not hide behind a right one.
+    return StartError(
+        f"{url}: no etcd client API is served there (2380 is etcd's peer port: give the client URL, port 2379)"
+    )
 
 
 def after_prefix(prefix: str) -> str:

@@ -7,6 +7,7 @@ from . import journal, paths
 
 
 def answers() -> bool:
+    """Whether dockerd takes connections."""
     with socket.socket(socket.AF_UNIX) as channel:
         try:
             channel.connect(str(paths.DOCKER_SOCKET))

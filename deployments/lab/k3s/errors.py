@@ -5,5 +5,5 @@ class StartError(Exception):
     """k3s can't run as it was asked to. systemd may try again: the cause may lie outside this machine."""
 
 
-class Unreachable(StartError):
+class UnreachableError(StartError):
     """Nobody answered; the same question may be answered later."""

@@ -15,6 +15,7 @@ def command(binary: str, defaults: dict[str, str], extra: list[str]) -> list[str
 
 
 def apiserver(*, etcd: list[str], port: int, advertise: str, service_cidr: str) -> dict[str, str]:
+    """The API server on all addresses; who joins has a token, who administers has a certificate, nobody is anonymous."""
     tls = paths.TLS
     return {
         "advertise-address": advertise,
@@ -49,6 +50,7 @@ def etcd_tls(ca_file: str, cert_file: str, key_file: str) -> dict[str, str]:
 
 
 def controller_manager(kubeconfig: Path) -> dict[str, str]:
+    """All controllers with their usual patience; it signs the nodes' certificates. No port: nobody asks it anything."""
     tls = paths.TLS
     return {
         "cluster-signing-cert-file": str(tls / "server-ca.crt"),
@@ -64,6 +66,7 @@ def controller_manager(kubeconfig: Path) -> dict[str, str]:
 
 
 def scheduler(kubeconfig: Path) -> dict[str, str]:
+    """The scheduler; no port either."""
     return {"kubeconfig": str(kubeconfig), "port": "0", "profiling": "false", "secure-port": "0"}
 
 

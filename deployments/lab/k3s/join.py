@@ -8,7 +8,7 @@ from typing import Any
 
 from . import certificates, journal, node_password, paths
 from .api import ApiError, KubeApi
-from .errors import StartError, Unreachable
+from .errors import StartError, UnreachableError
 from .node import Node
 from .tokens import Token, ca_hash
 
@@ -16,12 +16,12 @@ _CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _SIGNED_WITHIN_S = 60
 
 
-def fetch_ca(address: str, token: Token, ca_file: Path) -> None:
+def fetch_ca(server_url: str, address: str, token: Token, ca_file: Path) -> None:
     """Make `ca_file` the CA that the server shows, if it is the one the token was made for."""
     try:
         pem = certificates.served_ca(address)
     except StartError as error:
-        raise Unreachable(f"failed to get CA certs from {address}: {error}") from error
+        raise UnreachableError(f"failed to get CA certs from {server_url}: {error}") from error
     if token.ca_hash and ca_hash(pem) != token.ca_hash:
         raise StartError(
             "token CA hash does not match the Cluster CA certificate hash: this token is another cluster's"
@@ -41,7 +41,7 @@ def ensure_identity(node: Node, token: Token) -> None:
     except ApiError as error:
         if error.status == 401:
             raise StartError("not authorized: the server does not know this token (K3S_TOKEN)") from error
-        raise Unreachable(f"the server can't take a node yet: {error}") from error
+        raise UnreachableError(f"the server can't take a node yet: {error}") from error
 
 
 def _signed(api: KubeApi, node: Node) -> str:
@@ -54,7 +54,7 @@ def _signed(api: KubeApi, node: Node) -> str:
         if signed:
             return base64.b64decode(signed).decode()
         time.sleep(0.3)
-    raise Unreachable(f"no controller-manager signed {name} within {_SIGNED_WITHIN_S} s")
+    raise UnreachableError(f"no controller-manager signed {name} within {_SIGNED_WITHIN_S} s")
 
 
 def _request(name: str, pem: str) -> dict[str, Any]:

@@ -11,12 +11,15 @@ def _write(level: str, message: str) -> None:
 
 
 def info(message: str) -> None:
+    """What went as it should."""
     _write("info", message)
 
 
 def warning(message: str) -> None:
+    """What k3s will try again by itself."""
     _write("warning", message)
 
 
 def fatal(message: str) -> None:
+    """Why k3s ends."""
     _write("fatal", message)

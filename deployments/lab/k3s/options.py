@@ -122,9 +122,7 @@ def _server_parser() -> _Parser:
     parser = _node_parser("k3s server")
     parser.add_argument("--datastore-endpoint", default=os.environ.get("K3S_DATASTORE_ENDPOINT", ""))
     for name in ("cafile", "certfile", "keyfile"):
-        parser.add_argument(
-            f"--datastore-{name}", default=os.environ.get(f"K3S_DATASTORE_{name.upper()}", "")
-        )
+        parser.add_argument(f"--datastore-{name}", default=os.environ.get(f"K3S_DATASTORE_{name.upper()}", ""))
     parser.add_argument("--https-listen-port", type=int, default=6443)
     parser.add_argument("--advertise-address", default="")
     parser.add_argument("--service-cidr", default="10.43.0.0/16")

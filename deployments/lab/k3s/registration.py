@@ -6,7 +6,7 @@ from typing import Any
 
 from . import docker, journal, node_password
 from .api import ApiError, KubeApi
-from .errors import Unreachable
+from .errors import UnreachableError
 from .processes import Supervisor
 
 _LOOK_EVERY_S = 10
@@ -30,7 +30,7 @@ class Registration:
         """Write what is ours on the node. False if there is no such node yet, or nobody to ask."""
         try:
             return self._mark(self._api.get(self._path))
-        except (ApiError, Unreachable):
+        except (ApiError, UnreachableError):
             return False
 
     def keep(self, supervisor: Supervisor) -> None:
@@ -42,21 +42,17 @@ class Registration:
             time.sleep(_LOOK_EVERY_S)
             try:
                 self._mark(self._api.get(self._path))
-            except Unreachable:
+            except UnreachableError:
                 continue
             except ApiError as error:
                 if error.status == 404:
-                    journal.warning(
-                        f"node {self._name} is gone; restarting the kubelet so that it registers again"
-                    )
+                    journal.warning(f"node {self._name} is gone; restarting the kubelet so that it registers again")
                     supervisor.restart("kubelet")
 
     def _mark(self, node: dict[str, Any]) -> bool:
         known = node["metadata"]
         missing: dict[str, Any] = {
-            kind: wanted
-            for kind, wanted in self._metadata.items()
-            if not wanted.items() <= known.get(kind, {}).items()
+            kind: wanted for kind, wanted in self._metadata.items() if not wanted.items() <= known.get(kind, {}).items()
         }
         if missing:
             self._api.patch(self._path, {"metadata": missing})

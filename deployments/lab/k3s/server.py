@@ -1,6 +1,7 @@
 """`k3s server`: find or found the cluster in the datastore, run the control plane, then this machine as a node."""
 
 import ssl
+import time
 
 from . import (
     access,
@@ -17,7 +18,7 @@ from . import (
 from .api import KubeApi
 from .bootstrap import Identity
 from .datastore import Datastore
-from .errors import Unreachable
+from .errors import UnreachableError
 from .node import Node
 from .options import ServerOptions
 from .processes import Supervisor
@@ -27,6 +28,7 @@ from .registration import Registration
 _LOCAL_ETCD = "http://127.0.0.1:2399"
 _LOCAL_ETCD_PEER = "http://127.0.0.1:2398"
 _START_S = 180
+_DATASTORE_S = 15
 
 
 def run(options: ServerOptions) -> None:
@@ -78,7 +80,9 @@ def _identity(datastore: Datastore, options: ServerOptions) -> Identity:
 
 def _open_datastore(options: ServerOptions, supervisor: Supervisor) -> Datastore:
     if options.datastore_endpoints:
-        return Datastore(options.datastore_endpoints, _datastore_tls(options))
+        datastore = Datastore(options.datastore_endpoints, _datastore_tls(options))
+        _await_answer(datastore, supervisor, _DATASTORE_S)
+        return datastore
     command = [
         "etcd",
         f"--data-dir={paths.LOCAL_ETCD}",
@@ -91,16 +95,21 @@ def _open_datastore(options: ServerOptions, supervisor: Supervisor) -> Datastore
     paths.LOCAL_ETCD.mkdir(parents=True, exist_ok=True, mode=0o700)
     supervisor.start("etcd", command, essential=True)
     datastore = Datastore([_LOCAL_ETCD])
-    supervisor.wait_until("the local datastore", lambda: _answers(datastore), timeout_s=60)
+    _await_answer(datastore, supervisor, _START_S)
     return datastore
 
 
-def _answers(datastore: Datastore) -> bool:
-    try:
-        datastore.read_prefix(bootstrap.PREFIX)
-    except Unreachable:
-        return False
-    return True
+def _await_answer(datastore: Datastore, supervisor: Supervisor, seconds: float) -> None:
+    """Return when etcd has a quorum. After a power cut it boots beside us and gets some time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            datastore.read_prefix(bootstrap.PREFIX)
+            return
+        except UnreachableError:
+            if time.monotonic() > deadline:
+                raise
+        supervisor.pause(0.5)
 
 
 def _datastore_tls(options: ServerOptions) -> ssl.SSLContext | None:

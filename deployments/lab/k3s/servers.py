@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from . import paths
@@ -47,10 +48,10 @@ class ServerList:
         paths.write(self._cache, json.dumps(data) + "\n")
 
 
-def addresses_of(endpoints: dict[str, object]) -> list[str]:
+def addresses_of(endpoints: dict[str, Any]) -> list[str]:
     """The "host:port" list of an Endpoints object."""
     found = []
-    for subset in endpoints.get("subsets") or []:  # type: ignore[attr-defined]
+    for subset in endpoints.get("subsets") or []:
         for port in subset.get("ports", []):
             found += [f"{address['ip']}:{port['port']}" for address in subset.get("addresses", [])]
     return sorted(found)

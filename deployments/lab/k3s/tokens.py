@@ -24,12 +24,15 @@ def parse(text: str) -> Token:
 
 
 def ca_hash(ca_pem: str) -> str:
+    """What a token says of the CA."""
     return hashlib.sha256(ca_pem.encode()).hexdigest()
 
 
 def full(password: str, ca_pem: str) -> str:
+    """The token to give to others, as in /var/lib/rancher/k3s/server/token."""
     return f"K10{ca_hash(ca_pem)}::server:{password}"
 
 
 def random_password() -> str:
+    """128 bits, for a cluster or a machine that was given none."""
     return secrets.token_hex(16)
