@@ -1,0 +1,71 @@
+"""No child outlives k3s."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROGRAM = """
+from deployments.lab.k3s.processes import Stopped, Supervisor
+supervisor = Supervisor()
+supervisor.start("child", ["sleep", "{seconds}"])
+print(supervisor._children["child"].popen.pid, flush=True)
+try:
+    supervisor.run()
+except Stopped:
+    supervisor.stop()
+"""
+
+
+def _start(seconds=60):
+    command = [sys.executable, "-c", PROGRAM.format(seconds=seconds)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return parent, int(parent.stdout.readline())
+
+
+def _gone(pid, timeout_s=5):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":  # dead; only nobody has asked for its exit code yet
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _wait_for_exec(pid):
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid}/comm").read_text().strip() != "sleep" and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_a_killed_k3s_takes_its_children_along():
+    parent, child = _start()
+    _wait_for_exec(child)
+    parent.kill()
+    parent.communicate()
+    assert _gone(child)
+
+
+def test_a_stopped_k3s_ends_its_children():
+    parent, child = _start()
+    parent.send_signal(signal.SIGTERM)
+    parent.communicate(timeout=10)
+    assert parent.returncode == 0
+    assert _gone(child)
+
+
+def test_a_child_that_ends_is_started_again():
+    parent, child = _start()
+    _wait_for_exec(child)
+    os.kill(child, signal.SIGKILL)
+    lines = [parent.stderr.readline() for _ in range(3)]
+    parent.kill()
+    parent.communicate()
+    assert "exited with -9; starting it again" in lines[1]
+    assert "Running child" in lines[2]
