@@ -55,9 +55,7 @@ class Supervisor:
     def start(self, name: str, command: list[str], *, essential: bool = False) -> None:
         """Run `command` as `name`. Only the main thread may: a child dies with the thread that started it."""
         journal.info(f"Running {name}")
-        # The kernel kills the child when k3s dies, even by kill -9: its port must be free for the next k3s.
-        dying_with_us = ["setpriv", "--pdeathsig", "KILL", *command]
-        popen = subprocess.Popen(dying_with_us, stdin=subprocess.DEVNULL, env=_environment())
+        popen = subprocess.Popen(_dying_with_us(command), stdin=subprocess.DEVNULL, env=_environment())
         self._children[name] = _Child(command, essential, popen)
         threading.Thread(target=self._wait_for, args=(name, popen), daemon=True).start()
 
@@ -122,6 +120,15 @@ class Supervisor:
         timer = threading.Timer(_RESTART_S, self._events.put, args=(_Start(name),))
         timer.daemon = True
         timer.start()
+
+
+def _dying_with_us(command: list[str]) -> list[str]:
+    """The kernel kills the child when k3s dies, even by kill -9: its port must be free for the next k3s.
+
+    The shell is for a k3s that died before the kernel was told so: its child has another parent by then.
+    """
+    still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
+    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", still_ours, str(os.getpid()), *command]
 
 
 def _raise_stopped(_signal: int, _frame: object) -> None:

@@ -52,6 +52,14 @@ def test_a_killed_k3s_takes_its_children_along():
     assert _gone(child)
 
 
+def test_a_k3s_killed_at_once_leaves_no_child_either():
+    for _ in range(10):
+        parent, child = _start()
+        parent.kill()
+        parent.communicate()
+        assert _gone(child)
+
+
 def test_a_stopped_k3s_ends_its_children():
     parent, child = _start()
     parent.send_signal(signal.SIGTERM)
