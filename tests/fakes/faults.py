@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,10 +23,11 @@ class Killed(BaseException):
 
 
 class Life:
-    """Of a run: it ends when the fakes that share it have been changed so many times."""
+    """Of a world, shared by its fakes: one thing happens at a time, and a run can end at a chosen mutation."""
 
     def __init__(self) -> None:
         self.mutations_left = -1
+        self.turn = threading.RLock()
 
     def goes_on(self) -> None:
         self.mutations_left -= 1
@@ -51,13 +53,14 @@ class Faulty:
 
     @contextmanager
     def calling(self, call: str) -> Iterator[None]:
-        self.calls.append(call)
-        self._meet(call, after=False)
-        before = len(self.mutations)
-        yield
-        if len(self.mutations) > before:
-            self.life.goes_on()
-        self._meet(call, after=True)
+        with self.life.turn:
+            self.calls.append(call)
+            self._meet(call, after=False)
+            before = len(self.mutations)
+            yield
+            if len(self.mutations) > before:
+                self.life.goes_on()
+            self._meet(call, after=True)
 
     def _meet(self, call: str, *, after: bool) -> None:
         for fault in self._faults:

@@ -129,9 +129,9 @@ class World:
         for host in self.hosts.values():
             host.changed = self._settle
         self.kube.reach = self._reached
-        first = self.platform.sources[0].name
-        self.kube.has(FakeWorkload("Deployment", "shop", "web", 2), on=first)
-        self.kube.has(FakeWorkload("StatefulSet", "uap", "backup-ctl", 1), on=first)
+        first, *_, last = self.platform.sources
+        self.kube.has(FakeWorkload("Deployment", "shop", "web", 2), on=first.name)
+        self.kube.has(FakeWorkload("StatefulSet", "uap", "backup-ctl", 1), on=last.name)
         self.kube.has(FakeWorkload("DaemonSet", "kube-system", "agent", 0))
         self.kube.answers["backup-and-save"] = ExecResult(0, "saved tidb-backup-20260102.tgz\n", "")
         self._elect()

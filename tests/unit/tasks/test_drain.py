@@ -148,7 +148,7 @@ def test_a_dry_run_lists_the_pods_and_warns_of_bare_ones(world: World) -> None:
 
     outcome = drain(world, dry=True)
 
-    assert outcome.why == "evicted: shop/web-1, shop/web-2, uap/backup-ctl-3, shop/client"
+    assert outcome.why == "evicted: shop/web-1, shop/web-2, shop/client"
     assert outcome.notes == ("no controller, made anew elsewhere: shop/client",)
 
 

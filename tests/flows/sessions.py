@@ -1,0 +1,38 @@
+"""Sessions on a fake world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prefect import flow
+
+from blocks.kube_credentials import parse_kubeconfig
+from flows.session import Session, current, current_session
+from tasks.entrance import Entrance
+from tasks.journal import Report
+from tests.fakes import machines
+from tests.fakes.world import World
+
+
+def session_on(world: World, *, dry: bool = False) -> Session:
+    entrance = Entrance(parse_kubeconfig("vm-1", machines.kubeconfig(machines.LIVE_CA)), world.token)
+    run, record = world.run(dry=dry), world.read_only_record() if dry else world.record
+    secrets = (world.auth_pass, world.database_password)
+    return Session(world.platform, run, world.hosts, world.etcd, world.kube, entrance, record, *secrets)  # type: ignore[arg-type]
+
+
+def perform(
+    act: Callable[[Session], object], world: World, *, dry: bool = False, reports: list[Report] | None = None
+) -> Report:
+    """Let `act` run within a flow, and tell what it has done, also in `reports`, for what it raises is raised."""
+    session = session_on(world, dry=dry)
+    if reports is not None:
+        reports.append(session.run.journal.report)
+    with current(session):
+        _within_flow(act)
+    return session.run.journal.report
+
+
+@flow(name="test", validate_parameters=False)
+def _within_flow(act: Callable[[Session], object]) -> None:
+    act(current_session())

@@ -1,0 +1,159 @@
+"""The whole move on fakes: planned, broken in the middle, continued, and asked once more."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from configs.errors import HostError
+from configs.platform import Platform
+from flows.migrate import move
+from tasks import waiting
+from tasks.journal import Entry, Report
+from tests.conftest import MEMORY
+from tests.fakes.clock import FakeTime
+from tests.fakes.platform import WISH, platform
+from tests.fakes.world import World
+from tests.flows.sessions import perform
+
+
+@dataclass
+class Story:
+    """What the four runs have done, one after the other."""
+
+    world: World
+    planned: Report
+    changed_by_plan: list[str]
+    broken: str
+    done: list[Entry]
+    """Steps that changed something, in their order, of the broken run and of the one that went on."""
+    again: Report
+    changed_again: list[str]
+
+    def begun(self, step: str) -> list[str]:
+        return [entry.begun for entry in self.done if entry.step == step]
+
+    def ended(self, step: str) -> list[str]:
+        return [str(entry.ended) for entry in self.done if entry.step == step]
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    time = FakeTime()
+    token = waiting.clock.set(waiting.Clock(time.now, time.sleep))
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield told(World(Path(folder), time, small()))
+    waiting.clock.reset(token)
+
+
+def small() -> Platform:
+    """Two sources and two targets, a server and an agent; without URLs to ask, for nobody answers there."""
+    return platform(http_checks=[], targets=WISH["targets"][1:])
+
+
+def told(world: World) -> Story:
+    planned = perform(move, world, dry=True)
+    by_plan = list(world.mutations)
+    world.hosts["vm-2"].fail("stopping k3s", HostError("vm-2: k3s hangs"))
+    reports: list[Report] = []
+    with pytest.raises(HostError) as broken:
+        perform(move, world, reports=reports)
+    perform(move, world, reports=reports)
+    world.forget()
+    again = perform(move, world)
+    done = [entry for report in reports for entry in report.entries if entry.outcome == "changed"]
+    return Story(world, planned, by_plan, str(broken.value), done, again, list(world.mutations))
+
+
+def test_a_plan_changes_nothing(story: Story) -> None:
+    assert story.changed_by_plan == []
+
+
+def test_a_plan_tells_of_every_machine_what_would_be_done(story: Story) -> None:
+    machines = {machine.name for machine in story.world.platform.machines}
+
+    assert machines <= {entry.target for entry in story.planned.entries if entry.outcome == "planned"}
+
+
+def test_an_error_ends_the_run_in_its_own_words(story: Story) -> None:
+    assert story.broken == "vm-2: k3s hangs"
+
+
+def test_everything_is_on_the_targets_at_the_end(story: Story) -> None:
+    world, targets = story.world, [target.name for target in story.world.platform.targets]
+
+    assert [member.name for member in world.etcd.members()] == targets
+    assert [node.name for node in world.kube.nodes()] == targets
+    assert world.vip_on == ["phys-2"]
+    assert world.record.finished
+
+
+def test_sources_are_off_and_their_data_is_kept(story: Story) -> None:
+    for name in ("vm-1", "vm-2"):
+        host = story.world.hosts[name]
+        assert {host.calm(unit) for unit in ("k3s", "etcd", "keepalived")} == {("inactive", "disabled")}
+        assert host.read(f"/mnt/disks/etcd.aside-{story.world.record.migration}/member/snap/db") == "data\n"
+
+
+def test_nothing_was_done_twice(story: Story) -> None:
+    done = [(entry.step, entry.target) for entry in story.done]
+
+    assert len(done) == len(set(done))
+
+
+def test_a_second_run_changes_nothing(story: Story) -> None:
+    assert story.changed_again == []
+    assert {entry.outcome for entry in story.again.entries} == {"unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("backup", "uninstall old k3s"),
+        ("record old images", "uninstall old k3s"),
+        ("record new images", "uninstall old k3s"),
+        ("join etcd", "join k3s"),
+        ("load images", "join k3s"),
+        ("join k3s", "cordon"),
+        ("cordon", "drain"),
+        ("set up keepalived", "hand over VIP"),
+        ("drain", "hand over VIP"),
+        ("hand over VIP", "stop k3s on source"),
+        ("stop k3s on source", "delete node"),
+        ("delete node", "remove etcd member"),
+    ],
+)
+def test_one_step_is_done_on_all_before_another_begins(story: Story, first: str, then: str) -> None:
+    assert story.ended(first) != []
+    assert max(story.ended(first)) <= min(story.begun(then))
+
+
+@pytest.mark.parametrize("step", ["join etcd", "drain", "remove etcd member"])
+def test_a_step_is_done_on_one_machine_at_a_time(story: Story, step: str) -> None:
+    ends, begins = story.ended(step)[:-1], story.begun(step)[1:]
+
+    assert len(ends) > 0
+    assert all(end <= begin for end, begin in zip(ends, begins, strict=True))
+
+
+def test_the_first_server_joins_alone(story: Story) -> None:
+    joins = [entry for entry in story.done if entry.step == "join k3s"]
+
+    assert joins[0].target == "phys-2"
+    assert str(joins[0].ended) <= min(entry.begun for entry in joins[1:])
+
+
+def test_the_holder_of_the_vip_leaves_last(story: Story) -> None:
+    assert [entry.target for entry in story.done if entry.step == "hand over VIP"] == ["vm-2", "vm-1"]
+
+
+def test_no_secret_is_in_any_report(story: Story) -> None:
+    texts = [path.read_text() for path in (story.world.folder / "reports").rglob("*.json")]
+
+    assert len(texts) == 4
+    for secret in ("s3cret", "t0psecret", "pr1vate"):
+        assert not any(secret in text for text in texts)

@@ -1,0 +1,110 @@
+"""What Prefect makes of a step: what is tried again, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+from prefect import Task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
+
+from configs.errors import (
+    DeadlineExceededError,
+    EtcdUnavailableError,
+    EvenkeelError,
+    HostUnreachableError,
+    RefusedError,
+)
+from tasks.etcd_members import ensure_voter
+from tasks.journal import Entry
+from tasks.outcome import Outcome, changed
+from tasks.run import Run
+from tasks.step import RETRIES, RETRY_DELAYS_S, step
+from tests.fakes.host import FakeHost
+from tests.fakes.world import World
+from tests.flows.sessions import perform
+
+
+@step("demonstrate")
+def demonstrate(run: Run, host: FakeHost) -> Outcome:
+    """Make a demonstration."""
+    with run.acting(host.name, "demonstrating"):
+        host.run("true", what="demonstrating")
+    return changed("demonstrated")
+
+
+at_once = demonstrate.with_options(retry_delay_seconds=0)
+
+
+def perform_once(world: World, task: Task[..., Outcome] = demonstrate) -> Entry:
+    """The entry of `task`, done on vm-1 within a flow."""
+    (entry,) = perform(lambda session: task(session.run, world.hosts["vm-1"]), world).entries
+    return entry
+
+
+def attempts(world: World) -> int:
+    return len(world.hosts["vm-1"].calls)
+
+
+def test_a_passing_error_is_tried_again(world: World) -> None:
+    world.hosts["vm-1"].fail("demonstrating", HostUnreachableError("cable"), times=2)
+
+    entry = perform_once(world, at_once)
+
+    assert (entry.outcome, attempts(world), entry.retries) == ("changed", 3, 2)
+
+
+def test_a_passing_error_that_does_not_pass_is_raised_after_the_last_attempt(world: World) -> None:
+    world.hosts["vm-1"].fail("demonstrating", EtcdUnavailableError("electing"), times=99)
+
+    with pytest.raises(EtcdUnavailableError):
+        perform_once(world, at_once)
+    assert attempts(world) == 1 + RETRIES
+
+
+@pytest.mark.parametrize("error", [RefusedError("no"), DeadlineExceededError("late"), ValueError("a bug")], ids=repr)
+def test_an_error_that_does_not_pass_is_not_tried_again(world: World, error: Exception) -> None:
+    world.hosts["vm-1"].fail("demonstrating", error, times=99)
+
+    with pytest.raises(type(error)):
+        perform_once(world)
+    assert attempts(world) == 1
+
+
+def test_a_lost_lock_is_not_tried_again(world: World) -> None:
+    world.lock.lost = True
+
+    with pytest.raises(EvenkeelError, match="the lock is lost"):
+        perform_once(world)
+    assert attempts(world) == 0
+
+
+def test_retries_wait_long_enough_for_etcd_to_settle() -> None:
+    assert len(RETRY_DELAYS_S) == RETRIES
+    assert sum(RETRY_DELAYS_S) >= 5
+
+
+def test_a_step_that_was_done_is_asked_again_and_not_remembered(world: World) -> None:
+    for _ in range(2):
+        perform_once(world)
+
+    assert attempts(world) == 2
+
+
+def test_an_act_whose_answer_got_lost_is_healed_by_its_own_retry(world: World) -> None:
+    world.etcd.fail("promote", HostUnreachableError("cable"), times=1, after=True)
+    target = world.platform.targets[0]
+
+    join = ensure_voter.with_options(retry_delay_seconds=0)
+
+    perform(lambda session: join(session.run, world.hosts["phys-1"], world.platform, target, world.etcd), world)
+
+    assert [member.name for member in world.etcd.members()] == ["vm-1", "vm-2", "phys-1"]
+
+
+def test_a_run_of_a_step_is_called_by_its_target(world: World) -> None:
+    perform(lambda session: demonstrate(session.run, world.hosts["vm-2"]), world)
+
+    with get_client(sync_client=True) as client:
+        name = TaskRunFilterName(any_=["demonstrate: vm-2"])
+        (found,) = client.read_task_runs(task_run_filter=TaskRunFilter(name=name))
+    assert found.name == "demonstrate: vm-2"

@@ -1,0 +1,113 @@
+"""The serial parts: etcd's growth and the drains, and the end of a run in its report."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+
+from configs.errors import DeadlineExceededError, HostError, QuorumAtRiskError
+from flows.drain import drain_sources
+from flows.etcd_join import join_etcd
+from flows.preflight import preflight
+from flows.report import reported
+from flows.session import Session
+from tasks.hosts import ensure_hosts_file
+from tests.fakes.platform import platform
+from tests.fakes.world import World
+from tests.flows.sessions import perform
+from tests.unit.tasks.cases import cordoned
+
+
+def drain(session: Session) -> None:
+    drain_sources([source.name for source in session.sources])
+
+
+def join(session: Session) -> None:
+    for host in session.targets:
+        session.prepared[host.name] = session.submit(ensure_hosts_file, host, session.platform)
+    join_etcd([host.name for host in session.targets])
+
+
+def test_a_drain_that_is_given_up_leaves_every_source_schedulable(world: World) -> None:
+    world.platform = platform(timeouts={"drain_s": 5})
+    cordoned(world)
+    world.kube.bare("shop", "stuck", on="vm-2")
+    world.kube.budgets["shop/stuck"] = 10_000
+
+    with pytest.raises(DeadlineExceededError, match="vm-2: not drained within 5 s: shop/stuck: Cannot evict pod"):
+        perform(drain, world)
+
+    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [False, False]
+
+
+def test_after_a_failed_join_no_further_target_is_tried(world: World) -> None:
+    world.etcd.never_in_sync = True
+
+    with pytest.raises(DeadlineExceededError, match="joining etcd failed, the learner is removed again"):
+        perform(join, world)
+
+    assert len([mutation for mutation in world.etcd.mutations if mutation.startswith("add learner")]) == 1
+    assert [member.name for member in world.etcd.members()] == ["vm-1", "vm-2"]
+
+
+def test_a_target_that_could_not_be_prepared_does_not_join(world: World) -> None:
+    world.hosts["phys-2"].fail("writing /etc/hosts", HostError("phys-2: read-only"))
+
+    with pytest.raises(HostError, match="phys-2: read-only"):
+        perform(join, world)
+    assert "add learner http://10.0.0.22:2380" not in world.etcd.mutations
+
+
+def test_a_preflight_tells_everything_that_is_wrong_together(world: World) -> None:
+    world.hosts["phys-1"].tell("uid", "1000")
+    world.hosts["vm-2"].tell("uid", "1000")
+    world.etcd.down = {"vm-2"}
+
+    with pytest.raises(Exception, match="uid 1000") as refused:
+        perform(preflight, world)
+
+    said = str(refused.value)
+    assert "phys-1: uid 1000" in said
+    assert "vm-2: uid 1000" in said
+    assert "voters vm-2 do not answer" in said
+    assert world.mutations == []
+
+
+def report(world: World, error: Exception | None = None) -> tuple[dict[str, object], str]:
+    """The two files of a run that ends with `error`."""
+
+    def end(session: Session) -> None:
+        with reported(session.run.journal):
+            if error is not None:
+                raise error
+
+    with contextlib.suppress(QuorumAtRiskError):
+        perform(end, world)
+    folder = world.folder / "reports" / "run-1"
+    return json.loads((folder / "report.json").read_text()), (folder / "report.md").read_text()
+
+
+def test_a_run_that_ended_well_is_reported_as_verified(world: World) -> None:
+    facts, words = report(world)
+
+    assert facts["outcome"] == "verified"
+    assert words.startswith("# test demo: verified")
+
+
+def test_a_run_that_failed_is_reported_with_its_error(world: World) -> None:
+    facts, words = report(world, QuorumAtRiskError("etcd: voters vm-2 do not answer"))
+
+    assert (facts["outcome"], facts["error"]) == ("failed", "etcd: voters vm-2 do not answer")
+    assert "**etcd: voters vm-2 do not answer**" in words
+
+
+def test_a_report_is_shown_in_the_ui(world: World) -> None:
+    report(world)
+
+    with get_client(sync_client=True) as client:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["report-demo"]))
+        assert "# test demo: " in str(client.read_artifacts(artifact_filter=wanted)[0].data)
