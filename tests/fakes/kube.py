@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from blocks.ports import ExecResult, Node, Pod, Workload
 from configs.errors import EvictionBlockedError, KubeUnavailableError
 from tests.fakes.faults import Faulty
-
-
-@dataclass
-class FakeWorkload:
-    kind: str
-    namespace: str
-    name: str
-    replicas: int
-    images: dict[str, str] = field(default_factory=lambda: {"main": "app/web:2.0"})
+from tests.fakes.workload import FakeWorkload
 
 
 class FakeKube(Faulty):

@@ -21,9 +21,10 @@ from tests.fakes.etcd import FakeEtcd
 from tests.fakes.faults import Faulty, Life
 from tests.fakes.host import FakeHost
 from tests.fakes.keys import FakeKeys
-from tests.fakes.kube import FakeKube, FakeWorkload
+from tests.fakes.kube import FakeKube
 from tests.fakes.lock import FakeLock
 from tests.fakes.platform import platform as small_platform
+from tests.fakes.workload import FakeWorkload
 
 
 class World:

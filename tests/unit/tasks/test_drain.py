@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from configs.errors import DeadlineExceededError, EtcdUnavailableError, KubeUnavailableError, RefusedError
-from tasks.drain import afresh, ensure_drained, why_stays
+from tasks.drain import ensure_drained, why_stays
 from tasks.outcome import Change, Outcome
 from tests.fakes.platform import platform
 from tests.fakes.world import World
@@ -106,37 +106,6 @@ def test_a_workload_that_does_not_come_back_is_an_error_with_its_pods_reasons(wo
         drain(world)
 
 
-def test_a_bare_pod_is_made_anew_elsewhere(world: World) -> None:
-    cordoned(world)
-
-    drain(world)
-
-    assert world.kube.on("vm-1") == []
-    assert "shop/client" in world.kube.on("phys-3")
-
-
-def test_a_bare_pod_survives_a_run_that_was_killed_between_its_eviction_and_its_return(world: World) -> None:
-    cordoned(world)
-    world.kube.fail("create_pod", KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
-        drain(world)
-    assert not any("shop/client" in world.kube.on(node) for node in world.kube.node_map)
-
-    assert drain(world).why == "evicted: nothing, bare pods made anew"
-    assert "shop/client" in world.kube.on("phys-3")
-
-
-def test_a_bare_pod_that_somebody_deletes_later_stays_deleted(world: World) -> None:
-    cordoned(world)
-    drain(world)
-    client = next(pod for pod in world.kube.pods() if pod.name == "client")
-    world.kube.evict(client)
-    for _ in range(3):
-        world.kube.pods()
-
-    assert drain(world).change is Change.UNCHANGED
-
-
 def test_a_source_that_is_no_longer_a_node_is_drained(world: World) -> None:
     world.has_left()
 
@@ -150,44 +119,6 @@ def test_a_dry_run_lists_the_pods_and_warns_of_bare_ones(world: World) -> None:
 
     assert outcome.why == "evicted: shop/web-1, shop/web-2, shop/client"
     assert outcome.notes == ("no controller, made anew elsewhere: shop/client",)
-
-
-MANIFEST = {
-    "metadata": {
-        "name": "client",
-        "namespace": "shop",
-        "labels": {"app": "client"},
-        "uid": "1",
-        "resourceVersion": "7",
-    },
-    "spec": {
-        "nodeName": "vm-1",
-        "serviceAccount": "app",
-        "serviceAccountName": "app",
-        "containers": [
-            {
-                "name": "main",
-                "image": "app/tool:1.0",
-                "volumeMounts": [{"name": "data"}, {"name": "app-token-x7k2p"}, {"name": "kube-api-access-b8d"}],
-            }
-        ],
-        "volumes": [{"name": "data"}, {"name": "app-token-x7k2p"}, {"name": "kube-api-access-b8d"}],
-    },
-    "status": {"phase": "Running"},
-}
-
-
-def test_a_pod_made_afresh_keeps_what_its_owner_wrote() -> None:
-    assert afresh(MANIFEST) == {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "client", "namespace": "shop", "labels": {"app": "client"}},
-        "spec": {
-            "serviceAccountName": "app",
-            "containers": [{"name": "main", "image": "app/tool:1.0", "volumeMounts": [{"name": "data"}]}],
-            "volumes": [{"name": "data"}],
-        },
-    }
 
 
 def test_why_a_pod_stays_is_said(world: World) -> None:

@@ -9,8 +9,8 @@ from configs.errors import EtcdUnavailableError, RefusedError
 from tasks.outcome import Outcome
 from tasks.preflight import check_cluster, check_etcd, check_machine, check_vip
 from tests.fakes.host import FakeHost
-from tests.fakes.kube import FakeWorkload
 from tests.fakes.platform import platform
+from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 
 Given = Callable[[FakeHost], object]

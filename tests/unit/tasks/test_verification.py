@@ -10,8 +10,8 @@ from configs.errors import DeadlineExceededError, HostError, TransientError, Ver
 from tasks.outcome import Outcome
 from tasks.verification import verify_nodes, verify_services, verify_workloads
 from tasks.workloads import ensure_new_images_recorded
-from tests.fakes.kube import FakeWorkload
 from tests.fakes.platform import platform
+from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 from tests.unit.tasks.cases import CASES, get
 from tests.unit.tasks.test_contract import STEPS

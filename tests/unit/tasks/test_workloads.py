@@ -4,8 +4,8 @@ import json
 
 from tasks.outcome import Change, Outcome
 from tasks.workloads import NEW, OLD, ensure_new_images_recorded, ensure_old_images_recorded, parse_old_images, unready
-from tests.fakes.kube import FakeWorkload
 from tests.fakes.machines import OLD_WORKLOADS
+from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 
 
