@@ -1,6 +1,7 @@
 """What a run did is on disk at every moment, whole."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,15 @@ def test_a_half_written_report_is_never_seen(journal: Journal) -> None:
 
     assert journal.path.stat().st_ino != before
     assert [path.name for path in journal.path.parent.iterdir()] == ["report.json"]
+
+
+def test_steps_that_run_side_by_side_are_all_written_down(journal: Journal) -> None:
+    def work(number: int) -> int:
+        journal.end(journal.begin("step", f"phys-{number}"), changed("done"), 1)
+        return len(on_disk(journal)["entries"])
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(work, range(24)))
+
+    assert max(seen) == 24
+    assert {entry["outcome"] for entry in on_disk(journal)["entries"]} == {"changed"}
