@@ -80,16 +80,15 @@ class EtcdCluster:
         )
 
     def add_learner(self, peer_url: str) -> Member:
-        answer = self.on_any(
-            lambda endpoint: self._post(endpoint, "cluster/member/add", {"peerURLs": [peer_url], "isLearner": True})
-        )
+        answer = self._once("cluster/member/add", {"peerURLs": [peer_url], "isLearner": True})
         return _member(answer["member"])
 
     def promote(self, member: Member) -> None:
-        self.on_any(lambda endpoint: self._post(endpoint, "cluster/member/promote", {"ID": str(member.id)}))
+        self._once("cluster/member/promote", {"ID": str(member.id)})
 
     def remove(self, member: Member) -> None:
-        self.on_any(lambda endpoint: self._post(endpoint, "cluster/member/remove", {"ID": str(member.id)}))
+        # Not by the leaving member itself: it closes its doors before it answers.
+        self._once("cluster/member/remove", {"ID": str(member.id)}, avoid=member.client_urls)
 
     def move_leader(self, to: Member) -> None:
         """Make `to` the leader. Only the present leader takes this call, so it is asked itself."""
@@ -98,6 +97,20 @@ class EtcdCluster:
         if leader is None:
             raise EtcdUnavailableError(f"etcd: {to.name} knows no leader")
         self._post(_client_url(leader), "maintenance/transfer-leadership", {"targetID": str(to.id)})
+
+    def _once(self, path: str, body: dict[str, Any], avoid: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Change the cluster through one endpoint that is up, and ask no other when its answer gets lost.
+
+        It may have been done: EtcdUnavailableError then sends the caller to look, which asking again elsewhere would not.
+        """
+
+        def is_up(endpoint: str) -> str:
+            if endpoint in avoid:
+                raise EtcdUnavailableError(f"{endpoint}: not to be asked this")
+            self._post(endpoint, "maintenance/status")
+            return endpoint
+
+        return self._post(self.on_any(is_up), path, body)
 
     def _members_at(self, endpoint: str) -> list[Member]:
         return sorted(

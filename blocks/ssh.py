@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -165,8 +164,3 @@ class SshFleet(Block):
         connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
         connection.client.load_host_keys(str(self.known_hosts))
         return connection
-
-
-def quoted(value: object) -> str:
-    """`value` as one word of a shell script; numbers, too."""
-    return shlex.quote(str(value))

@@ -106,7 +106,7 @@ def files(host: str) -> str:
 
 def starts(host: str) -> str:
     """When every unit was started, and its process."""
-    return "".join(on(host, f"systemctl show {unit} -p ActiveState,ActiveEnterTimestampMonotonic,MainPID,UnitFileState") for unit in UNITS)
+    return on(host, f"systemctl show {' '.join(UNITS)} -p Id,ActiveState,ActiveEnterTimestampMonotonic,MainPID,UnitFileState")
 
 
 def containers(host: str) -> str:
