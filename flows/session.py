@@ -113,6 +113,7 @@ def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Se
     journal = Journal(report, platform.reports / platform.platform / run_id / "report.json")
     log.info("the report of this run is %s", journal.path.absolute())
     with ExitStack() as stack:
+        stack.enter_context(reported(journal))
         hosts = stack.enter_context(_fleet(platform).hosts(platform.machines))
         endpoints = tuple(client_url(platform, machine) for machine in platform.machines)
         etcd = stack.enter_context(EtcdEndpoints(endpoints=endpoints).cluster())
@@ -134,8 +135,8 @@ def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Se
         if record.finished:
             hosts = _reachable(platform, hosts)
         session = Session(platform, run, hosts, etcd, kube, entrance, record, auth_pass, database_password)
-        with current(session), reported(journal):
-            yield session
+        stack.enter_context(current(session))
+        yield session
 
 
 def _combined(ours: list[EvenkeelError], other: object) -> BaseException:
