@@ -44,6 +44,17 @@ def _wait_for_exec(pid):
         time.sleep(0.02)
 
 
+def _wait_for_handler(pid):
+    """The child's id is told before the parent listens for SIGTERM; the kernel knows when it does."""
+    deadline = time.monotonic() + 5
+    listens = False
+    while not listens and time.monotonic() < deadline:
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+        listens = bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+        time.sleep(0.02)
+
+
 def test_a_killed_k3s_takes_its_children_along():
     parent, child = _start()
     _wait_for_exec(child)
@@ -62,6 +73,7 @@ def test_a_k3s_killed_at_once_leaves_no_child_either():
 
 def test_a_stopped_k3s_ends_its_children():
     parent, child = _start()
+    _wait_for_handler(parent.pid)
     parent.send_signal(signal.SIGTERM)
     parent.communicate(timeout=10)
     assert parent.returncode == 0
