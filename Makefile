@@ -32,7 +32,9 @@ rehearse-down: $(READY)  ## end the rehearsal's Prefect server and lab
 test: lint test-unit test-lab  ## everything that CI runs
 
 test-unit: $(READY)  ## unit and flow tests: seconds, no daemon
-	@$(PY) -m pytest -q tests/unit tests/flows
+	@$(PY) -m pytest -q tests/flows > .flows.log 2>&1 & flows=$$!; \
+	$(PY) -m pytest -q tests/unit; unit=$$?; \
+	wait $$flows; flows=$$?; cat .flows.log; rm -f .flows.log; exit $$((unit || flows))
 
 test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost
 	@$(PY) -m pytest -q tests/lab
