@@ -32,16 +32,24 @@ class Backup(StrictModel):
     """backup-ctl: how it is installed by Helm, where its archives lie, and when it runs by itself."""
 
     chart: ShellSafe = Field(description="the chart's archive on the Helm host, or its URL")
-    helm_host: Label | None = Field(None, description="a source with `helm`; without it, or once it has left: a live server")
+    helm_host: Label | None = Field(
+        None, description="a source with `helm`; without it, or once it has left: a live server"
+    )
     namespace: Label = "uap"
     release: Label = "backup-ctl"
     workload_label: ShellSafe = Field("app=backup-ctl", description="label selector of the pod to exec in")
     control: HostPath = Field("/tidb-ctl.sh", description="the control script in that pod")
     expired_days: int = Field(7, ge=1, description="archives older than this are listed as expired")
-    delete_expired: bool = Field(False, description="whether we delete expired archives; backup-ctl may do so by itself")
-    glusterfs_nodes: tuple[Label, ...] = Field((), description="machines with the file lake's bricks; the sources by default")
+    delete_expired: bool = Field(
+        False, description="whether we delete expired archives; backup-ctl may do so by itself"
+    )
+    glusterfs_nodes: tuple[Label, ...] = Field(
+        (), description="machines with the file lake's bricks; the sources by default"
+    )
     node_selector_value: ShellSafe = "1"
-    lake: HostPath = Field("/mnt/uap-global/backup", description="where the archives lie, the file lake being mounted there")
+    lake: HostPath = Field(
+        "/mnt/uap-global/backup", description="where the archives lie, the file lake being mounted there"
+    )
     schedule: Schedule | None = None
 
 
@@ -55,7 +63,9 @@ class Database(StrictModel):
     user: ShellSafe = Field(description="the application's user; it gets all rights on `database`")
     password: SecretRef
     database: ShellSafe
-    root_password: SecretRef | None = Field(None, description="needed by a rollback: a restore brings back no passwords")
+    root_password: SecretRef | None = Field(
+        None, description="needed by a rollback: a restore brings back no passwords"
+    )
     time_zone: ShellSafe = Field("+8:00", description="SET GLOBAL time_zone; a restore brings none back")
 
 
@@ -75,4 +85,6 @@ class Rollback(StrictModel):
 
     writers: tuple[Writer, ...] = ()
     restores_namespace: Label = "iottepa"
-    old_bundle: HostPath | None = Field(None, description="where the old platform's image tars lie, told when an image is missing")
+    old_bundle: HostPath | None = Field(
+        None, description="where the old platform's image tars lie, told when an image is missing"
+    )

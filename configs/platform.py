@@ -151,9 +151,14 @@ class Platform(StrictModel):
     @model_validator(mode="after")
     def _backup_names_machines(self) -> Platform:
         names = {machine.name for machine in self.machines}
-        for where, wanted in (("helm_host", {self.backup.helm_host} - {None}), ("glusterfs_nodes", set(self.backup.glusterfs_nodes))):
+        for where, wanted in (
+            ("helm_host", {self.backup.helm_host} - {None}),
+            ("glusterfs_nodes", set(self.backup.glusterfs_nodes)),
+        ):
             if unknown := sorted(map(str, wanted - names)):
-                raise ValueError(f"backup.{where}: {', '.join(unknown)}: no machine of this name: write one of sources or targets")
+                raise ValueError(
+                    f"backup.{where}: {', '.join(unknown)}: no machine of this name: write one of sources or targets"
+                )
         return self
 
     @model_validator(mode="after")

@@ -27,5 +27,7 @@ class Timeouts(StrictModel):
     helm_s: float = Field(300, gt=0, description="a chart's pod pulls nothing here, it starts from a local image")
     restore_s: float = Field(14400, gt=0, description="BR restores 100 MiB/s per TiKV, older ones slower")
     rollout_s: float = Field(600, gt=0, description="pods replaced one by one, each up to its readiness delay")
-    approval_s: float = Field(3600, gt=0, description="a person has to read the plan first; without an answer nothing is done")
+    approval_s: float = Field(
+        3600, gt=0, description="a person has to read the plan first; without an answer nothing is done"
+    )
     backup_s: float = Field(7200, gt=0, description="BR writes 50-100 MB/s per TiKV")

@@ -70,7 +70,9 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -
     )
     after = parse_facts(helm.run(_question(platform), what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
     if _release(after, backup.release) != ("deployed", chart_wanted, wanted):
-        raise VerificationError(f"{helm.name}: Helm upgraded {backup.release}, but it is not as configured: helm get values {backup.release}")
+        raise VerificationError(
+            f"{helm.name}: Helm upgraded {backup.release}, but it is not as configured: helm get values {backup.release}"
+        )
     return changed(what)
 
 
@@ -104,7 +106,9 @@ def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) ->
     result = kube.exec(backup.namespace, pod, [backup.control, *words], timeout_s=timeout_s)
     if result.exit_code != 0:
         said = (result.stderr.strip() or result.stdout.strip())[-400:]
-        raise HostError(f"{backup.namespace}/{pod}: {backup.control} {' '.join(words)}: exit code {result.exit_code}: {said}")
+        raise HostError(
+            f"{backup.namespace}/{pod}: {backup.control} {' '.join(words)}: exit code {result.exit_code}: {said}"
+        )
     return result.stdout.strip()
 
 
@@ -138,7 +142,9 @@ def _flat(values: dict[str, Any], path: str = "") -> dict[str, str]:
 def _upgrade(platform: Platform, values: dict[str, str]) -> str:
     """A comma inside a value is escaped: Helm reads it as the next value otherwise."""
     backup = platform.backup
-    settings = " ".join("--set-string " + quote(f"{name}={value.replace(',', chr(92) + ',')}") for name, value in values.items())
+    settings = " ".join(
+        "--set-string " + quote(f"{name}={value.replace(',', chr(92) + ',')}") for name, value in values.items()
+    )
     return (
         f"{STRICT}{KUBECONFIG}helm upgrade --install {quote(backup.release)} {quote(backup.chart)} "
         f"-n {quote(backup.namespace)} --create-namespace {settings} --wait --timeout {platform.timeouts.helm_s:.0f}s\n"

@@ -25,7 +25,8 @@ BACKUP = "backup"
 ARCHIVE = re.compile(r"tidb-backup-[0-9A-Za-z-]+\.tar\.gz")
 
 # The password is a line of standard input, then a variable of the client's environment: never an argument.
-LOGIN = "read -r MYSQL_PWD; export MYSQL_PWD; exec mysql -h {host} -P {port} -u {user} -N -B {more}"
+# An exec's input has no end, so the client gets just the statements' bytes.
+LOGIN = "read -r MYSQL_PWD; export MYSQL_PWD; head -c {size} | mysql -h {host} -P {port} -u {user} -N -B {schema}"
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,14 @@ def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, recor
     # verify
     names = ARCHIVE.findall(said)
     if not names or names[-1] in known:
-        raise VerificationError(f"backup: backup-and-save reported success, but names no new archive: {said[-200:]!r}: see the pod's log")
+        raise VerificationError(
+            f"backup: backup-and-save reported success, but names no new archive: {said[-200:]!r}: see the pod's log"
+        )
     archive = read_archive(lake, platform, names[-1])
     if archive.fault:
-        raise VerificationError(f"{lake.name}: backup-and-save reported success, but {archive.fault}: see the pod's log, then run again")
+        raise VerificationError(
+            f"{lake.name}: backup-and-save reported success, but {archive.fault}: see the pod's log, then run again"
+        )
     kept = {"taken": now(), "name": archive.name, "size": archive.size, "sha256": archive.sha256}
     record.write(BACKUP, kept)
     return changed(f"taken: {described(kept)}", notes=notes)
@@ -108,7 +113,9 @@ def expire_backups(run: Run, lake: Host, platform: Platform, kube: KubeApi) -> O
     """
     # probe
     oldest = datetime.now(UTC) - timedelta(days=platform.backup.expired_days)
-    expired = [name for name in _tars(kube, platform) if (day := _day(name)) is not None and day < oldest.date().isoformat()]
+    expired = [
+        name for name in _tars(kube, platform) if (day := _day(name)) is not None and day < oldest.date().isoformat()
+    ]
     notes = tuple(f"expired: {name}" for name in expired)
     if not expired or not platform.backup.delete_expired:
         return unchanged(f"{len(expired)} archives older than {platform.backup.expired_days} days", notes=notes)
@@ -128,18 +135,29 @@ def expire_backups(run: Run, lake: Host, platform: Platform, kube: KubeApi) -> O
 
 
 def ask_sql(
-    kube: KubeApi, database: Database, user: str, password: SecretStr, sql: str, *, schema: str = "", timeout_s: float = 60
+    kube: KubeApi,
+    database: Database,
+    user: str,
+    password: SecretStr,
+    sql: str,
+    *,
+    schema: str = "mysql",
+    timeout_s: float = 60,
 ) -> str:
     """What the database answers to `sql`, by the client pod. Statement and password travel on standard input only.
 
     Raises HostError with the client's words, which name neither.
     """
-    more = f"{quote(schema)} <<END\n$(head -c {len(sql.encode())})\nEND"
-    command = LOGIN.format(host=quote(database.host), port=database.port, user=quote(user), more=more)
+    command = LOGIN.format(
+        size=len(sql.encode()), host=quote(database.host), port=database.port, user=quote(user), schema=quote(schema)
+    )
     result = kube.exec(
-        database.namespace, database.client_pod, ["/bin/sh", "-c", command],
-        stdin=f"{password.get_secret_value()}\n{sql}", timeout_s=timeout_s,
-    )  # fmt: skip
+        database.namespace,
+        database.client_pod,
+        ["/bin/sh", "-c", command],
+        stdin=f"{password.get_secret_value()}\n{sql}",
+        timeout_s=timeout_s,
+    )
     if result.exit_code != 0:
         raise HostError(f"{database.namespace}/{database.client_pod}: mysql as {user}: {result.stderr.strip()[-300:]}")
     return result.stdout.strip()
