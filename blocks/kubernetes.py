@@ -149,7 +149,8 @@ class KubeCluster:
             if socket.is_open():
                 socket.close()
                 raise KubeUnavailableError(f"{namespace}/{pod}: exec not done within {timeout_s:g} s")
-            return ExecResult(socket.returncode, socket.read_stdout(), socket.read_stderr())
+            return_code = _return_code(socket, f"{namespace}/{pod}")
+            return ExecResult(return_code, socket.read_stdout(), socket.read_stderr())
 
         return self._on_any(attach)
 
@@ -201,6 +202,14 @@ class KubeCluster:
 
 class _NotFoundError(HostError):
     """The API says 404."""
+
+
+def _return_code(socket: Any, where: str) -> int:
+    """The command's exit code. A connection that broke in the middle brings none, which must not pass for success."""
+    try:
+        return int(socket.returncode)
+    except (TypeError, KeyError) as error:
+        raise KubeUnavailableError(f"{where}: the exec's connection broke before the command ended") from error
 
 
 def _request(
