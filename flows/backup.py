@@ -11,6 +11,7 @@ from flows.session import Session, open_session
 from tasks.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
 from tasks.record import open_backup
 from tasks.tidb import ensure_backup, expire_backups
+from tasks.workloads import ensure_new_images_recorded
 
 
 @flow(name="backup", flow_run_name="backup {config}, dry run: {dry_run}")
@@ -28,11 +29,12 @@ def backup(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
 
 
 def take_backup(session: Session) -> None:
-    """Return only with an intact archive in the session's record."""
+    """Return only with an intact archive and all workloads' images in the session's record."""
     run, platform, kube = session.run, session.platform, session.kube
     ensure_backup_ctl(run, session.hosts[helm_host(session)], platform, kube)
     ensure_tidb_patched(run, platform, kube)
     ensure_backup(run, platform, session.lake, kube, session.record)
+    ensure_new_images_recorded(run, platform, kube, session.record)
     expire_backups(run, session.lake, platform, kube)
 
 

@@ -31,7 +31,7 @@ from tasks.verification import (
     verify_vip,
     verify_workloads,
 )
-from tasks.workloads import ensure_new_images_recorded, ensure_old_images_recorded
+from tasks.workloads import ensure_old_images_recorded
 
 Futures = list[PrefectFuture[Outcome]]
 
@@ -52,7 +52,7 @@ def move(session: Session) -> None:
     """The runbook."""
     preflight(session)
     take_backup(session)
-    record_images(session)
+    record_old_images(session)
     loaded = prepare_machines(session)
     join_etcd([target.name for target in session.platform.new_members])
     session.all_done(loaded)
@@ -65,9 +65,8 @@ def move(session: Session) -> None:
     verify(session)
 
 
-def record_images(session: Session) -> None:
+def record_old_images(session: Session) -> None:
     """Before the first uninstall: afterwards the old cluster can't be asked any more."""
-    ensure_new_images_recorded(session.run, session.platform, session.kube, session.record)
     session.all_done(
         session.submit(ensure_old_images_recorded, host, session.platform, session.record) for host in session.targets
     )

@@ -15,9 +15,10 @@ from flows.session import Session, open_session
 from tasks.accounts import check_database, ensure_accounts
 from tasks.backup_ctl import control
 from tasks.images import Images, check_images, ensure_images, recorded_images, wanted_images
-from tasks.record import BACKUPS, MIGRATIONS, Facts, Record, find_newest, names_of, open_rollback
+from tasks.record import BACKUPS, MIGRATIONS, Facts, Record, names_of, open_rollback
 from tasks.restore import RESTORE, RESTORED, check_archive, ensure_restored
 from tasks.tidb import BACKUP, described
+from tasks.workloads import NEW
 from tasks.writers import ensure_quiesced, ensure_writer_back, find_workload
 
 PLAN = "plan"
@@ -72,7 +73,7 @@ def rollback(
 def choose_backup(session: Session, name: str | None) -> Facts:
     """The backup to restore: as given, or the last migration's."""
     wanted = name.removesuffix(".tar.gz") if name else None
-    known = _recorded_backups(session)
+    known = [taken for record in _records(session) if (taken := record.read(BACKUP)) is not None]
     if wanted is None:
         if not known:
             raise RefusedError("no backup is in the record of a migration or of a scheduled run: give backup=NAME")
@@ -81,7 +82,7 @@ def choose_backup(session: Session, name: str | None) -> Facts:
 
 
 def choose_images(session: Session, source: str, given: Images | None) -> Images:
-    """The images to set: given by hand, or as recorded by the last migration; only what differs from the present."""
+    """The images to set: given by hand, or as recorded by the last migration or else backup; only what differs now."""
     present = session.kube.workloads()
     if given is not None:
         unknown = sorted(given.keys() - {str(workload) for workload in present})
@@ -90,10 +91,10 @@ def choose_images(session: Session, source: str, given: Images | None) -> Images
                 f"image_map: there is no {', '.join(unknown)}: write names as 'Deployment namespace/name'"
             )
         return wanted_images(given, present)
-    newest = find_newest(session.keys, session.platform.name, MIGRATIONS)
-    if newest is None:
-        raise RefusedError("no migration of this platform is recorded: give image_map")
-    return wanted_images(recorded_images(Record(session.keys, session.platform.name, newest[0]), source), present)
+    for record in _records(session):
+        if record.read(NEW) is not None:
+            return wanted_images(recorded_images(record, source), present)
+    raise RefusedError("neither a migration nor a backup of this platform recorded any images: give image_map")
 
 
 def preflight(session: Session, chosen: Facts | None, wish: Images) -> None:
@@ -164,15 +165,14 @@ def bring_writers_back(session: Session) -> None:
     session.all_done(session.submit(ensure_writer_back, w, platform, kube, record) for w in platform.rollback.writers)
 
 
-def _recorded_backups(session: Session) -> list[Facts]:
-    """The last migration's backup first, then the others, newest first."""
+def _records(session: Session) -> list[Record]:
+    """The migrations' records, newest first, then the backups'."""
     keys, platform = session.keys, session.platform.name
-    records = [
+    return [
         Record(keys, platform, name, kind=kind)
         for kind in (MIGRATIONS, BACKUPS)
         for name in sorted(names_of(keys, platform, kind), reverse=True)
     ]
-    return [taken for record in records if (taken := record.read(BACKUP)) is not None]
 
 
 def _name(taken: Facts) -> str:

@@ -19,12 +19,12 @@ Images = dict[str, dict[str, str]]
 """By workload ("Deployment ns/name"), by container: the image."""
 
 
-def recorded_images(migration: Record, source: str) -> Images:
+def recorded_images(record: Record, source: str) -> Images:
     """The images that were recorded before the first uninstall: of the live platform ("new") or of the old one ("old").
 
     Raises RefusedError when there is no such record.
     """
-    records = {"new": {"": migration.read(NEW) or {}}, "old": migration.below(OLD)}[source]
+    records = {"new": {"": record.read(NEW) or {}}, "old": record.below(OLD)}[source]
     found: Images = {}
     for recorded in records.values():
         found |= recorded.get("workloads", {})
