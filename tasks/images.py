@@ -30,7 +30,7 @@ def recorded_images(record: Record, source: str) -> Images:
         found |= recorded.get("workloads", {})
     if not found:
         raise RefusedError(
-            f"no images of the {source} platform are in the record of migration {migration.name}: give image_map"
+            f"no images of the {source} platform are in the record {record.name}: give image_map"
         )
     return found
 
