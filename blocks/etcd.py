@@ -107,7 +107,9 @@ class EtcdCluster:
         def is_up(endpoint: str) -> str:
             if endpoint in avoid:
                 raise EtcdUnavailableError(f"{endpoint}: not to be asked this")
-            self._post(endpoint, "maintenance/status")
+            if not int(self._post(endpoint, "maintenance/status").get("leader", 0)):
+                raise EtcdUnavailableError(f"{endpoint}: knows no leader")
+            self._members_at(endpoint)  # a learner answers for itself, but takes no question about the cluster
             return endpoint
 
         return self._post(self.on_any(is_up), path, body)

@@ -43,6 +43,8 @@ class Gateway:
         self.asked: list[tuple[str, str, dict[str, object]]] = []
         self.down: set[str] = set()
         self.foreign: set[str] = set()
+        self.lost: set[str] = set()
+        """Paths whose answers get lost on their way."""
         self.answers: dict[str, tuple[int, dict[str, object]]] = {
             "maintenance/status": (200, STATUS),
             "cluster/member/list": (200, LIST),
@@ -56,6 +58,8 @@ class Gateway:
         self.asked.append((where, path, json.loads(request.content)))
         if where in self.foreign and path == "maintenance/status":
             return httpx.Response(200, json={**STATUS, "header": {**HEADER, "cluster_id": "7"}})
+        if path in self.lost:
+            raise httpx.ReadTimeout("no answer")
         status, body = self.answers[path]
         return httpx.Response(status, json=body)
 
@@ -177,3 +181,29 @@ def test_a_plain_no_is_not_worth_a_retry(etcd: EtcdCluster, gateway: Gateway) ->
 
     with pytest.raises(HostError, match="cluster/member/remove: etcdserver: member not found"):
         etcd.remove(VM_1)
+
+
+def test_a_change_whose_answer_got_lost_is_not_asked_of_another_member(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.lost = {"cluster/member/add"}
+
+    with pytest.raises(EtcdUnavailableError, match=r"10.0.0.11:2379: ReadTimeout"):
+        etcd.add_learner("http://10.0.0.21:2380")
+
+    assert [path for _, path in gateway.paths()].count("cluster/member/add") == 1
+
+
+def test_a_change_is_asked_of_a_member_that_is_up(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.answers["cluster/member/promote"] = (200, {})
+    gateway.down = {A}
+
+    etcd.promote(LEARNER)
+
+    assert gateway.paths()[-1] == (B, "cluster/member/promote")
+
+
+def test_a_member_is_not_asked_to_remove_itself(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.answers["cluster/member/remove"] = (200, {"members": []})
+
+    etcd.remove(VM_1)
+
+    assert gateway.paths()[-1] == (B, "cluster/member/remove")

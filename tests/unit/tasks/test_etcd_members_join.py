@@ -88,6 +88,16 @@ def test_a_learner_whose_unit_does_not_start_is_backed_out(world: World) -> None
     assert names(world) == ["vm-1", "vm-2"]
 
 
+def test_a_learner_that_never_starts_is_not_promoted(world: World) -> None:
+    world.hosts["phys-1"].changed = None
+
+    with pytest.raises(DeadlineExceededError, match=r"etcd promotes http://10.0.0.21:2380: not within 600 s"):
+        join(world)
+
+    assert "promote" not in world.etcd.calls
+    assert names(world) == ["vm-1", "vm-2"]
+
+
 def test_a_failed_join_can_be_tried_again(world: World) -> None:
     world.etcd.never_in_sync = True
     with pytest.raises(EvenkeelError):
