@@ -22,6 +22,15 @@ fetch_source() {
     (cd "$work/src" && dpkg-source --no-check -x ./*.dsc kubernetes > /dev/null)
 }
 
+# The tree's own reflect2 knows the maps of Go up to 1.17: built with a later Go, the API server dies of the first custom
+# resource that anybody makes. Debian's package of it knows both.
+renew_reflect2() {
+    local package=golang-github-modern-go-reflect2-dev folder=github.com/modern-go/reflect2
+    (cd "$work" && apt-get -qq download "$package" && dpkg -x "$package"_*.deb reflect2)
+    rm -rf "$tree/vendor/$folder"
+    cp -r "$work/reflect2/usr/share/gocode/src/$folder" "$tree/vendor/$folder"
+}
+
 mkdir -p "$out" "$work"
 [ -d "$work/src/kubernetes" ] || fetch_source
 
@@ -29,6 +38,7 @@ export GOPATH=$work/go GO111MODULE=off CGO_ENABLED=0 GOCACHE=$work/gocache GOFLA
 tree=$GOPATH/src/k8s.io/kubernetes
 mkdir -p "$GOPATH/src/k8s.io"
 ln -sfn "$work/src/kubernetes" "$tree"
+renew_reflect2
 cd "$tree"
 
 # kube-apiserver does not compile without its generated openapi file.
@@ -38,6 +48,7 @@ make generated_files
 version=k8s.io/kubernetes/vendor/k8s.io/component-base/version
 ldflags="-s -w -X $version.gitVersion=v1.20.2 -X $version.gitMajor=1 -X $version.gitMinor=20 -X $version.gitTreeState=clean"
 go build -ldflags "$ldflags" -o "$work/bin/" k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kubelet,kube-proxy,kubectl}
-cp "$work"/bin/* "$out/"
+# New files, not new content in the old ones: machines that run have them mounted.
+cp --remove-destination "$work"/bin/* "$out/"
 cd /
 rm -rf "$work"
