@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from deployments import orchestrator
-from tests.lab import release, world
+from tests.lab import leaks, release, world
 from tests.lab.conftest import Migrated, images, run_deployment
+from tests.lab.leaks import Arguments
 from tests.lab.release import Checked
 
 LAKE = "/mnt/uap-global/backup"
@@ -52,9 +53,19 @@ def assert_brought_back(wanted: Checked, secrets: dict[str, str]) -> None:
 
 def test_a_rollback_brings_data_and_images_back(spoiled: Checked, secrets: dict[str, str]) -> None:
     assert release.checksums(secrets["LAB_MYSQL_ROOT_PASSWORD"]) != spoiled.checksums
-    ran = run_deployment("rollback/lab")
+    with Arguments() as arguments:
+        ran = run_deployment("rollback/lab")
     assert ran.ok, ran.report["error"]
     assert_brought_back(spoiled, secrets)
+    assert not [line for line in arguments.seen for value in secrets.values() if value in line]
+
+
+def test_no_secret_is_left_behind(backed_up: Checked, secrets: dict[str, str]) -> None:
+    token = world.on("phys-1", "cat /var/lib/rancher/k3s/server/token").strip().rpartition(":")[2]
+    values = [*secrets.values(), token]
+    assert leaks.left_behind(values) == []
+    for target in world.TARGETS:
+        assert leaks.on_disk(target, values) == []
 
 
 @pytest.fixture
