@@ -29,9 +29,7 @@ def recorded_images(record: Record, source: str) -> Images:
     for recorded in records.values():
         found |= recorded.get("workloads", {})
     if not found:
-        raise RefusedError(
-            f"no images of the {source} platform are in the record {record.name}: give image_map"
-        )
+        raise RefusedError(f"no images of the {source} platform are in the record {record.name}: give image_map")
     return found
 
 

@@ -50,11 +50,11 @@ def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, recor
     taken = record.read(BACKUP)
     if taken is not None:
         return unchanged(f"taken at {taken['taken']}: {described(taken)}")
+    if run.dry_run:
+        return planned(f"taken by {platform.backup.control} backup-and-save")
     known = set(_tars(kube, platform))
     today = sorted(name for name in known if f"{datetime.now(UTC):%Y%m%d}" in name)
     notes = (f"today's backup {today[-1]} is kept, this one gets another name",) if today else ()
-    if run.dry_run:
-        return planned(f"taken by {platform.backup.control} backup-and-save", notes=notes)
     _refuse_absent_lake(lake, platform)
 
     # act
@@ -112,15 +112,13 @@ def expire_backups(run: Run, lake: Host, platform: Platform, kube: KubeApi) -> O
     Undo: none for what is deleted.
     """
     # probe
-    oldest = datetime.now(UTC) - timedelta(days=platform.backup.expired_days)
-    expired = [
-        name for name in _tars(kube, platform) if (day := _day(name)) is not None and day < oldest.date().isoformat()
-    ]
+    if run.dry_run:
+        return planned(f"archives older than {platform.backup.expired_days} days are listed")
+    oldest = (datetime.now(UTC) - timedelta(days=platform.backup.expired_days)).date().isoformat()
+    expired = [name for name in _tars(kube, platform) if (day := _day(name)) is not None and day < oldest]
     notes = tuple(f"expired: {name}" for name in expired)
     if not expired or not platform.backup.delete_expired:
         return unchanged(f"{len(expired)} archives older than {platform.backup.expired_days} days", notes=notes)
-    if run.dry_run:
-        return planned(f"deleted: {', '.join(expired)}")
 
     # act
     with run.acting(lake.name, f"deleting {', '.join(expired)}"):
