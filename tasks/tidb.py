@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from shlex import quote
 
 from pydantic import SecretStr
@@ -171,9 +172,10 @@ def _day(name: str) -> str | None:
 
 
 def _refuse_absent_lake(lake: Host, platform: Platform) -> None:
-    folder = quote(platform.backup.lake)
-    if lake.run(f"test -d {folder}", what="looking for the file lake", check=False).exit_code != 0:
+    # backup-ctl makes its own folder with the first backup; what it lies in is the file lake.
+    mounted = quote(str(PurePosixPath(platform.backup.lake).parent))
+    if lake.run(f"test -d {mounted}", what="looking for the file lake", check=False).exit_code != 0:
         raise RefusedError(
-            f"{lake.name}: no folder {platform.backup.lake}: mount the file lake there (mount -t glusterfs "
+            f"{lake.name}: no folder for {platform.backup.lake}: mount the file lake there (mount -t glusterfs "
             "localhost:uap-global ...), or write backup.lake"
         )
