@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from blocks.ports import Node, Pod, Workload
+from blocks.ports import Node, Pod, RestoreObject, Workload
 
 Manifest = dict[str, Any]
 
@@ -51,8 +51,10 @@ def workload_of(kind: str, item: Manifest) -> Workload:
     current = status.get("observedGeneration", 0) >= meta.get("generation", 0)
     if kind == "DaemonSet":
         desired, ready = status.get("desiredNumberScheduled", 0), status.get("numberReady", 0)
+        updated = status.get("updatedNumberScheduled", 0) >= desired
     else:
         desired, ready = item["spec"].get("replicas", 1), status.get("readyReplicas", 0)
+        updated = _replicas_updated(kind, status, desired)
     containers = item["spec"]["template"]["spec"]["containers"]
     return Workload(
         kind,
@@ -61,6 +63,25 @@ def workload_of(kind: str, item: Manifest) -> Workload:
         desired,
         ready if current else 0,
         {container["name"]: container["image"] for container in containers},
+        updated=current and updated,
+    )
+
+
+def _replicas_updated(kind: str, status: Manifest, desired: int) -> bool:
+    """As `kubectl rollout status` sees it: all replicas of the new wish, none of the old one left."""
+    if kind == "StatefulSet":
+        return bool(status.get("updateRevision") == status.get("currentRevision"))
+    replicas, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    return bool(updated >= desired and replicas <= updated)
+
+
+def restore_of(item: Manifest) -> RestoreObject:
+    """A restore's phase, and what its last condition says."""
+    status = item.get("status") or {}
+    conditions = status.get("conditions") or [{}]
+    meta = item["metadata"]
+    return RestoreObject(
+        meta["uid"], meta["creationTimestamp"], status.get("phase", ""), conditions[-1].get("message", "")
     )
 
 

@@ -15,8 +15,8 @@ from kubernetes import client as kube
 from kubernetes.stream import stream
 
 from blocks.kube_credentials import KubeCredentials
-from blocks.kube_values import WORKLOAD_KINDS, Manifest, image_ids, node_of, pod_of, workload_of
-from blocks.ports import ExecResult, Node, Pod, Workload
+from blocks.kube_values import WORKLOAD_KINDS, Manifest, image_ids, node_of, pod_of, restore_of, workload_of
+from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
 from configs.errors import EvenkeelError, EvictionBlockedError, HostError, KubeUnavailableError
 
 T = TypeVar("T")
@@ -24,6 +24,7 @@ T = TypeVar("T")
 CALL_TIMEOUT_S = (2.0, 20.0)  # connect, read; listing everything of a busy cluster takes seconds
 NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS = 404, 409, 429
 PASSING = (CONFLICT, 500, 502, 503, 504)
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -111,6 +112,20 @@ class KubeCluster:
         found = map(pod_of, self._list(f"/api/v1/namespaces/{quote(namespace)}/pods", {"labelSelector": label}))
         return next((pod.name for pod in found if pod.ready and not pod.deleting), None)
 
+    def scale(self, workload: Workload, replicas: int) -> None:
+        self._call("PATCH", _workload_path(workload), {"spec": {"replicas": replicas}})
+
+    def set_images(self, workload: Workload, images: dict[str, str]) -> None:
+        containers = [{"name": name, "image": image} for name, image in images.items()]
+        body = {"spec": {"template": {"spec": {"containers": containers}}}}
+        # A strategic patch merges lists by name; a merge patch would replace the other containers.
+        self._call("PATCH", _workload_path(workload), body, content=STRATEGIC_PATCH)
+
+    def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
+        path = f"/apis/pingcap.com/v1alpha1/namespaces/{quote(namespace)}/restores/{quote(name)}"
+        found = self._or_none(lambda: self._call("GET", path))
+        return None if found is None else restore_of(found)
+
     def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult:
         """See ports.KubeApi. The protocol has no end of input: the command must not wait for one."""
 
@@ -134,7 +149,8 @@ class KubeCluster:
             if socket.is_open():
                 socket.close()
                 raise KubeUnavailableError(f"{namespace}/{pod}: exec not done within {timeout_s:g} s")
-            return ExecResult(socket.returncode, socket.read_stdout(), socket.read_stderr())
+            return_code = _return_code(socket, f"{namespace}/{pod}")
+            return ExecResult(return_code, socket.read_stdout(), socket.read_stderr())
 
         return self._on_any(attach)
 
@@ -150,8 +166,8 @@ class KubeCluster:
         items: list[Manifest] = self._call("GET", f"{path}?{urlencode(chosen)}" if chosen else path)["items"]
         return items
 
-    def _call(self, method: str, path: str, body: Manifest | None = None) -> Manifest:
-        answer: Manifest = json.loads(self._on_any(lambda api: _request(api, method, path, body)))
+    def _call(self, method: str, path: str, body: Manifest | None = None, *, content: str | None = None) -> Manifest:
+        answer: Manifest = json.loads(self._on_any(lambda api: _request(api, method, path, body, content)))
         return answer
 
     def _or_none(self, call: Callable[[], T]) -> T | None:
@@ -188,8 +204,18 @@ class _NotFoundError(HostError):
     """The API says 404."""
 
 
-def _request(api: kube.ApiClient, method: str, path: str, body: Manifest | None = None) -> bytes:
-    content = MERGE_PATCH if method == "PATCH" else "application/json"
+def _return_code(socket: Any, where: str) -> int:
+    """The command's exit code. A connection that broke in the middle brings none, which must not pass for success."""
+    try:
+        return int(socket.returncode)
+    except (TypeError, KeyError) as error:
+        raise KubeUnavailableError(f"{where}: the exec's connection broke before the command ended") from error
+
+
+def _request(
+    api: kube.ApiClient, method: str, path: str, body: Manifest | None = None, content: str | None = None
+) -> bytes:
+    content = content or (MERGE_PATCH if method == "PATCH" else "application/json")
     response = api.call_api(
         method,
         api.configuration.host + path,
@@ -214,6 +240,11 @@ def _refusal(where: str, status: int, body: str) -> EvenkeelError:
         return _NotFoundError(f"{where}: Kubernetes API: {message}")
     said = f"{where}: Kubernetes API: HTTP {status}: {message}"
     return KubeUnavailableError(said) if status in PASSING else HostError(said)
+
+
+def _workload_path(workload: Workload) -> str:
+    plural = WORKLOAD_KINDS[workload.kind]
+    return f"/apis/apps/v1/namespaces/{quote(workload.namespace)}/{plural}/{quote(workload.name)}"
 
 
 def _pod_path(namespace: str, name: str) -> str:

@@ -134,9 +134,21 @@ class Workload:
     desired: int
     ready: int
     images: dict[str, str]
+    updated: bool = True
+    """Whether all of its pods are of the present wish."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class RestoreObject:
+    """What TiDB's operator says of a restore."""
+
+    uid: str
+    created: str
+    phase: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -185,6 +197,14 @@ class KubeApi(Protocol):
 
     def pod_named(self, namespace: str, label: str) -> str | None:
         """A Ready pod with this label."""
+
+    def scale(self, workload: Workload, replicas: int) -> None: ...
+
+    def set_images(self, workload: Workload, images: dict[str, str]) -> None:
+        """Give containers, by name, these images; the others keep theirs."""
+
+    def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
+        """The `restores.pingcap.com` object of this name."""
 
     def exec(
         self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60

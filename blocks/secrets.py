@@ -29,13 +29,11 @@ def resolve_secret(ref: SecretRef) -> SecretStr:
     return SecretStr(str(block.get()))  # type: ignore[union-attr]  # load is synchronous here
 
 
-def resolve_auth_pass(ref: SecretRef) -> SecretStr:
-    """keepalived's password. Raises ConfigError for a longer one than keepalived reads: it would cut it silently."""
-    secret = resolve_secret(ref)
+def refuse_long_auth_pass(ref: SecretRef, secret: SecretStr) -> None:
+    """Raise ConfigError for a VRRP password that is longer than keepalived reads: it would cut it silently."""
     length = len(secret.get_secret_value())
     if length > AUTH_PASS_LENGTH:
         raise ConfigError(
             f"keepalived.auth_pass: what {ref} holds has {length} characters, keepalived reads the first {AUTH_PASS_LENGTH}: "
             "write what the sources have"
         )
-    return secret

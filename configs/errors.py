@@ -74,3 +74,7 @@ class DeadlineExceededError(EvenkeelError):
 
 class EvictionBlockedError(TransientError):
     """The API server declined an eviction for now (a PodDisruptionBudget)."""
+
+
+class ApprovalMissingError(RefusedError):
+    """A person has not said yes to this very plan."""

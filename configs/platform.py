@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from ipaddress import IPv4Address
-from itertools import chain
 from pathlib import Path
 
 from pydantic import Field, HttpUrl, model_validator
 
 from configs.base import HostPath, Label, SecretRef, ShellSafe, StrictModel
+from configs.database import Backup, Database, Rollback
 from configs.hosts import Machine, Role, Source, Ssh, Target
 from configs.timeouts import Timeouts
 
@@ -56,26 +56,6 @@ class Drain(StrictModel):
     ignore_namespaces: tuple[Label, ...] = ()
 
 
-class Backup(StrictModel):
-    """The exec that takes a backup of the database before anything is changed."""
-
-    namespace: Label = "uap"
-    workload_label: ShellSafe = Field("app=backup-ctl", description="label selector of the pod to exec in")
-    command: tuple[str, ...] = ("/tidb-ctl.sh", "backup-and-save")
-
-
-class Database(StrictModel):
-    """How to ask the database whether it answers: a client in a pod, as the runbook does."""
-
-    namespace: Label = "iottepa"
-    client_pod: Label = "debug-mysql-client"
-    host: ShellSafe = "mysql.iottepa"
-    port: int = Field(3306, ge=1, le=65535)
-    user: ShellSafe
-    password: SecretRef
-    database: ShellSafe
-
-
 class Platform(StrictModel):
     """One platform and its move. Everything that a flow does is a function of this and of the world."""
 
@@ -88,8 +68,9 @@ class Platform(StrictModel):
     k3s: K3s
     keepalived: Keepalived
     drain: Drain = Drain()
-    backup: Backup = Backup()
+    backup: Backup
     database: Database | None = None
+    rollback: Rollback = Rollback()
     http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
     timeouts: Timeouts = Timeouts()
     reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
@@ -168,6 +149,19 @@ class Platform(StrictModel):
         return self
 
     @model_validator(mode="after")
+    def _backup_names_machines(self) -> Platform:
+        names = {machine.name for machine in self.machines}
+        for where, wanted in (
+            ("helm_host", {self.backup.helm_host} - {None}),
+            ("glusterfs_nodes", set(self.backup.glusterfs_nodes)),
+        ):
+            if unknown := sorted(map(str, wanted - names)):
+                raise ValueError(
+                    f"backup.{where}: {', '.join(unknown)}: no machine of this name: write one of sources or targets"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _somebody_serves(self) -> Platform:
         if not self.servers:
             raise ValueError("targets: none has 'role: server': mark at least one")
@@ -188,5 +182,5 @@ class Platform(StrictModel):
     @property
     def secrets(self) -> tuple[SecretRef, ...]:
         """Every secret that a run needs."""
-        database = [self.database.password] if self.database else []
-        return tuple(chain([self.keepalived.auth_pass], database))
+        database = [self.database.password, self.database.root_password] if self.database else []
+        return tuple(ref for ref in (self.keepalived.auth_pass, *database) if ref is not None)

@@ -24,4 +24,10 @@ class Timeouts(StrictModel):
     drain_s: float = Field(900, gt=0, description="the slowest pod's termination grace plus waiting for budgets")
     vip_s: float = Field(30, gt=0, description="VRRP needs 3 advert intervals plus skew; switches may take some more")
     api_settle_s: float = Field(90, gt=0, description="an API server's endpoint lease lives 15 s after it has gone")
+    helm_s: float = Field(300, gt=0, description="a chart's pod pulls nothing here, it starts from a local image")
+    restore_s: float = Field(14400, gt=0, description="BR restores 100 MiB/s per TiKV, older ones slower")
+    rollout_s: float = Field(600, gt=0, description="pods replaced one by one, each up to its readiness delay")
+    approval_s: float = Field(
+        3600, gt=0, description="a person has to read the plan first; without an answer nothing is done"
+    )
     backup_s: float = Field(7200, gt=0, description="BR writes 50-100 MB/s per TiKV")

@@ -48,6 +48,20 @@ def prefect(*words: str) -> int:
     return subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), check=False).returncode
 
 
+def _require_schedules() -> None:
+    with (RUN / "prefect.log").open("ab") as log:
+        done = subprocess.run(
+            [sys.executable, "-m", "deployments.schedule"],
+            cwd=ROOT,
+            env=environment(),
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise SystemExit(f"the schedules could not be set: see {RUN / 'prefect.log'}")
+
+
 def _quietly(*words: str) -> bool:
     """Run Prefect's own command; what it says goes to a log. Whether it succeeded."""
     with (RUN / "prefect.log").open("ab") as log:
@@ -84,6 +98,7 @@ def start_worker(secrets: dict[str, str]) -> None:
     )
     if not pool or not _quietly("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"):
         raise SystemExit(f"the deployments could not be made: see {RUN / 'prefect.log'}")
+    _require_schedules()
     _spawn("worker", "worker", "start", "--pool", "evenkeel", secrets=secrets)
 
 

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 from prefect import serve
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
+
+from configs.load import load_platform
 
 CATALOGUE = Path(__file__).with_name("prefect.yaml")
 
@@ -21,10 +25,23 @@ def runner_deployments() -> list[RunnerDeployment]:
     wanted = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))["deployments"]
     return [
         load_flow_from_entrypoint(entry["entrypoint"]).to_deployment(
-            name=entry["name"], description=entry["description"], tags=entry["tags"], parameters=entry["parameters"]
+            name=entry["name"],
+            description=entry["description"],
+            tags=entry["tags"],
+            parameters=entry["parameters"],
+            schedules=_schedules(entry),
         )
         for entry in wanted
     ]
+
+
+def _schedules(entry: dict[str, Any]) -> list[CronSchedule]:
+    """Those of the config that the entry's parameters name; only backups have any."""
+    config = Path(entry["parameters"]["config"])
+    if not entry["entrypoint"].endswith(":backup") or not config.exists():
+        return []
+    wish = load_platform(config).backup.schedule
+    return [CronSchedule(cron=wish.cron, timezone=wish.timezone)] if wish else []
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from prefect.futures import PrefectFuture
 
 from blocks.http import get
 from configs.load import load_platform
+from flows.backup import take_backup
 from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.preflight import preflight
@@ -19,8 +20,8 @@ from tasks.hosts import ensure_hostname, ensure_hosts_file
 from tasks.k3s import ensure_node
 from tasks.keepalived import ensure_standby, ensure_vip_on_targets, holders
 from tasks.outcome import Outcome
+from tasks.record import open_migration
 from tasks.sources import check_unreferenced, ensure_etcd_retired, ensure_k3s_stopped, ensure_node_deleted
-from tasks.tidb import ensure_backup
 from tasks.uninstall import ensure_old_platform_gone
 from tasks.verification import (
     verify_etcd,
@@ -30,7 +31,7 @@ from tasks.verification import (
     verify_vip,
     verify_workloads,
 )
-from tasks.workloads import ensure_new_images_recorded, ensure_old_images_recorded
+from tasks.workloads import ensure_old_images_recorded
 
 Futures = list[PrefectFuture[Outcome]]
 
@@ -43,15 +44,15 @@ def migrate(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
         config: path of the platform's YAML, from the project's root.
         dry_run: walk the same steps, change nothing, list per host what would be done.
     """
-    with open_session(load_platform(Path(config)), "migrate", dry_run=dry_run) as session:
+    with open_session(load_platform(Path(config)), "migrate", opening=open_migration, dry_run=dry_run) as session:
         move(session)
 
 
 def move(session: Session) -> None:
     """The runbook."""
     preflight(session)
-    back_up(session)
-    record_images(session)
+    take_backup(session)
+    record_old_images(session)
     loaded = prepare_machines(session)
     join_etcd([target.name for target in session.platform.new_members])
     session.all_done(loaded)
@@ -64,14 +65,8 @@ def move(session: Session) -> None:
     verify(session)
 
 
-def back_up(session: Session) -> None:
-    """Go on only with a backup of the database."""
-    ensure_backup(session.run, session.platform, session.kube, session.record)
-
-
-def record_images(session: Session) -> None:
+def record_old_images(session: Session) -> None:
     """Before the first uninstall: afterwards the old cluster can't be asked any more."""
-    ensure_new_images_recorded(session.run, session.platform, session.kube, session.record)
     session.all_done(
         session.submit(ensure_old_images_recorded, host, session.platform, session.record) for host in session.targets
     )
@@ -105,7 +100,9 @@ def begin_keepalived(session: Session) -> Futures:
     """Let the first targets become able to hold the VIP; none takes it yet. Listening takes its time, beside the drains."""
     platform = session.platform
     return [
-        session.submit(ensure_standby, session.hosts[t.name], platform, t, session.auth_pass)
+        session.submit(
+            ensure_standby, session.hosts[t.name], platform, t, session.secret(platform.keepalived.auth_pass)
+        )
         for t in platform.vip_holders
     ]
 
@@ -136,20 +133,21 @@ def retire_sources(session: Session) -> None:
     for source in sources:
         ensure_not_leader(run, source, platform, etcd)
         ensure_not_member(run, source, platform, etcd)
-        ensure_etcd_retired(run, session.hosts[source.name], platform, source, etcd, session.record.migration)
+        ensure_etcd_retired(run, session.hosts[source.name], platform, source, etcd, session.record.name)
 
 
 def verify(session: Session) -> None:
     """Ask the whole world once more, side by side; only then is the migration finished."""
     platform, kube = session.platform, session.kube
     hosts = list(session.hosts.values())
+    password = session.secret(platform.database.password) if platform.database else None
     session.all_done(
         [
             session.submit(verify_etcd, platform, session.etcd),
             session.submit(verify_nodes, platform, kube),
             session.submit(verify_vip, platform, hosts, kube),
             session.submit(verify_workloads, platform, kube, session.record),
-            session.submit(verify_services, platform, kube, get, session.database_password),
+            session.submit(verify_services, platform, kube, get, password),
             session.submit(verify_no_residue, platform, session.targets, kube),
         ]
     )

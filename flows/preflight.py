@@ -24,6 +24,8 @@ def preflight(session: Session) -> None:
             ),
             session.submit(check_etcd, platform, session.etcd),
             session.submit(check_cluster, platform, session.kube),
-            session.submit(check_vip, platform, dict(session.hosts), session.auth_pass, session.kube),
+            session.submit(
+                check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
+            ),
         ]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -16,12 +16,14 @@ from prefect.futures import PrefectFuture, wait
 from prefect.runtime import flow_run
 from pydantic import SecretStr
 
-from blocks.etcd import EtcdCluster, EtcdEndpoints
+from blocks.etcd import EtcdEndpoints
 from blocks.etcd_keys import EtcdKeys
 from blocks.kubernetes import KubeCluster
 from blocks.lock import RunLock
-from blocks.secrets import resolve_auth_pass, resolve_secret
+from blocks.ports import EtcdApi, Host, KeyValues, KubeApi
+from blocks.secrets import refuse_long_auth_pass, resolve_secret
 from blocks.ssh import SshFleet, SshHost
+from configs.base import SecretRef
 from configs.errors import EvenkeelError, HostUnreachableError
 from configs.hosts import Machine, Source
 from configs.platform import Platform
@@ -30,7 +32,7 @@ from tasks.entrance import Entrance, find_entrance
 from tasks.journal import Journal, Report
 from tasks.live import Live, read_live
 from tasks.outcome import Outcome
-from tasks.record import Facts, Record, find_migration, open_record, prefix
+from tasks.record import FINISHED, Facts, Opening, Record, find_newest, prefix
 from tasks.rendering import client_url
 from tasks.run import Run
 
@@ -46,19 +48,18 @@ class Session:
         self,
         platform: Platform,
         run: Run,
-        hosts: dict[str, SshHost],
-        etcd: EtcdCluster,
-        kube: KubeCluster,
+        hosts: Mapping[str, Host],
+        etcd: EtcdApi,
+        keys: KeyValues,
+        kube: KubeApi,
         entrance: Entrance,
         record: Record,
-        auth_pass: SecretStr,
-        database_password: SecretStr | None,
+        secrets: Mapping[SecretRef, SecretStr],
     ) -> None:
-        self.platform, self.run, self.hosts = platform, run, hosts
-        self.etcd, self.kube, self.entrance = etcd, kube, entrance
+        self.platform, self.run, self.hosts = platform, run, dict(hosts)
+        self.etcd, self.keys, self.kube, self.entrance = etcd, keys, kube, entrance
         self.record = record
-        self.auth_pass, self.database_password = auth_pass, database_password
-
+        self._secrets = secrets
         self.prepared: dict[str, PrefectFuture[Outcome]] = {}
         """By target: the last step that must be done before its etcd may join."""
         self._submitted: list[PrefectFuture[Outcome]] = []
@@ -69,14 +70,14 @@ class Session:
         return [source for source in self.platform.sources if source.name in self.hosts]
 
     @property
-    def targets(self) -> list[SshHost]:
+    def targets(self) -> list[Host]:
         return [self.hosts[target.name] for target in self.platform.targets]
 
     def submit(
-        self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = ()
+        self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = (), **named: Any
     ) -> PrefectFuture[Outcome]:
         """Begin a step beside others, after those in `after` have succeeded."""
-        future = step.submit(self.run, *args, wait_for=list(after))
+        future: PrefectFuture[Outcome] = step.submit(self.run, *args, **named, wait_for=list(after))
         self._submitted.append(future)
         return future
 
@@ -95,22 +96,31 @@ class Session:
         if errors:
             raise _combined(ours, errors[0])
 
+    @property
+    def lake(self) -> Host:
+        """A machine on which the file lake can be read: a live server."""
+        return self.hosts[self.entrance.server]
+
+    def secret(self, ref: SecretRef) -> SecretStr:
+        """A secret of the configuration, resolved when the session was opened."""
+        return self._secrets[ref]
+
     def live(self) -> Live:
         """The live platform as it is now."""
         return read_live(self.etcd, self.kube, self.entrance.credentials.ca_sha256)
 
 
 @contextmanager
-def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Session]:
+def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bool) -> Iterator[Session]:
     """Everything that a run on `platform` needs; nobody else acts on it until the context ends (dry runs act on nothing).
 
     Secrets are resolved first: what is missing in the configuration is told before any machine is contacted.
     """
-    auth_pass = resolve_auth_pass(platform.keepalived.auth_pass)
-    database_password = resolve_secret(platform.database.password) if platform.database else None
+    secrets = {ref: resolve_secret(ref) for ref in platform.secrets}
+    refuse_long_auth_pass(platform.keepalived.auth_pass, secrets[platform.keepalived.auth_pass])
     run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    report = Report(platform.platform, run_id, flow, dry_run, warnings=platform.warnings())
-    journal = Journal(report, platform.reports / platform.platform / run_id / "report.json")
+    report = Report(platform.name, run_id, flow, dry_run, warnings=platform.warnings())
+    journal = Journal(report, platform.reports / platform.name / run_id / "report.json")
     log.info("the report of this run is %s", journal.path.absolute())
     with ExitStack() as stack:
         stack.enter_context(reported(journal))
@@ -122,19 +132,18 @@ def open_session(platform: Platform, flow: str, *, dry_run: bool) -> Iterator[Se
         cluster_id = etcd.cluster_id()
         lock = None
         if not dry_run:
-            lock = stack.enter_context(RunLock(keys, prefix(platform.platform) + "lock", _who(flow, run_id)).held())
-        entrance = _entrance(platform, hosts, find_migration(keys, platform.platform))
+            lock = stack.enter_context(RunLock(keys, prefix(platform.name) + "lock", _who(flow, run_id)).held())
+        migration = find_newest(keys, platform.name)
+        entrance = _entrance(platform, hosts, migration)
         identity = {"etcd": f"{cluster_id:x}", "kubernetes": entrance.credentials.ca_sha256}
-        mirror = platform.reports / platform.platform / "record.json"
-        record = open_record(
-            keys, platform.platform, identity=identity, mirror=None if dry_run else mirror, dry_run=dry_run
-        )
-        report.migration = record.migration
+        mirror = platform.reports / platform.name / "record.json"
+        record = opening(keys, platform.name, identity=identity, mirror=mirror, dry_run=dry_run)
+        report.record = record.name
         kube = KubeCluster(entrance.credentials, _servers(platform), platform.k3s.api_port)
         run = Run(run_id, journal, lock=lock, intents=None if dry_run else record)
-        if record.finished:
+        if migration is not None and migration[1]["state"] == FINISHED:
             hosts = _reachable(platform, hosts)
-        session = Session(platform, run, hosts, etcd, kube, entrance, record, auth_pass, database_password)
+        session = Session(platform, run, hosts, etcd, keys, kube, entrance, record, secrets)
         stack.enter_context(current(session))
         yield session
 

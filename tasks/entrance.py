@@ -28,6 +28,8 @@ TOKEN = re.compile(r"K10([0-9a-f]{64})::server:\S+")
 class Entrance:
     """Held in memory only. With an external datastore all servers need the first one's token (k3s-io/k3s#3888)."""
 
+    server: str
+    """Name of the machine that it was read off: a live server."""
     credentials: KubeCredentials
     token: SecretStr
 
@@ -49,7 +51,7 @@ def find_entrance(candidates: Iterable[Machine], hosts: Mapping[str, Host], ca_s
             continue
         found = parse_kubeconfig(machine.name, said["kubeconfig"])
         if ca_sha256 in (None, found.ca_sha256):
-            return Entrance(found, parse_token(machine.name, said["token"], found.ca_sha256))
+            return Entrance(machine.name, found, parse_token(machine.name, said["token"], found.ca_sha256))
         reasons.append(f"{machine.name}: its k3s is of another cluster")
     raise RefusedError("no server of the live cluster answers: " + "; ".join(reasons))
 

@@ -52,7 +52,8 @@ class Report:
     ended: str | None = None
     outcome: str = "running"
     error: str = ""
-    migration: str = ""
+    record: str = ""
+    """Name of the record below /evenkeel/ that the run belongs to."""
     warnings: list[str] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 

@@ -6,6 +6,7 @@ It survives the loss of the orchestrator's machine and of Prefect's database. No
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from tasks.journal import now
 
 Facts = dict[str, Any]
 
-STATE = "state"
+STATE, FINISHED = "state", "finished"
+MIGRATIONS, ROLLBACKS, BACKUPS = "migrations", "rollbacks", "backups"
 
 
 def prefix(platform: str) -> str:
@@ -25,12 +27,14 @@ def prefix(platform: str) -> str:
 
 
 class Record:
-    """One migration's facts by name. A read-only one (of a dry run) reads the truth and writes nothing."""
+    """The facts, by name, of one migration, rollback or backup."""
 
-    def __init__(self, keys: KeyValues, platform: str, migration: str, *, mirror: Path | None = None) -> None:
-        self.migration = migration
+    def __init__(
+        self, keys: KeyValues, platform: str, name: str, *, kind: str = MIGRATIONS, mirror: Path | None = None
+    ) -> None:
+        self.name = name
         self._keys = keys
-        self._prefix = f"{prefix(platform)}migrations/{migration}/"
+        self._prefix = f"{prefix(platform)}{kind}/{name}/"
         self._mirror = mirror
 
     def read(self, name: str) -> Facts | None:
@@ -59,12 +63,12 @@ class Record:
     @property
     def finished(self) -> bool:
         state = self.read(STATE)
-        return state is not None and state["state"] == "finished"
+        return state is not None and state["state"] == FINISHED
 
     def finish(self) -> None:
         state = self.read(STATE) or {}
-        if state.get("state") != "finished":
-            self.write(STATE, {**state, "state": "finished", "ended": now()})
+        if state.get("state") != FINISHED:
+            self.write(STATE, {**state, "state": FINISHED, "ended": now()})
 
     def _copy(self) -> None:
         if self._mirror is None:
@@ -78,9 +82,15 @@ class Record:
         half.replace(self._mirror)
 
 
-def find_migration(keys: KeyValues, platform: str) -> tuple[str, Facts] | None:
-    """The newest migration of this platform and its state, if there ever was one."""
-    start = f"{prefix(platform)}migrations/"
+def names_of(keys: KeyValues, platform: str, kind: str) -> set[str]:
+    """The names of all records of this kind."""
+    start = f"{prefix(platform)}{kind}/"
+    return {key.removeprefix(start).partition("/")[0] for key in keys.items(start)}
+
+
+def find_newest(keys: KeyValues, platform: str, kind: str = MIGRATIONS) -> tuple[str, Facts] | None:
+    """The newest record of this kind and its state, if there ever was one."""
+    start = f"{prefix(platform)}{kind}/"
     states = {
         key.removeprefix(start).partition("/")[0]: json.loads(text)
         for key, text in keys.items(start).items()
@@ -90,22 +100,44 @@ def find_migration(keys: KeyValues, platform: str) -> tuple[str, Facts] | None:
     return None if newest is None else (newest, states[newest])
 
 
-def open_record(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path | None, dry_run: bool) -> Record:
+Opening = Callable[..., Record]
+"""How a flow finds its record: (keys, platform, identity=, mirror=, dry_run=)."""
+
+
+def open_migration(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path, dry_run: bool) -> Record:
     """The record of the unfinished migration, or of the finished one, or a new one.
 
     `identity` (ids of the etcd and Kubernetes clusters) must be what the record was begun with: raises RefusedError
     when it is not, because then some answer came from another cluster.
     """
-    found = find_migration(keys, platform)
+    found = find_newest(keys, platform)
     if found is None:
-        record = Record(keys, platform, datetime.now(UTC).strftime("%Y%m%d-%H%M%S"), mirror=mirror)
-        if not dry_run:
-            record.write(STATE, {"state": "running", "begun": now(), "identity": identity})
-        return record
-    migration, state = found
+        return _begun(keys, platform, MIGRATIONS, identity, mirror, dry_run=dry_run)
+    name, state = found
     if state["identity"] != identity:
         raise RefusedError(
-            f"migration {migration} of {platform} was begun on the clusters {state['identity']}, and now {identity} answer: "
+            f"migration {name} of {platform} was begun on the clusters {state['identity']}, and now {identity} answer: "
             "some address leads to another platform; see sources and targets in the config"
         )
-    return Record(keys, platform, migration, mirror=mirror)
+    return Record(keys, platform, name, mirror=None if dry_run else mirror)
+
+
+def open_rollback(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path, dry_run: bool) -> Record:
+    """The record of the unfinished rollback, which is continued, or a new one."""
+    found = find_newest(keys, platform, ROLLBACKS)
+    if found is not None and found[1]["state"] != FINISHED:
+        return Record(keys, platform, found[0], kind=ROLLBACKS)
+    return _begun(keys, platform, ROLLBACKS, identity, mirror, dry_run=dry_run)
+
+
+def open_backup(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path, dry_run: bool) -> Record:
+    """A new record: every backup is one of its own."""
+    return _begun(keys, platform, BACKUPS, identity, mirror, dry_run=dry_run)
+
+
+def _begun(keys: KeyValues, platform: str, kind: str, identity: Facts, mirror: Path, *, dry_run: bool) -> Record:
+    name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    record = Record(keys, platform, name, kind=kind, mirror=mirror if kind == MIGRATIONS and not dry_run else None)
+    if not dry_run:
+        record.write(STATE, {"state": "running", "begun": now(), "identity": identity})
+    return record

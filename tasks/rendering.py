@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 import configs
 from blocks.ports import Member
+from configs.database import Database
 from configs.hosts import Machine, Target
 from configs.platform import Platform
 
@@ -72,6 +73,25 @@ def keepalived_conf(platform: Platform, target: Target, auth_pass: SecretStr) ->
 def k3s_profile() -> str:
     """The shell profile that leads kubectl to the kubeconfig."""
     return _templates.get_template("k3s-profile.sh.j2").render()
+
+
+def init_sql(database: Database, root: SecretStr, password: SecretStr) -> str:
+    """The statements that a restore makes necessary. They contain passwords: for standard input only."""
+    return _templates.get_template("init-tidb.sql.j2").render(
+        user=database.user,
+        password=password.get_secret_value(),
+        root_password=root.get_secret_value(),
+        database=database.database,
+        time_zone=database.time_zone,
+    )
+
+
+def _sql(value: str) -> str:
+    """A string literal of MySQL's."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+_templates.filters["sql"] = _sql
 
 
 def hosts_file(current: str, machines: Iterable[Machine]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 from configs.errors import EvenkeelError
@@ -13,7 +14,9 @@ from tasks.journal import Journal
 log = logging.getLogger(__name__)
 
 Moment = Callable[[str, str, str], None]
-"""Told (moment, target, doing) around every act; tests use it to kill a run at a chosen point."""
+
+moments: ContextVar[Moment | None] = ContextVar("moments", default=None)
+"""Told (moment, target, doing) around every act of runs in this context; tests use it to kill a run at a chosen point."""
 
 
 class Lock(Protocol):
@@ -33,20 +36,11 @@ class Intents(Protocol):
 class Run:
     """One run of a flow on one platform. A dry run has no lock and cannot act."""
 
-    def __init__(
-        self,
-        run_id: str,
-        journal: Journal,
-        *,
-        lock: Lock | None,
-        intents: Intents | None = None,
-        moment: Moment | None = None,
-    ) -> None:
+    def __init__(self, run_id: str, journal: Journal, *, lock: Lock | None, intents: Intents | None = None) -> None:
         self.id = run_id
         self.journal = journal
         self._lock = lock
         self._intents = intents
-        self._moment = moment
 
     @property
     def dry_run(self) -> bool:
@@ -60,12 +54,14 @@ class Run:
         self._lock.check()
         log.info("%s: %s", target, doing)
         intent = self._intents.intend(target, doing) if self._intents else None
-        self._tell("before act", target, doing)
+        _tell("before act", target, doing)
         yield
-        self._tell("after act", target, doing)
+        _tell("after act", target, doing)
         if self._intents is not None and intent is not None:
             self._intents.fulfil(intent)
 
-    def _tell(self, moment: str, target: str, doing: str) -> None:
-        if self._moment is not None:
-            self._moment(moment, target, doing)
+
+def _tell(moment: str, target: str, doing: str) -> None:
+    listener = moments.get()
+    if listener is not None:
+        listener(moment, target, doing)

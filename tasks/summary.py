@@ -13,7 +13,7 @@ HEAD = "| step | targets | outcome | seconds | retries | SSH round trips |\n|---
 def markdown(report: Report) -> str:
     """The whole report: what was done by step, or, for a dry run, what would be done by host."""
     title = f"# {report.flow} {report.platform}: {report.outcome}\n\n"
-    facts = f"run `{report.run}`, migration `{report.migration or '-'}`, {report.begun} to {report.ended or 'now'}\n\n"
+    facts = f"run `{report.run}`, record `{report.record or '-'}`, {report.begun} to {report.ended or 'now'}\n\n"
     error = f"**{report.error}**\n\n" if report.error else ""
     warnings = "".join(f"- warning: {warning}\n" for warning in _warnings(report))
     body = plan(report) if report.dry_run else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))

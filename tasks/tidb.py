@@ -1,81 +1,181 @@
-"""The database: its backup before anything is changed, and whether it answers."""
+"""The database: a verified backup of it, and whether it answers."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from shlex import quote
 
 from pydantic import SecretStr
 
-from blocks.ports import KubeApi
-from configs.errors import HostError, RefusedError
-from configs.platform import Backup, Database, Platform
+from blocks.ports import Host, KubeApi
+from configs.database import Database
+from configs.errors import HostError, RefusedError, VerificationError
+from configs.platform import Platform
+from tasks.backup_ctl import control
 from tasks.journal import now
 from tasks.outcome import Outcome, changed, planned, unchanged
-from tasks.record import Record
+from tasks.record import Facts, Record
 from tasks.run import Run
+from tasks.scripts import facts, parse_facts
 from tasks.step import step
 
 BACKUP = "backup"
+ARCHIVE = re.compile(r"tidb-backup-[0-9A-Za-z-]+\.tar\.gz")
 
 # The password is a line of standard input, then a variable of the client's environment: never an argument.
-QUERY = "read -r MYSQL_PWD; export MYSQL_PWD; mysql -h {host} -P {port} -u {user} -N -B -e {sql} {database}"
+# An exec's input has no end, so the client gets just the statements' bytes.
+LOGIN = "read -r MYSQL_PWD; export MYSQL_PWD; head -c {size} | mysql -h {host} -P {port} -u {user} -N -B {schema}"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A backup's archive in the file lake. `fault` says why it can't be used, empty when it can."""
+
+    name: str
+    size: int
+    sha256: str
+    fault: str
 
 
 @step("backup")
-def ensure_backup(run: Run, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
-    """Make a backup of the database exist that was taken for this migration.
+def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, record: Record) -> Outcome:
+    """Make an intact archive of the database exist that was taken for this record: its name, size and checksum kept.
 
-    Undo: none needed; backups are never deleted by us.
+    A pod can report success for a failed backup (pingcap/tidb-operator#2346): the archive itself is read.
+    Undo: none needed; archives are never deleted here.
     """
     # probe
     taken = record.read(BACKUP)
     if taken is not None:
-        return unchanged(f"taken at {taken['taken']}: {taken['said']}")
-    backup = platform.backup
+        return unchanged(f"taken at {taken['taken']}: {described(taken)}")
     if run.dry_run:
-        return planned(f"taken by {' '.join(backup.command)} in {backup.namespace}, pod {backup.workload_label}")
-    pod = _pod(kube, backup)
+        return planned(f"taken by {platform.backup.control} backup-and-save")
+    known = set(_tars(kube, platform))
+    today = sorted(name for name in known if f"{datetime.now(UTC):%Y%m%d}" in name)
+    notes = (f"today's backup {today[-1]} is kept, this one gets another name",) if today else ()
+    _refuse_absent_lake(lake, platform)
 
     # act
-    with run.acting(platform.name, f"taking a backup in {backup.namespace}/{pod}"):
-        result = kube.exec(backup.namespace, pod, list(backup.command), timeout_s=platform.timeouts.backup_s)
-        if result.exit_code != 0:
-            raise HostError(
-                f"{backup.namespace}/{pod}: {' '.join(backup.command)}: exit code {result.exit_code}: {result.stderr.strip()[-400:]}"
-            )
-        record.write(BACKUP, {"taken": now(), "said": (result.stdout.strip().splitlines() or [""])[-1]})
+    with run.acting(platform.name, "taking a backup"):
+        said = control(kube, platform, "backup-and-save", timeout_s=platform.timeouts.backup_s)
 
     # verify
-    kept = record.read(BACKUP) or {}
-    return changed(f"taken: {kept['said']}")
+    names = ARCHIVE.findall(said)
+    if not names or names[-1] in known:
+        raise VerificationError(
+            f"backup: backup-and-save reported success, but names no new archive: {said[-200:]!r}: see the pod's log"
+        )
+    archive = read_archive(lake, platform, names[-1])
+    if archive.fault:
+        raise VerificationError(
+            f"{lake.name}: backup-and-save reported success, but {archive.fault}: see the pod's log, then run again"
+        )
+    kept = {"taken": now(), "name": archive.name, "size": archive.size, "sha256": archive.sha256}
+    record.write(BACKUP, kept)
+    return changed(f"taken: {described(kept)}", notes=notes)
 
 
-def query(kube: KubeApi, database: Database, password: SecretStr, sql: str, *, timeout_s: float = 60) -> str:
-    """What the database answers to `sql`, asked from the client pod as its user. Raises HostError with the client's words."""
-    command = QUERY.format(
-        host=quote(database.host),
-        port=database.port,
-        user=quote(database.user),
-        sql=quote(sql),
-        database=quote(database.database),
+def described(taken: Facts) -> str:
+    """A recorded backup in words."""
+    return f"{taken['name']}, {taken['size']} bytes, sha256 {taken['sha256'][:12]}"
+
+
+def read_archive(lake: Host, platform: Platform, name: str) -> Archive:
+    """The archive as it lies in the file lake, read whole: gzip's and tar's own checks, and its checksum."""
+    path = f"{platform.backup.lake}/{name}"
+    file = quote(path)
+    script = facts(
+        {
+            "size": f"stat -c %s {file}",
+            "gzip": f"gzip -t {file} 2>&1 && tar -tzf {file} >/dev/null 2>&1 && echo intact",
+            "sha256": f"sha256sum {file} | cut -d' ' -f1",
+        }
+    )
+    said = parse_facts(lake.run(script, what=f"reading {path}", timeout_s=platform.timeouts.backup_s).stdout)
+    size = int(said["size"] or 0)
+    fault = ""
+    if not said["size"]:
+        fault = f"there is no {path}"
+    elif size == 0:
+        fault = f"{path} is empty"
+    elif not said["gzip"].endswith("intact"):
+        fault = f"{path} is damaged: {said['gzip'] or 'tar does not read it'}"
+    return Archive(name, size, said["sha256"], fault)
+
+
+@step("list expired backups")
+def expire_backups(run: Run, lake: Host, platform: Platform, kube: KubeApi) -> Outcome:
+    """Make known which archives are past their expiry; they are deleted only if `backup.delete_expired` says so.
+
+    Undo: none for what is deleted.
+    """
+    # probe
+    if run.dry_run:
+        return planned(f"archives older than {platform.backup.expired_days} days are listed")
+    oldest = (datetime.now(UTC) - timedelta(days=platform.backup.expired_days)).date().isoformat()
+    expired = [name for name in _tars(kube, platform) if (day := _day(name)) is not None and day < oldest]
+    notes = tuple(f"expired: {name}" for name in expired)
+    if not expired or not platform.backup.delete_expired:
+        return unchanged(f"{len(expired)} archives older than {platform.backup.expired_days} days", notes=notes)
+
+    # act
+    with run.acting(lake.name, f"deleting {', '.join(expired)}"):
+        paths = " ".join(quote(f"{platform.backup.lake}/{name}") for name in expired)
+        lake.run(f"rm -f {paths}", what="deleting expired archives", timeout_s=platform.timeouts.command_s)
+
+    # verify
+    left = sorted(set(expired).intersection(_tars(kube, platform)))
+    if left:
+        raise VerificationError(f"{lake.name}: deleted, yet there: {', '.join(left)}")
+    return changed(f"deleted: {', '.join(expired)}")
+
+
+def ask_sql(
+    kube: KubeApi,
+    database: Database,
+    user: str,
+    password: SecretStr,
+    sql: str,
+    *,
+    schema: str = "mysql",
+    timeout_s: float = 60,
+) -> str:
+    """What the database answers to `sql`, by the client pod. Statement and password travel on standard input only.
+
+    Raises HostError with the client's words, which name neither.
+    """
+    command = LOGIN.format(
+        size=len(sql.encode()), host=quote(database.host), port=database.port, user=quote(user), schema=quote(schema)
     )
     result = kube.exec(
         database.namespace,
         database.client_pod,
         ["/bin/sh", "-c", command],
-        stdin=password.get_secret_value() + "\n",
+        stdin=f"{password.get_secret_value()}\n{sql}",
         timeout_s=timeout_s,
     )
     if result.exit_code != 0:
-        raise HostError(f"{database.namespace}/{database.client_pod}: mysql: {result.stderr.strip()[-400:]}")
+        raise HostError(f"{database.namespace}/{database.client_pod}: mysql as {user}: {result.stderr.strip()[-300:]}")
     return result.stdout.strip()
 
 
-def _pod(kube: KubeApi, backup: Backup) -> str:
-    pod = kube.pod_named(backup.namespace, backup.workload_label)
-    if pod is None:
+def _tars(kube: KubeApi, platform: Platform) -> list[str]:
+    return ARCHIVE.findall(control(kube, platform, "ls-tar", timeout_s=platform.timeouts.command_s))
+
+
+def _day(name: str) -> str | None:
+    found = re.search(r"(\d{4})(\d{2})(\d{2})", name)
+    return "-".join(found.groups()) if found else None
+
+
+def _refuse_absent_lake(lake: Host, platform: Platform) -> None:
+    # backup-ctl makes its own folder with the first backup; what it lies in is the file lake.
+    mounted = quote(str(PurePosixPath(platform.backup.lake).parent))
+    if lake.run(f"test -d {mounted}", what="looking for the file lake", check=False).exit_code != 0:
         raise RefusedError(
-            f"backup: no Ready pod {backup.workload_label} in namespace {backup.namespace}: without a backup nothing is "
-            f"changed: kubectl get pods -n {backup.namespace}"
+            f"{lake.name}: no folder for {platform.backup.lake}: mount the file lake there (mount -t glusterfs "
+            "localhost:uap-global ...), or write backup.lake"
         )
-    return pod

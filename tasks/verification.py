@@ -18,7 +18,7 @@ from tasks.rendering import peer_url
 from tasks.residue import read_residues
 from tasks.run import Run
 from tasks.step import step
-from tasks.tidb import query
+from tasks.tidb import ask_sql
 from tasks.waiting import wait_until
 from tasks.workloads import NEW, unready
 
@@ -148,7 +148,9 @@ def verify_services(
     for url in urls:
         wait_until(f"{url} answers", partial(http_get, url), timeout_s=platform.timeouts.vip_s)
     if platform.database is not None and password is not None:
-        query(kube, platform.database, password, "SELECT 1")
+        ask_sql(
+            kube, platform.database, platform.database.user, password, "SELECT 1;", schema=platform.database.database
+        )
     return unchanged(f"answer: {', '.join(asked) or 'nothing is configured'}")
 
 

@@ -31,7 +31,7 @@ def build() -> None:
         run(cache.SOURCE / "k3s/build.sh", vendor)
         shutil.copy(images.AIRGAP, vendor)
     (building / "image").mkdir()
-    for archive in (images.CUSTOMIZED, images.VENDOR):
+    for archive in (images.CUSTOMIZED, images.VENDOR, images.BAD_RELEASE):
         shutil.copy(archive, building / "image")
     shutil.rmtree(cache.BUNDLE, ignore_errors=True)
     building.rename(cache.BUNDLE)

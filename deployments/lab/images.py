@@ -11,6 +11,7 @@ from deployments.lab.archives import Image, Layer
 
 NEW = "2.3.0"
 OLD = "1.8.0"
+BAD = "2.4.0"
 PAUSE = "rancher/pause:3.1"
 SERVICES = ("web", "orders", "node-agent")
 MARIADB = cache.ROOT / "mariadb"
@@ -19,6 +20,7 @@ AIRGAP = cache.IMAGES / "k3s-airgap-images-amd64.tar"
 CUSTOMIZED = cache.IMAGES / "k3s-ecology-customized-airgap-images.tar"
 VENDOR = cache.IMAGES / "k3s-ecology-vendor-airgap-images.tar"
 OLD_PLATFORM = cache.IMAGES / "old-platform.tar"
+BAD_RELEASE = cache.IMAGES / "bad-release.tar"
 
 
 def build() -> None:
@@ -29,6 +31,7 @@ def build() -> None:
     archives.write(CUSTOMIZED, [_service(base, name, NEW) for name in SERVICES])
     archives.write(OLD_PLATFORM, [_service(base, name, OLD) for name in SERVICES])
     archives.write(VENDOR, [_tidb(base)])
+    archives.write(BAD_RELEASE, [_bad(base, "web")])
 
 
 def _base() -> bytes:
@@ -57,12 +60,22 @@ def _service(base: bytes, name: str, version: str) -> Image:
     return Image(f"ecology/{name}:{version}", (base, layer.finish()), ("/service.sh",))
 
 
+def _bad(base: bytes, name: str) -> Image:
+    """A release that ends as soon as it is started."""
+    layer = Layer()
+    layer.file("crash.sh", _script("crash.sh"), 0o755)
+    return Image(f"ecology/{name}:{BAD}", (base, layer.finish()), ("/crash.sh",))
+
+
 def _tidb(base: bytes) -> Image:
+    """The database, its clients, and the backup console that works with them."""
     layer = Layer()
     layer.tree(MARIADB)
     layer.folder("data")
-    for name in ("tidb.sh", "tidb-ctl.sh"):
+    for name in ("tidb.sh", "tidb-ctl.sh", "backup-ctl.sh"):
         layer.file(name, _script(name), 0o755)
+    for name in ("archives.sh", "database.sh", "restores.sh"):
+        layer.file(f"usr/local/lib/tidb-ctl/{name}", _script(f"tidb-ctl/{name}"))
     return Image(f"ecology/tidb:{NEW}", (base, layer.finish()), ("/tidb.sh",))
 
 

@@ -64,7 +64,8 @@ def down(purge: bool) -> None:
         network.remove_bridge()
         if purge:
             golden.forget()
-            for folder in (cache.ROOT / "machines", cache.LAKE, cache.LAYERS, cache.BUNDLE, cache.IMAGES):
+            quickly_made = (cache.BUNDLE, cache.CHARTS, cache.HELM, cache.IMAGES, cache.LAYERS)
+            for folder in (cache.ROOT / "machines", cache.LAKE, *quickly_made):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

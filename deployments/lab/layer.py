@@ -1,7 +1,8 @@
 """The read-only layer between the shared root file system and the machines' disks.
 
-It holds what all nine have in common and what changes with the lab: boot files, the Kubernetes binaries, the vendor's
-bundle under /opt/k3s. Shared by mounting, so nine machines cost the disk and the page cache of one.
+It holds what all nine have in common and what changes with the lab: boot files, the Kubernetes binaries, helm, the
+vendor's bundle under /opt/k3s and charts under /opt/charts, the old platform's images under /opt/k3s-old. Shared by
+mounting, so nine machines cost the disk and the page cache of one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from deployments.lab import cache, keys
+from deployments.lab import cache, images, keys
 from deployments.lab.shell import LabError, run
 
 
@@ -48,8 +49,13 @@ def _layers() -> list[Path]:
 def _build(tree: Path) -> None:
     shutil.copytree(cache.SOURCE / "machine", tree, symlinks=True)
     _link(cache.KUBERNETES, tree / "usr/local/lib/kubernetes")
-    if cache.BUNDLE.exists():
-        _link(cache.BUNDLE, tree / "opt/k3s")
+    _link(cache.BUNDLE, tree / "opt/k3s")
+    _link(cache.CHARTS, tree / "opt/charts")
+    _link(cache.HELM, tree)
+    # As the old platform's installation left them: what a rollback to its images loads where they are missing.
+    old = tree / "opt/k3s-old/image"
+    old.mkdir(parents=True)
+    os.link(images.OLD_PLATFORM, old / images.CUSTOMIZED.name)
     ssh = tree / "root/.ssh"
     ssh.mkdir(parents=True)
     (tree / "root").chmod(0o700)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.lab import bundle, cache, images
+from deployments.lab import bundle, cache, charts, images
+from deployments.lab.helm import build as helm_command
 from deployments.lab.shell import LabError, run
 from deployments.lab.steps import each, step
 
@@ -48,7 +49,7 @@ def ensure() -> None:
     if slow:
         with step(f"building {' and '.join(p.name for p in slow)} (once; about 6 minutes; logs in {cache.LOGS})"):
             each(slow, Part.ensure)
-    for part in (mariadb(), archives(), vendor_bundle()):
+    for part in (mariadb(), archives(), vendor_bundle(), vendor_charts(), helm()):
         if not part.is_fresh():
             with step(f"building {part.name}"):
                 part.ensure()
@@ -83,10 +84,22 @@ def vendor_bundle() -> Part:
     return Part("bundle", cache.BUNDLE, digest(also=made_from + archives().key), bundle.build)
 
 
+def vendor_charts() -> Part:
+    """What lies under /opt/charts."""
+    return Part("charts", cache.CHARTS, digest(charts.SOURCES, cache.SOURCE / "charts.py"), charts.build)
+
+
+def helm() -> Part:
+    """The machines' helm."""
+    key = digest(cache.SOURCE / "helm", also=helm_command.library().version)
+    return Part("helm", cache.HELM, key, lambda: helm_command.build(cache.HELM))
+
+
 def layer_key() -> str:
     """Names everything that machines see below their own disks."""
     boot_files = digest(cache.SOURCE / "machine", cache.SOURCE / "layer.py", cache.SSH / "id_ed25519.pub")
-    return digest(also=boot_files + kubernetes().key + rootfs().key + vendor_bundle().key)
+    made = (kubernetes(), rootfs(), vendor_bundle(), vendor_charts(), helm())
+    return digest(also=boot_files + "".join(part.key for part in made))
 
 
 def golden_key() -> str:

@@ -26,9 +26,11 @@ def deploy_new(server: Machine, nodes: int, current: Step) -> None:
     """The new platform runs on all the nodes and its database has rows."""
     secrets = keys.read_secrets()
     passwords = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
-    manifests = [(MANIFESTS / name).read_text() for name in ("new.yaml", "backup.yaml")]
+    manifests = [(MANIFESTS / name).read_text() for name in ("new.yaml", "restores.yaml")]
     manifests += [_secret(NAMESPACE, passwords), _secret("uap", {"root": secrets["mysql_root"]})]
     _deploy(server, nodes, "---\n".join(manifests), current)
+    # Where the backup console likes to be; machines that come later have no such label.
+    kubectl(server, "label", "nodes", "--all", "uap-backup=1")
     rows = secrets["mysql_wacos"] + "\n" + (MANIFESTS / "rows.sql").read_text()
     kubectl(server, "exec", "-i", "-n", NAMESPACE, "debug-mysql-client", "--", "sh", "-ec", LOAD_ROWS, stdin=rows)
 

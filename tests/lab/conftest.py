@@ -50,19 +50,34 @@ def fresh_lab() -> Iterator[None]:
     world.lab("down")
 
 
-def run_flow(*, dry_run: bool = False) -> dict[str, Any]:
-    """Run the deployment as an operator does, and return its report."""
+@dataclass(frozen=True)
+class Ran:
+    """A deployment's run: whether it succeeded, its report, and all that was said."""
+
+    ok: bool
+    report: dict[str, Any]
+    said: str
+
+
+def run_deployment(name: str, **parameters: Any) -> Ran:
+    """Run a deployment as an operator does."""
     begun = time.time()
-    words = ["deployment", "run", "migrate/lab", "--watch", "--param", f"dry_run={str(dry_run).lower()}"]
+    words = [f"{key}={json.dumps(value)}" for key, value in parameters.items()]
     done = subprocess.run(
-        [orchestrator.BIN / "prefect", *words], cwd=orchestrator.ROOT, env=orchestrator.environment(), check=False,
-        capture_output=True, text=True, timeout=1800,
+        [orchestrator.BIN / "prefect", "deployment", "run", name, "--watch", *(w for word in words for w in ("--param", word))],
+        cwd=orchestrator.ROOT, env=orchestrator.environment(), check=False, capture_output=True, text=True, timeout=1800,
     )
     report = rehearse.newest_report(begun)
-    assert report is not None, done.stdout + done.stderr + worker_log()
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    assert done.returncode == 0, found["error"] or worker_log()
-    return found
+    said = done.stdout + done.stderr
+    assert report is not None, said + worker_log()
+    return Ran(done.returncode == 0, json.loads(report.read_text(encoding="utf-8")), said)
+
+
+def run_flow(*, dry_run: bool = False) -> dict[str, Any]:
+    """Run the migration, which must succeed, and return its report."""
+    ran = run_deployment("migrate/lab", dry_run=dry_run)
+    assert ran.ok, ran.report["error"] or worker_log()
+    return ran.report
 
 
 def worker_log() -> str:

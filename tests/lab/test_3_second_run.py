@@ -28,5 +28,5 @@ def test_a_second_run_changes_nothing(migrated: Migrated) -> None:
     for what, was in before.items():
         assert after[what] == was, what
     assert report["outcome"] == "verified"
-    assert report["migration"] == migrated.report["migration"]
+    assert report["record"] == migrated.report["record"]
     assert {entry["outcome"] for entry in report["entries"]} == {"unchanged"}

@@ -1,60 +1,56 @@
 #!/bin/sh
-# The backup console's command, over the MariaDB that stands in for the TiDB. Archives lie in the file lake under
-# backup/. As with BR, users and passwords are not part of a backup. root's password comes from /secrets, by environment.
+# The backup console's command, over the MariaDB that stands in for the TiDB. Archives and loaded backups lie in the file
+# lake under backup/. As with BR, users, passwords and the time zone are not part of a backup.
 set -eu
 lake=${BACKUP_FOLDER:-/mnt/uap-global/backup}
-server='-h mysql.iottepa -P 3306 -u root'
+platform=iottepa
+library=${TIDB_CTL_LIBRARY:-/usr/local/lib/tidb-ctl}
+. "$library/database.sh"
+. "$library/archives.sh"
+. "$library/restores.sh"
+
+usage() {
+    cat >&2 << END
+usage: /tidb-ctl.sh patch-tidb-for-br           the database can be backed up and restored
+       /tidb-ctl.sh ls-tar                      archives: name, bytes
+       /tidb-ctl.sh backup-and-save             a new archive; prints its name
+       /tidb-ctl.sh ls-backup                   loaded backups
+       /tidb-ctl.sh rm-backup --name=BACKUP     a loaded backup and its restore are gone; the archive stays
+       /tidb-ctl.sh load --name=BACKUP          the archive is unpacked
+       /tidb-ctl.sh restore --name=BACKUP       a Restore object is made and worked on; see kubectl get restores.pingcap.com
+END
+    exit 2
+}
 
 die() {
     echo "tidb-ctl.sh: $*" >&2
     exit 1
 }
 
-archives() {
-    find "$lake" -maxdepth 1 -name 'tidb-backup-*.tar.gz' 2> /dev/null | sort
+# The backup that --name=BACKUP or --name BACKUP gives: without .tar.gz, and nothing that could leave the folder.
+named() {
+    case ${1:-} in
+        --name=*) name=${1#--name=} ;;
+        --name) name=${2:-} ;;
+        *) usage ;;
+    esac
+    case ${name#tidb-backup-} in
+        "$name" | '' | *[!0-9-]*) die "--name=$name: a backup's name looks like tidb-backup-20231109" ;;
+    esac
 }
 
-ls_tar() {
-    archives | while read -r archive; do
-        echo "$(basename "$archive") $(stat -c %s "$archive")"
-    done
-}
-
-# A second backup on one day gets a name of its own; the first is never overwritten.
-free_name() {
-    name=tidb-backup-$(date +%Y%m%d) number=2
-    while [ -e "$lake/$name.tar.gz" ]; do
-        name=tidb-backup-$(date +%Y%m%d)-$number number=$((number + 1))
-    done
-    echo "$name"
-}
-
-databases() {
-    mysql $server -N -B -e "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN
-        ('mysql', 'sys', 'information_schema', 'performance_schema') ORDER BY schema_name"
-}
-
-backup_and_save() {
-    MYSQL_PWD=$(cat /secrets/root)
-    export MYSQL_PWD
-    mkdir -p "$lake"
-    name=$(free_name)
-    partial=$lake/.$name.partial
-    trap 'rm -rf "$partial" "$partial.tar.gz"' EXIT
-    mkdir -p "$partial/$name"
-    names=$(databases) || die "the database at mysql.iottepa does not answer; look at pod tidb-0 in iottepa"
-    [ -n "$names" ] || die "there is no database to back up"
-    # A dump is whole only with its last line, whatever mysqldump's exit status says.
-    mysqldump $server --single-transaction --routines --triggers --databases $names > "$partial/$name/dump.sql"
-    tail -n 1 "$partial/$name/dump.sql" | grep -q 'Dump completed' || die "the dump is not complete"
-    tar -czf "$partial.tar.gz" -C "$partial" "$name"
-    gzip -t "$partial.tar.gz"
-    mv "$partial.tar.gz" "$lake/$name.tar.gz"
-    echo "$name.tar.gz"
-}
-
-case ${1:-} in
+command=${1:-}
+[ $# -eq 0 ] || shift
+case $command in
+    patch-tidb-for-br) patch_for_br ;;
     ls-tar) ls_tar ;;
     backup-and-save) backup_and_save ;;
-    *) die "usage: /tidb-ctl.sh ls-tar | backup-and-save" ;;
+    ls-backup) ls_backup ;;
+    rm-backup) named "$@"; rm_backup ;;
+    load) named "$@"; load ;;
+    restore) named "$@"; restore ;;
+    # For the pod's own first process: what unfinished Restore objects ask for, and one of them.
+    work) work ;;
+    apply) named "$@"; apply ;;
+    *) usage ;;
 esac

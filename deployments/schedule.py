@@ -1,0 +1,52 @@
+"""Put the backups' schedules, as the configs wish them, on their deployments.
+
+From the project's root, after every `prefect deploy`: python -m deployments.schedule
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectNotFound
+
+from configs.database import Schedule
+from configs.load import load_platform
+
+app = typer.Typer(add_completion=False, help=__doc__)
+
+
+@app.command()
+def main() -> None:
+    """Set the schedules of backup/prod and backup/lab; a config that does not exist yet is told and left out."""
+    for name in ("prod", "lab"):
+        path = Path("configs") / f"{name}.yaml"
+        if not path.exists():
+            typer.echo(f"backup/{name}: no {path}, no schedule")
+            continue
+        schedule = load_platform(path).backup.schedule
+        put(f"backup/{name}", schedule)
+        typer.echo(f"backup/{name}: {schedule.cron + ', ' + schedule.timezone if schedule else 'no schedule'}")
+
+
+def put(deployment: str, schedule: Schedule | None) -> None:
+    """Make `schedule` the deployment's only one. Raises SystemExit when the deployment is unknown to the server."""
+    with get_client(sync_client=True) as client:
+        try:
+            found = client.read_deployment_by_name(deployment)
+        except ObjectNotFound:
+            raise SystemExit(
+                f"{deployment}: not deployed yet: prefect deploy --all --prefect-file deployments/prefect.yaml"
+            ) from None
+        for old in found.schedules:
+            client.delete_deployment_schedule(found.id, old.id)
+        if schedule is not None:
+            cron = CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+            client.create_deployment_schedules(found.id, [DeploymentScheduleCreate(schedule=cron, active=True)])
+
+
+if __name__ == "__main__":
+    app()

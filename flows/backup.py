@@ -1,0 +1,45 @@
+"""A backup of the database, by itself on a schedule, and before every migration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from configs.load import load_platform
+from flows.session import Session, open_session
+from tasks.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
+from tasks.record import open_backup
+from tasks.tidb import ensure_backup, expire_backups
+from tasks.workloads import ensure_new_images_recorded
+
+
+@flow(name="backup", flow_run_name="backup {config}, dry run: {dry_run}")
+def backup(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
+    """Take a backup of the database, verified and recorded. One at a time per platform, beside nothing else.
+
+    Args:
+        config: path of the platform's YAML, from the project's root.
+        dry_run: walk the same steps, change nothing.
+    """
+    with open_session(load_platform(Path(config)), "backup", opening=open_backup, dry_run=dry_run) as session:
+        take_backup(session)
+        if not dry_run:
+            session.record.finish()
+
+
+def take_backup(session: Session) -> None:
+    """Return only with an intact archive and all workloads' images in the session's record."""
+    run, platform, kube = session.run, session.platform, session.kube
+    ensure_backup_ctl(run, session.hosts[helm_host(session)], platform, kube)
+    ensure_tidb_patched(run, platform, kube)
+    ensure_backup(run, platform, session.lake, kube, session.record)
+    ensure_new_images_recorded(run, platform, kube, session.record)
+    expire_backups(run, session.lake, platform, kube)
+
+
+def helm_host(session: Session) -> str:
+    """The configured machine while it is a node of the live cluster, else a live server."""
+    wanted = session.platform.backup.helm_host
+    nodes = {node.name for node in session.kube.nodes() if node.ready}
+    return wanted if wanted in nodes and wanted in session.hosts else session.entrance.server

@@ -1,0 +1,87 @@
+"""Workloads that write to the database: stopped while it is restored, and never forgotten so."""
+
+from __future__ import annotations
+
+from blocks.ports import KubeApi, Workload
+from configs.database import Writer
+from configs.errors import RefusedError
+from configs.platform import Platform
+from tasks.outcome import Outcome, changed, planned, unchanged
+from tasks.record import Record
+from tasks.run import Run
+from tasks.step import step
+from tasks.waiting import wait_until
+
+WRITERS = "writers"
+
+
+@step("quiesce writer")
+def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
+    """Make the writer have no pod; how many it had is recorded first, so that no death of ours forgets it.
+
+    Undo: `ensure_writer_back`.
+    """
+    # probe
+    workload = find_workload(kube, writer)
+    kept = record.read(_key(writer))
+    owed = kept is not None and not kept["back"]
+    if owed and workload.desired == 0 and _stopped(workload):
+        return unchanged("has no pod")
+    if run.dry_run:
+        return planned(f"scaled from {workload.desired} to 0")
+
+    # act
+    with run.acting(str(writer), f"scaling from {workload.desired} to 0"):
+        if not owed:
+            record.write(_key(writer), {"replicas": workload.desired, "back": False})
+        kube.scale(workload, 0)
+
+    # verify
+    wait_until(
+        f"{writer} has no pod", lambda: _stopped(find_workload(kube, writer)), timeout_s=platform.timeouts.pod_ready_s
+    )
+    return changed(f"scaled from {workload.desired} to 0")
+
+
+@step("bring writer back")
+def ensure_writer_back(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
+    """Make the writer have as many Ready pods as it had before it was quiesced.
+
+    Undo: none needed.
+    """
+    # probe
+    kept = record.read(_key(writer))
+    if kept is None or kept["back"]:
+        return unchanged("was not quiesced" if kept is None else "was brought back")
+    if run.dry_run:
+        return planned(f"scaled to {kept['replicas']}")
+    workload = find_workload(kube, writer)
+
+    # act
+    with run.acting(str(writer), f"scaling to {kept['replicas']}"):
+        kube.scale(workload, kept["replicas"])
+
+    # verify
+    wait_until(
+        f"{writer} has {kept['replicas']} Ready pods",
+        lambda: (w := find_workload(kube, writer)).ready >= kept["replicas"] and w.desired == kept["replicas"],
+        timeout_s=platform.timeouts.rollout_s,
+    )
+    record.write(_key(writer), {**kept, "back": True})
+    return changed(f"scaled to {kept['replicas']}")
+
+
+def find_workload(kube: KubeApi, writer: Writer) -> Workload:
+    """The writer as a workload. Raises RefusedError when there is none."""
+    found = next((w for w in kube.workloads() if str(w) == str(writer)), None)
+    if found is None:
+        raise RefusedError(f"rollback.writers: there is no {writer}: write what `kubectl get {writer.kind} -A` lists")
+    return found
+
+
+def _stopped(workload: Workload) -> bool:
+    return workload.desired == 0 and workload.ready == 0 and workload.updated
+
+
+def _key(writer: Writer) -> str:
+    return f"{WRITERS}/{writer.kind}/{writer.namespace}/{writer.name}"

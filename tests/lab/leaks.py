@@ -1,0 +1,58 @@
+"""Where a secret could be seen: every process's arguments while a run goes on, and what it leaves behind."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from deployments import orchestrator
+from tests.lab import world
+
+# A daemon's own configuration, mode 0600, is where its secret has to be.
+OWN = ("/etc/keepalived/keepalived.conf", "/etc/systemd/system/k3s", "/var/lib/rancher/", "/etc/rancher/")
+
+
+class Arguments:
+    """All command lines that were seen on this box, and so on its machines, whose processes are its own."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Arguments:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.05):
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    self.seen.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                except OSError:
+                    continue
+
+
+def left_behind(values: Iterable[str]) -> list[str]:
+    """Files of Prefect and of the reports that contain one of the values."""
+    return [
+        path
+        for value in values
+        for path in subprocess.run(
+            ["grep", "-rlaF", "-e", value, orchestrator.RUN, world.ROOT / "reports"], capture_output=True, text=True, check=False
+        ).stdout.split()
+    ]
+
+
+def on_disk(host: str, values: Iterable[str]) -> list[str]:
+    """Files on a machine, apart from daemons' own configuration, that contain one of the values."""
+    patterns = "\n".join(values)
+    folders = "/etc /root /tmp /var/tmp /var/log /opt /usr/local /var/lib/rancher /var/lib/kubelet/pods"
+    found = world.on(host, f"grep -rlaF -f /dev/stdin {folders} 2>/dev/null <<'END'\n{patterns}\nEND", check=False).split()
+    return [path for path in found if not path.startswith(OWN) and "kubernetes.io~secret" not in path]

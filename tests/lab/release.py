@@ -1,0 +1,69 @@
+"""A night gone wrong, made and looked at: rows changed since the backup, a release that crashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+
+from tests.lab import world
+
+BAD = "ecology/web:2.4.0"
+GOOD = "ecology/web:2.3.0"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a rollback must bring back."""
+
+    checksums: dict[str, int]
+    images: dict[str, list[str]]
+
+
+def connect(user: str, password: str) -> Any:
+    return pymysql.connect(host=world.VIP, port=30306, user=user, password=password, connect_timeout=5, autocommit=True)
+
+
+def checksums(password: str) -> dict[str, int]:
+    """Every table of the platform's database, by the database's own checksum."""
+    with connect("root", password) as db:
+        cursor = db.cursor()
+        cursor.execute("SHOW TABLES FROM wacos")
+        tables = [f"wacos.{name}" for (name,) in cursor.fetchall()]
+        cursor.execute(f"CHECKSUM TABLE {', '.join(tables)}")
+        return dict(cursor.fetchall())
+
+
+def time_zone(password: str) -> str:
+    with connect("root", password) as db:
+        cursor = db.cursor()
+        cursor.execute("SELECT @@global.time_zone")
+        (zone,) = cursor.fetchone()
+        return str(zone)
+
+
+def spoil_rows(password: str) -> None:
+    """Rows added, changed and deleted."""
+    with connect("root", password) as db:
+        cursor = db.cursor()
+        cursor.execute("SHOW TABLES FROM wacos")
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"DELETE FROM wacos.{table} LIMIT 7")
+        cursor.execute("CREATE TABLE IF NOT EXISTS wacos.spoiled (id INT PRIMARY KEY)")
+        cursor.execute("REPLACE INTO wacos.spoiled VALUES (1), (2), (3)")
+
+
+def roll_out_bad_release(server: str, nodes: tuple[str, ...]) -> None:
+    for node in nodes:
+        world.on(node, "docker load -qi /opt/k3s/image/bad-release.tar")
+    world.on(server, f"k3s kubectl -n iottepa set image deployment/web web={BAD}")
+
+
+def writer_replicas(server: str) -> int:
+    return int(world.on(server, "k3s kubectl -n iottepa get deployment writer -o jsonpath='{.spec.replicas}'"))
+
+
+def all_ready(server: str) -> bool:
+    workloads = world.kubectl(server, "deployments,statefulsets -A")
+    return all(w["status"].get("readyReplicas", 0) == w["spec"]["replicas"] for w in workloads)

@@ -1,0 +1,150 @@
+"""After a complete migration, the sources switched off: data and images of before come back, or nothing is touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from deployments import orchestrator
+from tests.lab import leaks, release, world
+from tests.lab.conftest import Migrated, images, run_deployment
+from tests.lab.leaks import Arguments
+from tests.lab.release import Checked
+
+LAKE = "/mnt/uap-global/backup"
+
+
+@pytest.fixture(scope="module")
+def root(secrets: dict[str, str]) -> str:
+    return secrets["LAB_MYSQL_ROOT_PASSWORD"]
+
+
+@pytest.fixture(scope="module")
+def backed_up(migrated: Migrated, root: str) -> Checked:
+    """What was recorded by the migration, and its backup: nothing has been written since."""
+    world.lab("power-off", *world.SOURCES)
+    world.on("phys-1", "k3s kubectl delete deployment newcomer --ignore-not-found")
+    return Checked(release.checksums(root), images("phys-1"))
+
+
+@pytest.fixture
+def spoiled(backed_up: Checked, root: str) -> Checked:
+    release.spoil_rows(root)
+    release.roll_out_bad_release("phys-1", world.TARGETS)
+    return backed_up
+
+
+def assert_brought_back(wanted: Checked, secrets: dict[str, str]) -> None:
+    root = secrets["LAB_MYSQL_ROOT_PASSWORD"]
+    assert release.checksums(root) == wanted.checksums
+    assert release.time_zone(root) == "+08:00"
+    with release.connect("wacos", secrets["LAB_MYSQL_WACOS_PASSWORD"]):
+        pass
+    assert images("phys-1") == wanted.images
+    assert release.all_ready("phys-1")
+    assert release.writer_replicas("phys-1") == 2
+    assert '"web"' in world.web()[0]
+
+
+def test_a_rollback_brings_data_and_images_back(spoiled: Checked, secrets: dict[str, str]) -> None:
+    assert release.checksums(secrets["LAB_MYSQL_ROOT_PASSWORD"]) != spoiled.checksums
+    with Arguments() as arguments:
+        ran = run_deployment("rollback/lab")
+    assert ran.ok, ran.report["error"]
+    assert_brought_back(spoiled, secrets)
+    assert not [line for line in arguments.seen for value in secrets.values() if value in line]
+
+
+def test_no_secret_is_left_behind(backed_up: Checked, secrets: dict[str, str]) -> None:
+    token = world.on("phys-1", "cat /var/lib/rancher/k3s/server/token").strip().rpartition(":")[2]
+    values = [*secrets.values(), token]
+    assert leaks.left_behind(values) == []
+    for target in world.TARGETS:
+        assert leaks.on_disk(target, values) == []
+
+
+@pytest.fixture
+def lake_file(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A file in the file lake that makes backup-ctl fail, for the time of a test."""
+    name, content = request.param
+    world.on("phys-1", f"printf %s '{content}' > {LAKE}/{name}")
+    yield
+    world.on("phys-1", f"rm -f {LAKE}/{name}")
+
+
+@pytest.mark.parametrize("lake_file", [(".fail-restore", "region not found")], indirect=True)
+def test_a_failed_restore_is_told_and_writers_run_on(backed_up: Checked, lake_file: None, secrets: dict[str, str]) -> None:
+    ran = run_deployment("rollback/lab")
+    assert not ran.ok
+    assert "region not found" in ran.report["error"]
+    assert "kubectl describe restores.pingcap.com" in ran.report["error"]
+    assert_brought_back(backed_up, secrets)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [("truncate -s -100", "is damaged"), ("mv -t /mnt/uap-global", "there is no")],
+    ids=["truncated", "missing"],
+)
+def test_a_bad_archive_is_refused(backed_up: Checked, secrets: dict[str, str], damage: str, message: str) -> None:
+    name = world.on("phys-1", f"ls -t {LAKE} | grep tar.gz | tail -n1").strip()
+    world.on("phys-1", f"cp -p {LAKE}/{name} /root/kept.tar.gz && {damage} {LAKE}/{name}")
+    ran = run_deployment("rollback/lab", backup=name)
+    world.on("phys-1", f"cp -p /root/kept.tar.gz {LAKE}/{name}; rm -f /mnt/uap-global/{name}")
+    assert not ran.ok
+    assert message in ran.report["error"]
+    assert_brought_back(backed_up, secrets)
+
+
+def test_a_missing_image_is_refused_with_its_remedy(backed_up: Checked, secrets: dict[str, str]) -> None:
+    wish = {"Deployment iottepa/web": {"web": "ecology/web:9.9.9"}}
+    ran = run_deployment("rollback/lab", what="images", image_map=wish)
+    assert not ran.ok
+    assert "docker lacks ecology/web:9.9.9" in ran.report["error"]
+    assert "docker load -i" in ran.report["error"]
+    assert_brought_back(backed_up, secrets)
+
+
+def test_backup_ctl_down_is_refused(backed_up: Checked, secrets: dict[str, str]) -> None:
+    world.on("phys-1", "k3s kubectl -n uap scale deployment/backup-ctl --replicas=0")
+    world.on("phys-1", "k3s kubectl -n uap wait --for=delete pod -l app=backup-ctl --timeout=90s")
+    ran = run_deployment("rollback/lab")
+    world.on("phys-1", "k3s kubectl -n uap scale deployment/backup-ctl --replicas=1")
+    world.on("phys-1", "k3s kubectl -n uap rollout status deployment/backup-ctl --timeout=90s")
+    assert not ran.ok
+    assert "no Ready pod app=backup-ctl" in ran.report["error"]
+    assert_brought_back(backed_up, secrets)
+
+
+def test_a_wrong_root_password_is_refused(backed_up: Checked, root: str, secrets: dict[str, str]) -> None:
+    with release.connect("root", root) as db:
+        db.cursor().execute("ALTER USER 'root'@'%' IDENTIFIED BY 'another'")
+    ran = run_deployment("rollback/lab")
+    with release.connect("root", "another") as db:
+        db.cursor().execute("ALTER USER 'root'@'%%' IDENTIFIED BY %s", (root,))
+    assert not ran.ok
+    assert "root can't log in" in ran.report["error"]
+    assert_brought_back(backed_up, secrets)
+
+
+def moments_of_a_rollback() -> list[int]:
+    """Just after quiescing, in the middle of the restore, after it, among the images, before the writers are back."""
+    return [2, 3, 4, 6, 8]
+
+
+@pytest.mark.parametrize("at", moments_of_a_rollback())
+def test_killed_anywhere_it_ends_in_the_same_state(spoiled: Checked, secrets: dict[str, str], at: int) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.lab.killer", "rollback", str(at)], cwd=world.ROOT, check=False, capture_output=True,
+        text=True, env={**orchestrator.environment(), **os.environ, **secrets}, start_new_session=True, timeout=600,
+    )
+    assert killed.returncode == -9, killed.stderr[-2000:]
+    assert re.search(r"killed (before|after) act", killed.stderr)
+    ran = run_deployment("rollback/lab")
+    assert ran.ok, ran.report["error"]
+    assert_brought_back(spoiled, secrets)

@@ -1,0 +1,70 @@
+"""On a fresh lab: a backup by itself, a rollback before any migration, and backups that only seem to succeed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from deployments import orchestrator
+from tests.lab import release, world
+from tests.lab.conftest import images, run_deployment
+
+LAKE = "/mnt/uap-global/backup"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fresh_again(fresh_lab: None) -> None:
+    world.lab("up", "--fresh", timeout_s=3000)
+
+
+def test_a_backup_is_verified_and_recorded() -> None:
+    ran = run_deployment("backup/lab")
+    assert ran.ok, ran.report["error"]
+    records = {key: value for key, value in world.keys("vm-1", "/evenkeel/lab/backups/").items() if key.endswith("/backup")}
+    (taken,) = map(json.loads, records.values())
+    assert world.on("vm-2", f"sha256sum {LAKE}/{taken['name']}").split()[0] == taken["sha256"]
+
+
+def test_helm_passed_commas_inside_values() -> None:
+    said = json.loads(world.on("vm-1", "KUBECONFIG=/etc/rancher/k3s/k3s.yaml helm get values backup-ctl -n uap -o json"))
+    assert said["common"]["env"]["ENV_GLUSTERFS_NODE_IPS"] == "10.99.0.11,10.99.0.12,10.99.0.13"
+
+
+def test_a_second_backup_on_the_same_day_gets_another_name() -> None:
+    ran = run_deployment("backup/lab")
+    assert ran.ok, ran.report["error"]
+    names = world.on("vm-1", f"ls {LAKE}").split()
+    assert len(names) == len(set(names)) == 2
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "missing"])
+def test_a_backup_that_only_seems_to_succeed_fails_loudly(how: str) -> None:
+    world.on("vm-1", f"echo {how} > {LAKE}/.fail-backup")
+    ran = run_deployment("backup/lab")
+    world.on("vm-1", f"rm -f {LAKE}/.fail-backup")
+    assert not ran.ok
+    assert "reported success, but" in ran.report["error"]
+
+
+def test_a_rollback_before_any_migration(secrets: dict[str, str]) -> None:
+    root = secrets["LAB_MYSQL_ROOT_PASSWORD"]
+    before, tags = release.checksums(root), images("vm-1")
+    assert run_deployment("backup/lab").ok
+    release.spoil_rows(root)
+    release.roll_out_bad_release("vm-1", world.SOURCES)
+    ran = run_deployment("rollback/lab")
+    assert ran.ok, ran.report["error"]
+    assert release.checksums(root) == before
+    assert images("vm-1") == tags
+    assert release.all_ready("vm-1")
+
+
+def test_the_schedule_is_visible() -> None:
+    said = subprocess.run(
+        [orchestrator.BIN / "prefect", "deployment", "inspect", "backup/lab"], env=orchestrator.environment(),
+        capture_output=True, text=True, check=True,
+    ).stdout
+    assert "0 2 * * *" in said
+    assert "Asia/Shanghai" in said
