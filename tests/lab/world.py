@@ -98,9 +98,13 @@ def rows(password: str) -> list[tuple[Any, ...]]:
 
 
 def files(host: str) -> str:
-    """Everything on a machine's disk that the product could change: hashes, and of the big bundle sizes and times."""
+    """Everything on a machine's disk that the product could change: hashes, and of the big bundle sizes and times.
+
+    Not what the bystander's own kubectl writes: its discovery cache, made anew every ten minutes.
+    """
     folders = "/etc /usr/local /root /var/lib/rancher/k3s/agent/images /lib/systemd/system"
-    hashes = f"find {folders} -type f -not -name ld.so.cache -print0 2>/dev/null | sort -z | xargs -0 sha256sum"
+    others = "-not -name ld.so.cache -not -path '/root/.kube/cache/*'"
+    hashes = f"find {folders} -type f {others} -print0 2>/dev/null | sort -z | xargs -0 sha256sum"
     return on(host, f"{hashes}; find /opt -type f -printf '%p %s %T@\n' | sort")
 
 
