@@ -122,9 +122,12 @@ class KubeCluster:
         self._call("PATCH", _workload_path(workload), body, content=STRATEGIC_PATCH)
 
     def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
-        path = f"/apis/pingcap.com/v1alpha1/namespaces/{quote(namespace)}/restores/{quote(name)}"
-        found = self._or_none(lambda: self._call("GET", path))
-        return None if found is None else restore_of(found)
+        try:
+            found = self._list(f"/apis/pingcap.com/v1alpha1/namespaces/{quote(namespace)}/restores")
+        except _NotFoundError as error:
+            error.within("the cluster knows no restores.pingcap.com: is TiDB's operator installed?")
+            raise
+        return next((restore_of(item) for item in found if item["metadata"]["name"] == name), None)
 
     def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult:
         """See ports.KubeApi. The protocol has no end of input: the command must not wait for one."""

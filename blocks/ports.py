@@ -204,7 +204,7 @@ class KubeApi(Protocol):
         """Give containers, by name, these images; the others keep theirs."""
 
     def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
-        """The `restores.pingcap.com` object of this name."""
+        """The `restores.pingcap.com` object of this name. Raises HostError when the cluster knows no such kind."""
 
     def exec(
         self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60

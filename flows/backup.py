@@ -9,8 +9,8 @@ from prefect import flow
 from configs.load import load_platform
 from flows.session import Session, open_session
 from tasks.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
-from tasks.record import open_backup
-from tasks.tidb import ensure_backup, expire_backups
+from tasks.record import Record, find_newest, open_backup
+from tasks.tidb import BACKUP, ensure_backup, expire_backups
 from tasks.workloads import ensure_new_images_recorded
 
 
@@ -35,7 +35,14 @@ def take_backup(session: Session) -> None:
     ensure_tidb_patched(run, platform, kube)
     ensure_backup(run, platform, session.lake, kube, session.record)
     ensure_new_images_recorded(run, platform, kube, session.record)
-    expire_backups(run, session.lake, platform, kube)
+    expire_backups(run, session.lake, platform, kube, keep=way_back(session))
+
+
+def way_back(session: Session) -> set[str]:
+    """The archive that the last migration took before it began: a rollback needs it, however old it is."""
+    newest = find_newest(session.keys, session.platform.name)
+    taken = Record(session.keys, session.platform.name, newest[0]).read(BACKUP) if newest else None
+    return {taken["name"]} if taken else set()
 
 
 def helm_host(session: Session) -> str:

@@ -18,6 +18,7 @@ from tasks.journal import now
 Facts = dict[str, Any]
 
 STATE, FINISHED = "state", "finished"
+PLAN = "plan"  # what a rollback was approved for: one that has it may have begun
 MIGRATIONS, ROLLBACKS, BACKUPS = "migrations", "rollbacks", "backups"
 
 
@@ -108,8 +109,9 @@ def open_migration(keys: KeyValues, platform: str, *, identity: Facts, mirror: P
     """The record of the unfinished migration, or of the finished one, or a new one.
 
     `identity` (ids of the etcd and Kubernetes clusters) must be what the record was begun with: raises RefusedError
-    when it is not, because then some answer came from another cluster.
+    when it is not, because then some answer came from another cluster, and when a rollback is unfinished.
     """
+    _refuse_half_rolled_back(keys, platform)
     found = find_newest(keys, platform)
     if found is None:
         return _begun(keys, platform, MIGRATIONS, identity, mirror, dry_run=dry_run)
@@ -131,8 +133,21 @@ def open_rollback(keys: KeyValues, platform: str, *, identity: Facts, mirror: Pa
 
 
 def open_backup(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path, dry_run: bool) -> Record:
-    """A new record: every backup is one of its own."""
+    """A new record: every backup is one of its own. Raises RefusedError when a rollback is unfinished."""
+    _refuse_half_rolled_back(keys, platform)
     return _begun(keys, platform, BACKUPS, identity, mirror, dry_run=dry_run)
+
+
+def _refuse_half_rolled_back(keys: KeyValues, platform: str) -> None:
+    """Writers may be scaled to 0 and data half restored: nobody may take that for the platform as it should be."""
+    found = find_newest(keys, platform, ROLLBACKS)
+    if found is None or found[1]["state"] == FINISHED:
+        return
+    if Record(keys, platform, found[0], kind=ROLLBACKS).read(PLAN) is not None:
+        raise RefusedError(
+            f"rollback {found[0]} of {platform} is unfinished, its writers may have no pods: run the rollback again, "
+            "or end it with abandon=true"
+        )
 
 
 def _begun(keys: KeyValues, platform: str, kind: str, identity: Facts, mirror: Path, *, dry_run: bool) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
@@ -107,8 +108,12 @@ def read_archive(lake: Host, platform: Platform, name: str) -> Archive:
 
 
 @step("list expired backups")
-def expire_backups(run: Run, lake: Host, platform: Platform, kube: KubeApi) -> Outcome:
+def expire_backups(
+    run: Run, lake: Host, platform: Platform, kube: KubeApi, *, keep: Collection[str] = ()
+) -> Outcome:
     """Make known which archives are past their expiry; they are deleted only if `backup.delete_expired` says so.
+
+    Those to `keep` are neither: the last migration's way back.
 
     Undo: none for what is deleted.
     """
@@ -116,7 +121,8 @@ def expire_backups(run: Run, lake: Host, platform: Platform, kube: KubeApi) -> O
     if run.dry_run:
         return planned(f"archives older than {platform.backup.expired_days} days are listed")
     oldest = (datetime.now(UTC) - timedelta(days=platform.backup.expired_days)).date().isoformat()
-    expired = [name for name in _tars(kube, platform) if (day := _day(name)) is not None and day < oldest]
+    others = [name for name in _tars(kube, platform) if name not in keep]
+    expired = [name for name in others if (day := _day(name)) is not None and day < oldest]
     notes = tuple(f"expired: {name}" for name in expired)
     if not expired or not platform.backup.delete_expired:
         return unchanged(f"{len(expired)} archives older than {platform.backup.expired_days} days", notes=notes)
