@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pymysql
 
+from deployments import orchestrator
 from tests.lab import world
+from tests.lab.conftest import Ran, run_deployment
 
 BAD = "ecology/web:2.4.0"
 GOOD = "ecology/web:2.3.0"
@@ -67,3 +71,20 @@ def writer_replicas(server: str) -> int:
 def all_ready(server: str) -> bool:
     workloads = world.kubectl(server, "deployments,statefulsets -A")
     return all(w["status"].get("readyReplicas", 0) == w["spec"]["replicas"] for w in workloads)
+
+
+def run_asked(name: str, decision: str) -> Ran:
+    """Run a deployment that asks, and give this answer to it, by what Prefect's UI sends."""
+    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=f"{orchestrator.UI}/api", trust_env=False) as api:
+        running = pool.submit(run_deployment, name, approved=False)
+        paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
+        asking: list[dict[str, Any]] = []
+
+        def asks() -> bool:
+            asking.extend(api.post("/flow_runs/filter", json=paused).raise_for_status().json())
+            return bool(asking) or running.done()
+
+        world.eventually(f"{name} asks", asks, within_s=120)
+        answer = {"decision": decision, "operator": "night shift", "platform": "lab"}
+        api.post(f"/flow_runs/{asking[0]['id']}/resume", json={"run_input": answer}).raise_for_status()
+        return running.result()

@@ -51,10 +51,17 @@ def assert_brought_back(wanted: Checked, secrets: dict[str, str]) -> None:
     assert '"web"' in world.web()[0]
 
 
+def test_a_no_leaves_everything_as_it_is(backed_up: Checked, secrets: dict[str, str]) -> None:
+    ran = release.run_asked("rollback/lab", "abort")
+    assert not ran.ok
+    assert "night shift answered abort" in ran.report["error"]
+    assert_brought_back(backed_up, secrets)
+
+
 def test_a_rollback_brings_data_and_images_back(spoiled: Checked, secrets: dict[str, str]) -> None:
     assert release.checksums(secrets["LAB_MYSQL_ROOT_PASSWORD"]) != spoiled.checksums
     with Arguments() as arguments:
-        ran = run_deployment("rollback/lab")
+        ran = release.run_asked("rollback/lab", "approve")
     assert ran.ok, ran.report["error"]
     assert_brought_back(spoiled, secrets)
     assert not [line for line in arguments.seen for value in secrets.values() if value in line]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
+import httpx
 import pytest
 
 from deployments import orchestrator
@@ -68,3 +70,21 @@ def test_the_schedule_is_visible() -> None:
     ).stdout
     assert "0 2 * * *" in said
     assert "Asia/Shanghai" in said
+
+
+def test_a_scheduled_run_takes_a_backup() -> None:
+    names = set(world.on("vm-1", f"ls {LAKE}").split())
+    assert orchestrator.prefect("deployment", "schedule", "create", "backup/lab", "--cron", "* * * * *", "--replace", "-y") == 0
+    try:
+        world.eventually(
+            "a backup by itself", lambda: bool(set(world.on("vm-1", f"ls {LAKE}").split()) - names), within_s=180
+        )
+        world.eventually("its run ends", scheduled_run_completed, within_s=60)
+    finally:
+        subprocess.run([sys.executable, "-m", "deployments.schedule"], env=orchestrator.environment(), check=True)
+
+
+def scheduled_run_completed() -> bool:
+    wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}, "tags": {"all_": ["auto-scheduled"]}}}
+    said = httpx.post(f"{orchestrator.UI}/api/flow_runs/filter", json=wanted, trust_env=False)
+    return bool(said.raise_for_status().json())
