@@ -74,6 +74,11 @@ class KubeCluster:
             for item in self._list(f"/apis/apps/v1/{plural}")
         ]
 
+    def pods_of(self, workload: Workload) -> list[Pod]:
+        labels = self._call("GET", _workload_path(workload))["spec"]["selector"].get("matchLabels", {})
+        chosen = {"labelSelector": ",".join(f"{name}={value}" for name, value in labels.items())}
+        return [pod_of(item) for item in self._list(f"/api/v1/namespaces/{quote(workload.namespace)}/pods", chosen)]
+
     def running_images(self) -> dict[str, str]:
         return image_ids(self._list("/api/v1/pods"))
 

@@ -183,6 +183,9 @@ class KubeApi(Protocol):
 
     def workloads(self) -> list[Workload]: ...
 
+    def pods_of(self, workload: Workload) -> list[Pod]:
+        """All that its selector selects, also those that are ending: they still run."""
+
     def running_images(self) -> dict[str, str]:
         """Image name to image id (digest) of everything that runs."""
 

@@ -21,7 +21,7 @@ NONE = SecretStr("")
 
 @step("check database")
 def check_database(
-    run: Run, platform: Platform, database: Database, kube: KubeApi, root: SecretStr, *, restored: bool
+    run: Run, platform: Platform, database: Database, kube: KubeApi, root: SecretStr, *, restored: bool = False
 ) -> Outcome:
     """Make sure that the database answers to its configured root; after a restore of ours also to one without a password.
 

@@ -98,8 +98,7 @@ def ensure_images(
             timeout_s=platform.timeouts.rollout_s,
         )
     except DeadlineExceededError as error:
-        prefix = f"{workload.namespace}/{workload.name}-"
-        reasons = [f"{pod}: {pod.reason}" for pod in kube.pods() if str(pod).startswith(prefix) and not pod.ready]
+        reasons = [f"{pod}: {pod.reason}" for pod in kube.pods_of(workload) if not pod.ready]
         error.within(
             f"{workload}: {'; '.join(reasons) or 'no pod says why'}: kubectl describe pods -n {workload.namespace}"
         )

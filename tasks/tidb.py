@@ -103,7 +103,7 @@ def read_archive(lake: Host, platform: Platform, name: str) -> Archive:
     elif size == 0:
         fault = f"{path} is empty"
     elif not said["gzip"].endswith("intact"):
-        fault = f"{path} is damaged: {said['gzip'] or 'tar does not read it'}"
+        fault = f"{path} is damaged: {said['gzip'].strip() or 'tar does not read it'}"
     return Archive(name, size, said["sha256"], fault)
 
 

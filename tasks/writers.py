@@ -13,6 +13,7 @@ from tasks.step import step
 from tasks.waiting import wait_until
 
 WRITERS = "writers"
+ENDED = ("Succeeded", "Failed")
 
 
 @step("quiesce writer")
@@ -25,7 +26,7 @@ def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi,
     workload = find_workload(kube, writer)
     kept = record.read(_key(writer))
     owed = kept is not None and not kept["back"]
-    if owed and workload.desired == 0 and _stopped(workload):
+    if owed and _stopped(kube, workload):
         return unchanged("has no pod")
     if run.dry_run:
         return planned(f"scaled from {workload.desired} to 0")
@@ -38,7 +39,9 @@ def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi,
 
     # verify
     wait_until(
-        f"{writer} has no pod", lambda: _stopped(find_workload(kube, writer)), timeout_s=platform.timeouts.pod_ready_s
+        f"{writer} has no pod",
+        lambda: _stopped(kube, find_workload(kube, writer)),
+        timeout_s=platform.timeouts.pod_ready_s,
     )
     return changed(f"scaled from {workload.desired} to 0")
 
@@ -79,8 +82,9 @@ def find_workload(kube: KubeApi, writer: Writer) -> Workload:
     return found
 
 
-def _stopped(workload: Workload) -> bool:
-    return workload.desired == 0 and workload.ready == 0 and workload.updated
+def _stopped(kube: KubeApi, workload: Workload) -> bool:
+    # A pod in its grace period counts for no status any more, and still writes.
+    return workload.desired == 0 and all(pod.phase in ENDED for pod in kube.pods_of(workload))
 
 
 def _key(writer: Writer) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from blocks.ports import ExecResult, Node, Pod, Workload
+from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
 from configs.errors import EvictionBlockedError, KubeUnavailableError
 from tests.fakes.faults import Faulty
 from tests.fakes.workload import FakeWorkload
@@ -29,7 +29,12 @@ class FakeKube(Faulty):
         """By "namespace/pod prefix": how many evictions are declined."""
         self.objects: dict[str, str] = {}
         self.answers: dict[str, ExecResult] = {}
-        """By a word of the command line."""
+        """By a word of the command line; they come before what programs say."""
+        self.programs: dict[str, Callable[[list[str], str], ExecResult]] = {}
+        """By a word of the command line: what answers to its arguments and its input. They tell their changes."""
+        self.restores: dict[str, RestoreObject] = {}
+        self.restoring: Callable[[str], tuple[str, str]] = lambda _name: ("Complete", "")
+        """How a restore ends: phase and message."""
         self.execs: list[tuple[str, str, list[str], str]] = []
         self.returning: set[str] = set()
         """Nodes that register again when they are deleted."""
@@ -93,6 +98,12 @@ class FakeKube(Faulty):
             self._turn()
             return [self._seen(workload) for workload in self.workload_list]
 
+    def pods_of(self, workload: Workload) -> list[Pod]:
+        with self.calling("pods_of"):
+            self._turn()
+            start = f"{workload.namespace}/{workload.name}-"
+            return [pod for name, pod in self._pods.items() if name.startswith(start)]
+
     def running_images(self) -> dict[str, str]:
         return {image: f"sha256:{image}" for workload in self.workload_list for image in workload.images.values()}
 
@@ -117,9 +128,33 @@ class FakeKube(Faulty):
         with self.calling("exec"):
             line = " ".join(argv)
             self.execs.append((namespace, pod, argv, stdin))
-            if "mysql" not in line:
-                self.changes(f"exec {line}")
-            return next((answer for word, answer in self.answers.items() if word in line), ExecResult(0, "", ""))
+            told = next((answer for word, answer in self.answers.items() if word in line), None)
+            program = next((run for word, run in self.programs.items() if word in line), None)
+            if told is None and program is not None:
+                told = program(argv, stdin)
+            return told or ExecResult(0, "", "")
+
+    def scale(self, workload: Workload, replicas: int) -> None:
+        with self.calling("scale"):
+            self.changes(f"scale {workload} to {replicas}")
+            self._called(workload).replicas = replicas
+
+    def set_images(self, workload: Workload, images: dict[str, str]) -> None:
+        with self.calling("set_images"):
+            self.changes(f"set images of {workload}")
+            found = self._called(workload)
+            found.images = {**found.images, **images}
+            for pod in self._of(found):
+                self._pods[str(pod)] = replace(pod, deleting=True)
+                self._turns[str(pod)] = self.polls
+
+    def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
+        with self.calling("restore_object"):
+            found = self.restores.get(name)
+            if found is not None and found.phase == "Running":
+                phase, message = self.restoring(name)
+                self.restores[name] = replace(found, phase=phase, message=message)
+            return found
 
     # What a test sets up.
 
@@ -160,8 +195,15 @@ class FakeKube(Faulty):
                 self._pods[name] = replace(pod, ready=True, reason="")
         for workload in self.workload_list:
             if workload.kind != "DaemonSet":
-                for _ in range(workload.replicas - len(self._of(workload))):
+                pods = self._of(workload)
+                for _ in range(workload.replicas - len(pods)):
                     self._replica(workload)
+                for pod in pods[workload.replicas :]:
+                    self._pods[str(pod)] = replace(pod, deleting=True, ready=False)
+                    self._turns[str(pod)] = self.polls
+
+    def _called(self, workload: Workload) -> FakeWorkload:
+        return next(w for w in self.workload_list if (w.kind, w.namespace, w.name) == workload_name(workload))
 
     def _of(self, workload: FakeWorkload) -> list[Pod]:
         prefix = f"{workload.namespace}/{workload.name}-"
@@ -187,3 +229,7 @@ class FakeKube(Faulty):
         pod = Pod(namespace, name, f"uid-{name}", node, owner, "Running", ready, reason=reason)
         self._pods[str(pod)] = pod
         self._turns[str(pod)] = self.polls if turns is None else turns
+
+
+def workload_name(workload: Workload) -> tuple[str, str, str]:
+    return workload.kind, workload.namespace, workload.name

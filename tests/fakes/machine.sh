@@ -105,4 +105,27 @@ docker_load() {
     tar -xOf "$1" manifest.json | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
+# One release, and its values as flat JSON.
+helm() {
+    local words=() values= value
+    case $1 in
+    list) say helm-list '[]\n'; return ;;
+    get) test -e "$S/helm-values" || { echo 'Error: release: not found' >&2; return 1; }; say helm-values; return ;;
+    esac
+    did helm "$@"
+    test ! -e "$S/helm-fails" || { say helm-fails >&2; return 1; }
+    while (($#)); do
+        case $1 in
+        --set-string) value=${2//\\,/,}; values+="${values:+,}\"${value%%=*}\":\"${value#*=}\""; shift ;;
+        -n | --timeout) shift ;;
+        -*) ;;
+        *) words+=("$1") ;;
+        esac
+        shift
+    done
+    printf '{%s}\n' "$values" >"$S/helm-values"
+    value=${words[2]##*/}
+    printf '[{"name":"%s","status":"deployed","chart":"%s"}]\n' "${words[1]}" "${value%.tgz}" >"$S/helm-list"
+}
+
 test ! -e "$S/lacks" || while read -r word; do unset -f "$word"; done <"$S/lacks"

@@ -22,7 +22,14 @@ WISH: Wish = {
     "etcd": {"cluster_token": "token-1"},
     "k3s": {"images": ["image/app.tar"], "server_args": ["--https-listen-port=10443", "--docker"]},
     "keepalived": {"virtual_router_id": 51, "interface": "eth0", "auth_pass": {"env": "VRRP_PASSWORD"}, "holders": 2},
-    "database": {"user": "app", "database": "app", "password": {"env": "DB_PASSWORD"}},
+    "database": {
+        "user": "app",
+        "database": "app",
+        "password": {"env": "DB_PASSWORD"},
+        "root_password": {"env": "DB_ROOT_PASSWORD"},
+    },
+    "backup": {"chart": "/opt/charts/uap-backup-ctl-1.0.0.tgz"},
+    "rollback": {"writers": [{"namespace": "shop", "name": "web"}]},
     "http_checks": ["http://10.0.0.100:30080/"],
 }
 

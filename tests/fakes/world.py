@@ -8,15 +8,16 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from blocks.ports import ExecResult
 from configs.hosts import Role
 from configs.platform import Platform
 from tasks.journal import Journal, Report
 from tasks.live import Live, read_live
-from tasks.record import Record, open_record
-from tasks.run import Moment, Run
+from tasks.record import Record, open_migration
+from tasks.run import Run
 from tests.fakes import machines
+from tests.fakes.backup import FakeBackupCtl
 from tests.fakes.clock import FakeTime
+from tests.fakes.database import FakeDatabase
 from tests.fakes.etcd import FakeEtcd
 from tests.fakes.faults import Faulty, Life
 from tests.fakes.host import FakeHost
@@ -34,16 +35,18 @@ class World:
         self.folder, self.time = folder, time
         self.platform = platform or small_platform()
         self.auth_pass, self.token = SecretStr(machines.AUTH_PASS), SecretStr(machines.token(machines.LIVE_CA))
-        self.database_password = SecretStr("dbs3cret")
+        self.database_password, self.root_password = SecretStr("dbs3cret"), SecretStr("r00ts3cret")
         self.deaf: set[str] = set()
         """Hosts whose keepalived hears no adverts."""
         self.lock, self.keys = FakeLock(), FakeKeys(time)
         sources = {source.name: str(source.address) for source in self.platform.sources}
         self.etcd, self.kube = FakeEtcd(sources), FakeKube()
         self.hosts = {m.name: FakeHost(m.name, str(m.address), folder / m.name) for m in self.platform.machines}
+        self.database = FakeDatabase(self.kube, root="r00ts3cret", user="app", password="dbs3cret")
+        self.backups = FakeBackupCtl(self.kube, self.hosts.values(), self.database)
         self._runs = count(1)
         self._furnish()
-        self.record = open_record(self.keys, self.platform.name, identity={}, mirror=None, dry_run=False)
+        self.record = open_migration(self.keys, self.platform.name, identity={}, mirror=folder / "record.json", dry_run=False)
         self.fakes: tuple[Faulty, ...] = (*self.hosts.values(), self.etcd, self.kube, self.keys)
         self.life = Life()
         for fake in self.fakes:
@@ -55,14 +58,14 @@ class World:
         for fake in self.fakes:
             fake.mutations.clear()
 
-    def run(self, *, dry: bool = False, moment: Moment | None = None) -> Run:
+    def run(self, *, dry: bool = False) -> Run:
         name = f"run-{next(self._runs)}"
         report = Report(self.platform.name, name, "test", dry_run=dry)
         journal = Journal(report, self.folder / "reports" / name / "report.json")
-        return Run(name, journal, lock=None if dry else self.lock, moment=moment)
+        return Run(name, journal, lock=None if dry else self.lock)
 
     def read_only_record(self) -> Record:
-        return Record(self.keys, self.platform.name, self.record.migration)
+        return Record(self.keys, self.platform.name, self.record.name)
 
     @property
     def mutations(self) -> list[str]:
@@ -134,7 +137,6 @@ class World:
         self.kube.has(FakeWorkload("Deployment", "shop", "web", 2), on=first.name)
         self.kube.has(FakeWorkload("StatefulSet", "uap", "backup-ctl", 1), on=last.name)
         self.kube.has(FakeWorkload("DaemonSet", "kube-system", "agent", 0))
-        self.kube.answers["backup-and-save"] = ExecResult(0, "saved tidb-backup-20260102.tgz\n", "")
         self._elect()
 
     # The laws.

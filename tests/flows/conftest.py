@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
+    PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED,
+    temporary_settings,
+)
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.fakes.clock import FakeTime
@@ -18,7 +24,13 @@ from tests.fakes.world import World
 def engine() -> Iterator[None]:
     # The thread of a flow's heart beat sleeps in whole seconds, and the flow's end waits for it.
     quick = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+    # What writes events down makes SQLite busy, and a flow that begins meanwhile waits 2 s for its next try.
+    calm = {
+        PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
+        PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
+    }
     with (
+        temporary_settings(calm),
         prefect_test_harness(server_startup_timeout=120),
         temporary_settings(quick),
     ):

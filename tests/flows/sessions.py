@@ -10,22 +10,40 @@ from blocks.kube_credentials import parse_kubeconfig
 from flows.session import Session, current, current_session
 from tasks.entrance import Entrance
 from tasks.journal import Report
+from tasks.record import Opening
 from tests.fakes import machines
 from tests.fakes.world import World
 
 
-def session_on(world: World, *, dry: bool = False) -> Session:
-    entrance = Entrance(parse_kubeconfig("vm-1", machines.kubeconfig(machines.LIVE_CA)), world.token)
+def session_on(world: World, *, dry: bool = False, opening: Opening | None = None) -> Session:
+    entrance = Entrance("vm-1", parse_kubeconfig("vm-1", machines.kubeconfig(machines.LIVE_CA)), world.token)
     run, record = world.run(dry=dry), world.read_only_record() if dry else world.record
-    secrets = (world.auth_pass, world.database_password)
-    return Session(world.platform, run, world.hosts, world.etcd, world.kube, entrance, record, *secrets)  # type: ignore[arg-type]
+    if opening is not None:
+        record = opening(world.keys, world.platform.name, identity={}, mirror=world.folder / "mirror", dry_run=dry)
+    database = world.platform.database
+    assert database is not None
+    assert database.root_password is not None
+    secrets = {
+        world.platform.keepalived.auth_pass: world.auth_pass,
+        database.password: world.database_password,
+        database.root_password: world.root_password,
+    }
+    return Session(world.platform, run, world.hosts, world.etcd, world.keys, world.kube, entrance, record, secrets)
 
 
 def perform(
-    act: Callable[[Session], object], world: World, *, dry: bool = False, reports: list[Report] | None = None
+    act: Callable[[Session], object],
+    world: World,
+    *,
+    dry: bool = False,
+    opening: Opening | None = None,
+    reports: list[Report] | None = None,
 ) -> Report:
-    """Let `act` run within a flow, and tell what it has done, also in `reports`, for what it raises is raised."""
-    session = session_on(world, dry=dry)
+    """Let `act` run within a flow, and tell what it has done, also in `reports`, for what it raises is raised.
+
+    Its record is the migration's, or as `opening` finds it.
+    """
+    session = session_on(world, dry=dry, opening=opening)
     if reports is not None:
         reports.append(session.run.journal.report)
     with current(session):

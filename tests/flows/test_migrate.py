@@ -96,7 +96,7 @@ def test_sources_are_off_and_their_data_is_kept(story: Story) -> None:
     for name in ("vm-1", "vm-2"):
         host = story.world.hosts[name]
         assert {host.calm(unit) for unit in ("k3s", "etcd", "keepalived")} == {("inactive", "disabled")}
-        assert host.read(f"/mnt/disks/etcd.aside-{story.world.record.migration}/member/snap/db") == "data\n"
+        assert host.read(f"/mnt/disks/etcd.aside-{story.world.record.name}/member/snap/db") == "data\n"
 
 
 def test_nothing_was_done_twice(story: Story) -> None:

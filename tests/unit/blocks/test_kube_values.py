@@ -67,19 +67,25 @@ def test_a_waiting_container_says_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "spec", "status", "desired", "ready"),
+    ("kind", "spec", "status", "desired", "ready", "updated"),
     [
-        ("Deployment", {"replicas": 3}, {"readyReplicas": 2}, 3, 2),
-        ("Deployment", {}, {}, 1, 0),
-        ("StatefulSet", {"replicas": 0}, {}, 0, 0),
-        ("DaemonSet", {}, {"desiredNumberScheduled": 9, "numberReady": 8}, 9, 8),
+        ("Deployment", {"replicas": 3}, {"replicas": 3, "updatedReplicas": 3, "readyReplicas": 2}, 3, 2, True),
+        ("Deployment", {"replicas": 3}, {"replicas": 4, "updatedReplicas": 3, "readyReplicas": 3}, 3, 3, False),
+        ("Deployment", {}, {}, 1, 0, False),
+        ("StatefulSet", {"replicas": 0}, {}, 0, 0, True),
+        ("StatefulSet", {"replicas": 1}, {"updateRevision": "b", "currentRevision": "a"}, 1, 0, False),
+        ("DaemonSet", {}, {"desiredNumberScheduled": 9, "updatedNumberScheduled": 9, "numberReady": 8}, 9, 8, True),
+        ("DaemonSet", {}, {"desiredNumberScheduled": 9, "updatedNumberScheduled": 2, "numberReady": 9}, 9, 9, False),
     ],
 )
-def test_a_workload_says_how_far_it_is(kind: str, spec: Any, status: Any, desired: int, ready: int) -> None:
+def test_a_workload_says_how_far_it_is(
+    kind: str, spec: Any, status: Any, desired: int, ready: int, updated: bool
+) -> None:
     template = {"template": {"spec": {"containers": [{"name": "main", "image": "app/web:2.0"}]}}}
     item = {"metadata": {"namespace": "shop", "name": "web"}, "spec": {**spec, **template}, "status": status}
 
-    assert workload_of(kind, item) == Workload(kind, "shop", "web", desired, ready, {"main": "app/web:2.0"})
+    wanted = Workload(kind, "shop", "web", desired, ready, {"main": "app/web:2.0"}, updated=updated)
+    assert workload_of(kind, item) == wanted
 
 
 def test_a_status_that_is_older_than_the_wish_counts_for_nothing() -> None:

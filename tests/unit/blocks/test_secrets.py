@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.kube_credentials import parse_kubeconfig
-from blocks.secrets import resolve_auth_pass, resolve_secret
+from blocks.secrets import refuse_long_auth_pass, resolve_secret
 from configs.base import SecretRef
 from configs.errors import ConfigError, HostError
 from tests.fakes.machines import LIVE_CA, kubeconfig, sha256
@@ -36,14 +36,14 @@ def test_a_password_that_keepalived_would_cut_is_refused_and_not_told(monkeypatc
     with pytest.raises(
         ConfigError, match=r"keepalived.auth_pass: .* has 9 characters, keepalived reads the first 8"
     ) as refused:
-        resolve_auth_pass(REF)
+        refuse_long_auth_pass(REF, resolve_secret(REF))
     assert "n1ne" not in str(refused.value)
 
 
 def test_a_password_of_eight_characters_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_SECRET", "8-chars!")
 
-    assert resolve_auth_pass(REF).get_secret_value() == "8-chars!"
+    refuse_long_auth_pass(REF, resolve_secret(REF))
 
 
 def test_a_kubeconfig_names_its_cluster_and_hides_its_key() -> None:

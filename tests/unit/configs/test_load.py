@@ -17,6 +17,7 @@ TARGET = {"name": "phys-1", "address": "10.0.0.21", "role": "server"}
 KEEPALIVED = wish()["keepalived"]
 K3S = wish()["k3s"]
 DATABASE = wish()["database"]
+BACKUP = wish()["backup"]
 
 BAD = {
     "an unknown key": ({"replicas": 3}, "replicas: "),
@@ -67,6 +68,23 @@ BAD = {
     "a path that leads upwards": ({"k3s": {**K3S, "bundle": "/opt/../etc"}}, "k3s.bundle: "),
     "a port that is none": ({"ssh": {"key": "/k", "port": 0}}, "ssh.port: "),
     "a deadline of nothing": ({"timeouts": {"drain_s": 0}}, "timeouts.drain_s: "),
+    "no way to take a backup": ({"backup": None}, "backup: Field required"),
+    "a schedule of four fields": (
+        {"backup": {**BACKUP, "schedule": {"cron": "0 2 * *", "timezone": "Asia/Shanghai"}}},
+        "backup.schedule: '0 2 * *' in 'Asia/Shanghai': ",
+    ),
+    "a time zone that is none": (
+        {"backup": {**BACKUP, "schedule": {"cron": "0 2 * * *", "timezone": "Asia/Atlantis"}}},
+        "backup.schedule: '0 2 * * *' in 'Asia/Atlantis': ",
+    ),
+    "a schedule without a time zone": (
+        {"backup": {**BACKUP, "schedule": {"cron": "0 2 * * *"}}},
+        "backup.schedule.timezone: Field required",
+    ),
+    "a writer that has no replicas": (
+        {"rollback": {"writers": [{"kind": "DaemonSet", "namespace": "shop", "name": "web"}]}},
+        "rollback.writers[0].kind: ",
+    ),
     "a URL that is none": ({"http_checks": ["10.0.0.100"]}, "http_checks[0]: "),
 }
 

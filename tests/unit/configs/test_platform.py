@@ -45,6 +45,7 @@ def test_every_secret_is_known_before_the_start() -> None:
     assert [str(secret) for secret in platform().secrets] == [
         "environment variable VRRP_PASSWORD",
         "environment variable DB_PASSWORD",
+        "environment variable DB_ROOT_PASSWORD",
     ]
 
 

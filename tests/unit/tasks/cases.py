@@ -6,9 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from configs.database import Writer
+from tasks.writers import ensure_quiesced
 from tests.fakes import machines
+from tests.fakes.platform import WISH, platform
 from tests.fakes.world import World
 
+BACKUP, WEB = "tidb-backup-20260102", "Deployment shop/web"
 Arguments = Callable[[World], tuple[Any, ...]]
 
 
@@ -70,6 +74,24 @@ def removed(world: World) -> None:
     world.forget()
 
 
+def backed_up(world: World) -> None:
+    world.backups.has_archive(BACKUP)
+
+
+def tidy(world: World) -> None:
+    world.platform = platform(backup={**WISH["backup"], "delete_expired": True})
+    world.backups.has_archive("tidb-backup-20200101")
+
+
+def quiesced(world: World) -> None:
+    ensure_quiesced.fn(world.run(), writer(world), world.platform, world.kube, world.record)
+    world.forget()
+
+
+def writer(world: World) -> Writer:
+    return world.platform.rollback.writers[0]
+
+
 def get(_url: str) -> tuple[int, str]:
     return 200, "fine"
 
@@ -91,7 +113,10 @@ CASES: dict[str, Case] = {
     "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
     "check_cluster": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
-    "ensure_backup": Case(lambda w: (w.platform, w.kube, w.record)),
+    "ensure_backup_ctl": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube)),
+    "ensure_tidb_patched": Case(lambda w: (w.platform, w.kube)),
+    "ensure_backup": Case(lambda w: (w.platform, w.hosts["vm-1"], w.kube, w.record)),
+    "expire_backups": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube), tidy),
     "ensure_new_images_recorded": Case(lambda w: (w.platform, w.kube, w.record)),
     "ensure_old_images_recorded": Case(lambda w: (*on_target(w), w.record)),
     "ensure_old_platform_gone": Case(lambda w: (*on_target(w), w.live)),
@@ -122,4 +147,15 @@ CASES: dict[str, Case] = {
     "verify_workloads": Case(lambda w: (w.platform, w.kube, w.record), World.has_left, asks=True),
     "verify_services": Case(lambda w: (w.platform, w.kube, get, w.database_password), World.has_left, asks=True),
     "verify_no_residue": Case(lambda w: (w.platform, targets_of(w), w.kube), World.has_left, asks=True),
+    "check_archive": Case(lambda w: (w.hosts["vm-1"], w.platform, BACKUP, None), backed_up, asks=True),
+    "check_database": Case(lambda w: (w.platform, w.platform.database, w.kube, w.root_password), asks=True),
+    "check_images": Case(lambda w: (w.hosts["vm-1"], w.platform, {WEB: {"main": "app/web:2.0"}}), asks=True),
+    "ensure_quiesced": Case(lambda w: (writer(w), w.platform, w.kube, w.record)),
+    "ensure_restored": Case(lambda w: (w.platform, w.kube, w.record, BACKUP), backed_up),
+    "ensure_accounts": Case(
+        lambda w: (w.platform, w.platform.database, w.kube, w.root_password, w.database_password),
+        lambda w: w.database.restored(BACKUP),
+    ),
+    "ensure_images": Case(lambda w: (w.kube.workloads()[0], w.platform, w.kube, {"main": "app/web:1.9"})),
+    "ensure_writer_back": Case(lambda w: (writer(w), w.platform, w.kube, w.record), quiesced),
 }

@@ -2,13 +2,15 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from configs.errors import AnotherRunError, EvenkeelError, HostUnreachableError, RefusedError
 from tasks.outcome import Outcome, changed
-from tasks.run import Run
+from tasks.run import Moment, Run, moments
 from tasks.step import name_of, step
 from tests.fakes.host import FakeHost
 from tests.fakes.world import World
@@ -70,9 +72,17 @@ def test_a_dry_run_that_would_act_is_a_bug_and_is_stopped(world: World) -> None:
     assert world.hosts["vm-1"].calls == []
 
 
+@contextmanager
+def listening(moment: Moment) -> Iterator[None]:
+    token = moments.set(moment)
+    yield
+    moments.reset(token)
+
+
 def test_moments_are_told_around_every_act(world: World) -> None:
     told: list[tuple[str, str, str]] = []
-    demo.fn(world.run(moment=lambda *moment: told.append(moment)), world.hosts["vm-1"])
+    with listening(lambda *moment: told.append(moment)):
+        demo.fn(world.run(), world.hosts["vm-1"])
 
     assert told == [("before act", "vm-1", "demonstrating"), ("after act", "vm-1", "demonstrating")]
 
@@ -81,8 +91,8 @@ def test_an_act_that_failed_is_not_told_as_done(world: World) -> None:
     told: list[str] = []
     world.hosts["vm-1"].fail("second", HostUnreachableError("cable"))
 
-    with pytest.raises(HostUnreachableError):
-        demo.fn(world.run(moment=lambda moment, *_: told.append(moment)), world.hosts["vm-1"])
+    with listening(lambda moment, *_: told.append(moment)), pytest.raises(HostUnreachableError):
+        demo.fn(world.run(), world.hosts["vm-1"])
     assert told == ["before act"]
 
 

@@ -56,4 +56,4 @@ def test_a_dry_run_is_told_by_machine_with_its_diffs() -> None:
 
 
 def test_a_run_without_steps_is_told() -> None:
-    assert "run `run-1`, migration `-`" in markdown(report())
+    assert "run `run-1`, record `-`" in markdown(report())

@@ -1,0 +1,104 @@
+"""backup-ctl in its pod: archives in the file lake, loaded backups, and restores that take a few looks to end."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from blocks.ports import ExecResult, RestoreObject
+from tests.fakes.database import FakeDatabase
+from tests.fakes.host import FakeHost
+from tests.fakes.kube import FakeKube
+
+LAKE = "/mnt/uap-global/backup"
+
+
+class FakeBackupCtl:
+    """Answers the control script's subcommands. `spoil` is done to every archive that a backup writes."""
+
+    def __init__(self, kube: FakeKube, hosts: Iterable[FakeHost], database: FakeDatabase) -> None:
+        self.kube, self.hosts, self.database = kube, list(hosts), database
+        self.patched = False
+        self.loaded: set[str] = set()
+        self.spoil = ""
+        """How backups go wrong that report success: "missing", "empty" or "truncated"."""
+        self.restore_fails = ""
+        """What the restore's object says when it fails."""
+        for host in self.hosts:
+            host.path(LAKE).mkdir(parents=True)
+        kube.programs["/tidb-ctl.sh"] = self.answer
+        kube.restoring = self._ends
+
+    def answer(self, argv: list[str], _stdin: str) -> ExecResult:
+        verb, name = argv[1], next((word.partition("=")[2] for word in argv if word.startswith("--name=")), "")
+        told = getattr(self, "_" + verb.replace("-", "_"))(name)
+        return ExecResult(0, f"{told}\n", "") if isinstance(told, str) else told
+
+    def archives(self) -> list[str]:
+        return sorted(path.name for path in self.hosts[0].path(LAKE).iterdir())
+
+    def has_archive(self, name: str, *, spoil: str = "") -> None:
+        whole = archive(name)
+        content = {"empty": b"", "truncated": whole[:-9]}.get(spoil, whole)
+        for host in self.hosts if spoil != "missing" else ():
+            host.path(f"{LAKE}/{name}.tar.gz").write_bytes(content)
+
+    # The subcommands.
+
+    def _ls_tar(self, _name: str) -> str:
+        return "\n".join(self.archives())
+
+    def _patch_tidb_for_br(self, _name: str) -> str:
+        if self.patched:
+            return "already patched"
+        self.kube.changes("patch TiDB")
+        self.patched = True
+        return "patched"
+
+    def _backup_and_save(self, _name: str) -> str:
+        self.kube.changes("take a backup")
+        name = f"tidb-backup-20260102-{len(self.archives())}"
+        self.has_archive(name, spoil=self.spoil)
+        return f"saved {name}.tar.gz"
+
+    def _ls_backup(self, _name: str) -> str:
+        return "\n".join(sorted(self.loaded))
+
+    def _rm_backup(self, name: str) -> str:
+        self.kube.changes(f"remove backup {name}")
+        self.loaded.discard(name)
+        self.kube.restores.pop(name, None)
+        return "removed"
+
+    def _load(self, name: str) -> str | ExecResult:
+        if f"{name}.tar.gz" not in self.archives() or name in self.loaded:
+            return ExecResult(1, "", f"{name}: no such archive, or loaded already\n")
+        self.kube.changes(f"load {name}")
+        self.loaded.add(name)
+        return "loaded"
+
+    def _restore(self, name: str) -> str | ExecResult:
+        if name not in self.loaded or name in self.kube.restores:
+            return ExecResult(1, "", f"{name}: not loaded, or restored already\n")
+        self.kube.changes(f"restore {name}")
+        created = datetime.now(UTC).replace(microsecond=0).isoformat()
+        self.kube.restores[name] = RestoreObject(f"uid-{name}-{created}", created, "Running", "")
+        return "restore begun"
+
+    def _ends(self, name: str) -> tuple[str, str]:
+        if self.restore_fails:
+            return "Failed", self.restore_fails
+        self.database.restored(name)
+        return "Complete", ""
+
+
+def archive(name: str) -> bytes:
+    """A small tar, gzipped."""
+    whole, content = io.BytesIO(), f"rows of {name}\n".encode()
+    with tarfile.open(fileobj=whole, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("dump.sql")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return whole.getvalue()

@@ -1,0 +1,168 @@
+"""The way back on fakes: planned, killed in the middle, continued; refused, failed and given up without harm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from configs.errors import HostError, RefusedError
+from flows.backup import take_backup
+from flows.rollback import give_up, roll_back
+from flows.session import Session
+from tasks.journal import Report
+from tasks.record import open_backup, open_rollback
+from tests.fakes.faults import Killed
+from tests.fakes.world import World
+from tests.flows.sessions import perform
+
+ASKED: dict[str, Any] = {"what": "both", "backup": None, "images": "new", "image_map": None}
+WEB = "Deployment shop/web"
+
+
+@pytest.fixture
+def spoiled(world: World) -> World:
+    """Backed up, then rows were written and a bad release was rolled out."""
+    perform(take_backup, world)
+    world.database.data = "rows written since"
+    set_image(world, "app/web:bad")
+    world.forget()
+    return world
+
+
+def set_image(world: World, image: str) -> None:
+    world.kube.set_images(web(world), {"main": image})
+
+
+def web(world: World) -> Any:
+    return next(workload for workload in world.kube.workloads() if str(workload) == WEB)
+
+
+def back(world: World, *, dry: bool = False, reports: list[Report] | None = None, **asked: Any) -> Report:
+    def act(session: Session) -> None:
+        roll_back(session, {**ASKED, **asked}, approved=True)
+
+    return perform(act, world, dry=dry, opening=open_rollback, reports=reports)
+
+
+def assert_back(world: World) -> None:
+    assert world.database.data.startswith("tidb-backup-20260102")
+    assert world.database.passwords == {"root": "r00ts3cret", "app": "dbs3cret"}
+    assert (web(world).desired, web(world).images) == (2, {"main": "app/web:2.0"})
+
+
+def test_data_users_images_and_writers_come_back(spoiled: World) -> None:
+    back(spoiled)
+
+    assert_back(spoiled)
+
+
+def test_steps_are_in_the_order_in_which_nothing_is_written_beside_a_restore(spoiled: World) -> None:
+    report = back(spoiled)
+
+    done = [entry.step for entry in report.entries if entry.outcome == "changed"]
+    assert done == ["quiesce writer", "restore data", "set users and time zone", "set images", "bring writer back"]
+
+
+def test_a_plan_changes_nothing(spoiled: World) -> None:
+    report = back(spoiled, dry=True)
+
+    assert spoiled.mutations == []
+    assert "planned" in {entry.outcome for entry in report.entries}
+
+
+@pytest.mark.parametrize("mutations", [3, 8, 12])
+def test_a_killed_rollback_is_finished_by_the_same_command(spoiled: World, mutations: int) -> None:
+    spoiled.life.mutations_left = mutations
+    with pytest.raises(Killed):
+        back(spoiled)
+    spoiled.life.mutations_left = -1
+
+    back(spoiled)
+
+    assert_back(spoiled)
+    assert len([name for name in spoiled.kube.mutations if name.startswith("restore ")]) == 1
+
+
+def test_an_unfinished_rollback_keeps_others_away_until_it_is_given_up(spoiled: World) -> None:
+    spoiled.kube.fail("set_images", HostError("the API says no"), times=99)
+    with pytest.raises(HostError):
+        back(spoiled)
+    with pytest.raises(RefusedError, match="it was begun with .*what='both': .* end it with abandon=true"):
+        back(spoiled, what="images")
+    with pytest.raises(RefusedError, match="is unfinished, its writers may have no pods"):
+        perform(take_backup, spoiled, opening=open_backup)
+
+    perform(give_up, spoiled, opening=open_rollback)
+
+    assert web(spoiled).desired == 2
+    perform(take_backup, spoiled, opening=open_backup)
+
+
+def test_without_an_unfinished_rollback_there_is_nothing_to_give_up(spoiled: World) -> None:
+    with pytest.raises(RefusedError, match="demo: no rollback is unfinished"):
+        perform(give_up, spoiled, opening=open_rollback)
+    assert web(spoiled).desired == 2
+
+
+def test_a_failed_restore_is_told_and_the_writers_run_as_before(spoiled: World) -> None:
+    spoiled.backups.restore_fails = "region 4711 not found"
+
+    with pytest.raises(HostError, match="region 4711 not found"):
+        back(spoiled)
+
+    assert (spoiled.database.data, web(spoiled).desired) == ("rows written since", 2)
+    assert web(spoiled).images == {"main": "app/web:bad"}
+
+
+@pytest.mark.parametrize("spoil", ["empty", "truncated"])
+def test_a_bad_archive_is_refused_before_anything_is_touched(spoiled: World, spoil: str) -> None:
+    spoiled.backups.has_archive("tidb-backup-20260102-0", spoil=spoil)
+
+    with pytest.raises(RefusedError, match="choose another with backup=NAME"):
+        back(spoiled)
+    assert spoiled.kube.mutations == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"image_map": {"Deployment shop/webb": {"main": "x:1"}}}, "there is no Deployment shop/webb"),
+        ({"image_map": {WEB: {"mian": "x:1"}}}, "Deployment shop/web has no container mian"),
+        ({"image_map": {WEB: {"main": "x:1"}}}, "docker lacks x:1"),
+        ({"backup": "tidb-backup-20200101"}, "there is no /mnt/uap-global/backup/tidb-backup-20200101.tar.gz"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_refused(spoiled: World, asked: dict[str, Any], why: str) -> None:
+    with pytest.raises(RefusedError, match=why):
+        back(spoiled, **asked)
+    assert spoiled.kube.mutations == []
+
+
+def test_images_alone_leave_the_data(spoiled: World) -> None:
+    back(spoiled, what="images")
+
+    assert (spoiled.database.data, web(spoiled).images) == ("rows written since", {"main": "app/web:2.0"})
+
+
+def test_data_alone_leave_the_images(spoiled: World) -> None:
+    back(spoiled, what="data")
+
+    assert spoiled.database.data.startswith("tidb-backup")
+    assert (web(spoiled).desired, web(spoiled).images) == (2, {"main": "app/web:bad"})
+
+
+def test_a_second_rollback_is_a_new_one(spoiled: World) -> None:
+    back(spoiled)
+    spoiled.database.data = "rows written since"
+
+    back(spoiled)
+
+    assert_back(spoiled)
+
+
+def test_no_secret_is_in_any_report(spoiled: World) -> None:
+    back(spoiled)
+
+    texts = [path.read_text() for path in (spoiled.folder / "reports").rglob("*.json")]
+    assert not any("s3cret" in text for text in texts)
