@@ -151,7 +151,7 @@ def _refuse_half_rolled_back(keys: KeyValues, platform: str) -> None:
 
 
 def _begun(keys: KeyValues, platform: str, kind: str, identity: Facts, mirror: Path, *, dry_run: bool) -> Record:
-    name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     record = Record(keys, platform, name, kind=kind, mirror=mirror if kind == MIGRATIONS and not dry_run else None)
     if not dry_run:
         record.write(STATE, {"state": "running", "begun": now(), "identity": identity})

@@ -88,7 +88,7 @@ def test_an_unfinished_rollback_keeps_others_away_until_it_is_given_up(spoiled: 
     spoiled.kube.fail("set_images", HostError("the API says no"), times=99)
     with pytest.raises(HostError):
         back(spoiled)
-    with pytest.raises(RefusedError, match="it was begun with .*what='both': .* end it with abandon=true"):
+    with pytest.raises(RefusedError, match=r"it was begun with .*what='both': .* end it with abandon=true"):
         back(spoiled, what="images")
     with pytest.raises(RefusedError, match="is unfinished, its writers may have no pods"):
         perform(take_backup, spoiled, opening=open_backup)

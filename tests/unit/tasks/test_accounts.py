@@ -23,7 +23,7 @@ def set_up(world: World, *, dry: bool = False) -> Outcome:
 
 
 def test_a_wrong_root_password_is_refused_before_anything_is_touched(world: World) -> None:
-    with pytest.raises(RefusedError, match="root can't log in at mysql.iottepa with what environment variable") as told:
+    with pytest.raises(RefusedError, match=r"root can't log in at mysql.iottepa with what environment variable") as told:
         check(world, "wr0ng")
     assert "wr0ng" not in str(told.value)
     assert world.mutations == []

@@ -58,14 +58,14 @@ def test_a_plan_tells_every_value(world: World) -> None:
 def test_without_helm_it_is_refused_with_what_to_write(world: World) -> None:
     world.hosts["vm-1"].tell("lacks", "helm")
 
-    with pytest.raises(RefusedError, match="vm-1: no `helm` there: .* backup.helm_host"):
+    with pytest.raises(RefusedError, match=r"vm-1: no `helm` there: .* backup.helm_host"):
         install(world)
 
 
 def test_an_upgrade_that_fails_tells_helms_words_and_where_to_look(world: World) -> None:
     world.hosts["vm-1"].tell("helm-fails", "Error: timed out waiting for the condition")
 
-    with pytest.raises(CommandFailedError, match="helm history backup-ctl -n uap on vm-1: .*timed out"):
+    with pytest.raises(CommandFailedError, match=r"helm history backup-ctl -n uap on vm-1: .*timed out"):
         install(world)
 
 

@@ -27,7 +27,7 @@ def workload(world: World) -> Workload:
 
 
 def test_an_image_that_a_node_lacks_is_refused_with_the_remedy(world: World) -> None:
-    with pytest.raises(RefusedError, match="vm-1: docker lacks app/web:9: .*in /opt/k3s/image/.*docker load -i"):
+    with pytest.raises(RefusedError, match=r"vm-1: docker lacks app/web:9: .*in /opt/k3s/image/.*docker load -i"):
         check(world, "app/web:9")
 
 
@@ -82,5 +82,5 @@ def test_images_of_both_platforms_are_found_in_the_record(world: World) -> None:
 
 
 def test_a_record_without_images_is_told(world: World) -> None:
-    with pytest.raises(RefusedError, match="no images of the old platform are in the record .*: give image_map"):
+    with pytest.raises(RefusedError, match=r"no images of the old platform are in the record .*: give image_map"):
         recorded_images(world.record, "old")

@@ -101,7 +101,7 @@ def test_a_restore_that_still_runs_is_awaited_by_the_next_run_and_not_begun_agai
 def test_a_failed_restore_tells_the_operators_message(world: World) -> None:
     world.backups.restore_fails = "region 4711 not found"
 
-    with pytest.raises(HostError, match="Failed: region 4711 not found: kubectl describe restores.pingcap.com"):
+    with pytest.raises(HostError, match=r"Failed: region 4711 not found: kubectl describe restores.pingcap.com"):
         restore(world)
 
 
