@@ -40,6 +40,7 @@ def environment() -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,tasks,blocks",
         "PREFECT_CLI_COLORS": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",  # its own default lets a person wait 10 s for a run to begin
     }
 
 
