@@ -212,3 +212,16 @@ class KubeApi(Protocol):
     def exec(
         self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60
     ) -> ExecResult: ...
+
+
+class Probe(Protocol):
+    """Who plays clients beside a run."""
+
+    def start(self) -> None:
+        """Begin sampling."""
+
+    def check(self) -> None:
+        """Raises HostError when nobody samples any more."""
+
+    def stop(self) -> bool:
+        """End it; whether it ever ran."""

@@ -66,6 +66,9 @@ class Database(StrictModel):
     root_password: SecretRef | None = Field(
         None, description="needed by a rollback: a restore brings back no passwords"
     )
+    vip_port: int | None = Field(
+        None, ge=1, le=65535, description="where clients outside reach it at the VIP; without it, they are not played"
+    )
     time_zone: ShellSafe = Field("+8:00", description="SET GLOBAL time_zone; a restore brings none back")
 
 

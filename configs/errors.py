@@ -32,6 +32,10 @@ class AnotherRunError(RefusedError):
     """Another run acts on this platform, or this run has lost its lock to one."""
 
 
+class InterruptionError(RefusedError):
+    """Clients of the platform have waited for longer than the config allows; no further change is begun."""
+
+
 class HostError(EvenkeelError):
     """A machine was reached and said no."""
 

@@ -56,6 +56,19 @@ class Drain(StrictModel):
     ignore_namespaces: tuple[Label, ...] = ()
 
 
+class Interruption(StrictModel):
+    """For how long clients may be without an answer, in seconds; over it, a run stops before its next change."""
+
+    http_s: float = Field(1, gt=0, description="requests to `http_checks`; keepalived needs 1 s where a holder vanishes")
+    api_s: float = Field(2, gt=0, description="the API through the VIP; k3s itself tries again after 1 s")
+    etcd_s: float = Field(1, gt=0, description="write and read; an election takes 1 s by etcd's own defaults")
+    sql_s: float = Field(5, gt=0, description="write and read through the VIP; a single pod that moves takes seconds")
+
+    def of(self, series: str) -> float:
+        """The limit of a series of samples, by the first word of its name."""
+        return {"http": self.http_s, "api": self.api_s, "etcd": self.etcd_s, "sql": self.sql_s}[series.split()[0]]
+
+
 class Platform(StrictModel):
     """One platform and its move. Everything that a flow does is a function of this and of the world."""
 
@@ -72,6 +85,7 @@ class Platform(StrictModel):
     database: Database | None = None
     rollback: Rollback = Rollback()
     http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
+    interruption: Interruption | None = Field(Interruption(), description="null: clients are not played")
     timeouts: Timeouts = Timeouts()
     reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
 

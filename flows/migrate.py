@@ -10,6 +10,7 @@ from prefect.futures import PrefectFuture
 from blocks.http import get
 from configs.load import load_platform
 from flows.backup import take_backup
+from flows.clients import watched
 from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.preflight import preflight
@@ -37,32 +38,34 @@ Futures = list[PrefectFuture[Outcome]]
 
 
 @flow(name="migrate", flow_run_name="migrate {config}, dry run: {dry_run}")
-def migrate(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
+def migrate(config: str = "configs/prod.yaml", ignore_interruption: bool = False, dry_run: bool = False) -> None:
     """Make the platform run on its targets only, its users not noticing; run again, continue or confirm that.
 
     Args:
         config: path of the platform's YAML, from the project's root.
+        ignore_interruption: go on although clients wait for longer than the config's `interruption` allows.
         dry_run: walk the same steps, change nothing, list per host what would be done.
     """
     with open_session(load_platform(Path(config)), "migrate", opening=open_migration, dry_run=dry_run) as session:
-        move(session)
+        move(session, enforced=not ignore_interruption)
 
 
-def move(session: Session) -> None:
-    """The runbook."""
+def move(session: Session, *, enforced: bool = True) -> None:
+    """The runbook. From its first change on clients are played; with `enforced` it stops when they wait for too long."""
     preflight(session)
     take_backup(session)
     record_old_images(session)
-    loaded = prepare_machines(session)
-    join_etcd([target.name for target in session.platform.new_members])
-    session.all_done(loaded)
-    join_k3s(session)
-    listening = begin_keepalived(session)
-    drain_sources([source.name for source in session.sources])
-    session.all_done(listening)
-    hand_over_vip(session)
-    retire_sources(session)
-    verify(session)
+    with watched(session, enforced=enforced):
+        loaded = prepare_machines(session)
+        join_etcd([target.name for target in session.platform.new_members])
+        session.all_done(loaded)
+        join_k3s(session)
+        listening = begin_keepalived(session)
+        drain_sources([source.name for source in session.sources])
+        session.all_done(listening)
+        hand_over_vip(session)
+        retire_sources(session)
+        verify(session)
 
 
 def record_old_images(session: Session) -> None:

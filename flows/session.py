@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -20,7 +20,9 @@ from blocks.etcd import EtcdEndpoints
 from blocks.etcd_keys import EtcdKeys
 from blocks.kubernetes import KubeCluster
 from blocks.lock import RunLock
-from blocks.ports import EtcdApi, Host, KeyValues, KubeApi
+from blocks.ports import EtcdApi, Host, KeyValues, KubeApi, Probe
+from blocks.probe import Wish
+from blocks.probe_process import ProbeProcess
 from blocks.secrets import refuse_long_auth_pass, resolve_secret
 from blocks.ssh import SshFleet, SshHost
 from configs.base import SecretRef
@@ -55,8 +57,10 @@ class Session:
         entrance: Entrance,
         record: Record,
         secrets: Mapping[SecretRef, SecretStr],
+        probe: Callable[[Wish], Probe] = ProbeProcess,
     ) -> None:
         self.platform, self.run, self.hosts = platform, run, dict(hosts)
+        self.probe = probe
         self.etcd, self.keys, self.kube, self.entrance = etcd, keys, kube, entrance
         self.record = record
         self._secrets = secrets

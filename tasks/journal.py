@@ -55,6 +55,8 @@ class Report:
     record: str = ""
     """Name of the record below /evenkeel/ that the run belongs to."""
     warnings: list[str] = field(default_factory=list)
+    interruptions: list[dict[str, Any]] = field(default_factory=list)
+    """What clients noticed, by series of samples."""
     entries: list[Entry] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:

@@ -25,6 +25,11 @@ _templates = Environment(
 )
 
 
+def rendered(template: str, **values: object) -> str:
+    """A template that has a file of its own to fill it, as pictures have."""
+    return _templates.get_template(template).render(**values)
+
+
 def peer_url(platform: Platform, machine: Machine) -> str:
     """Where etcd's members meet; it identifies a member."""
     return f"http://{machine.address}:{platform.etcd.peer_port}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,12 @@ class Lock(Protocol):
     def check(self) -> None: ...
 
 
+class Guard(Protocol):
+    """Asked before every act; raises when it may not be."""
+
+    def check(self) -> None: ...
+
+
 class Intents(Protocol):
     """Where a run says what it is about to do, and that it has done it, so that a killed one leaves no riddle."""
 
@@ -41,10 +48,21 @@ class Run:
         self.journal = journal
         self._lock = lock
         self._intents = intents
+        self._guard: Guard | None = None
+        self._first_act: Callable[[], None] | None = None
+        self._beginning = threading.Lock()
 
     @property
     def dry_run(self) -> bool:
         return self._lock is None
+
+    def guard(self, guard: Guard) -> None:
+        """Let `guard` be asked before every further act."""
+        self._guard = guard
+
+    def at_first_act(self, begin: Callable[[], None] | None) -> None:
+        """Call `begin` once, before the next act. None takes that back, and the guard with it."""
+        self._first_act, self._guard = begin, None
 
     @contextmanager
     def acting(self, target: str, doing: str) -> Iterator[None]:
@@ -52,6 +70,7 @@ class Run:
         if self._lock is None:
             raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done")
         self._lock.check()
+        self._ask_guard()
         log.info("%s: %s", target, doing)
         intent = self._intents.intend(target, doing) if self._intents else None
         _tell("before act", target, doing)
@@ -59,6 +78,15 @@ class Run:
         _tell("after act", target, doing)
         if self._intents is not None and intent is not None:
             self._intents.fulfil(intent)
+
+
+    def _ask_guard(self) -> None:
+        with self._beginning:
+            begin, self._first_act = self._first_act, None
+            if begin is not None:
+                begin()
+            if self._guard is not None:
+                self._guard.check()
 
 
 def _tell(moment: str, target: str, doing: str) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
+from typing import Any
 
 from tasks.journal import Entry, Report
 
 HEAD = "| step | targets | outcome | seconds | retries | SSH round trips |\n|---|---|---|---:|---:|---:|\n"
+CLIENTS = (
+    "\n| clients | samples | failures | longest gap, s | allowed, s | gaps of 0.5 s and more |\n|---|---:|---:|---:|---:|---|\n"
+)
 
 
 def markdown(report: Report) -> str:
@@ -17,7 +21,19 @@ def markdown(report: Report) -> str:
     error = f"**{report.error}**\n\n" if report.error else ""
     warnings = "".join(f"- warning: {warning}\n" for warning in _warnings(report))
     body = plan(report) if report.dry_run else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))
-    return title + facts + error + body + ("\n" + warnings if warnings else "")
+    return title + facts + error + body + clients(report) + ("\n" + warnings if warnings else "")
+
+
+def clients(report: Report) -> str:
+    """What clients noticed, and during what."""
+    if not report.interruptions:
+        return ""
+    rows = [
+        f"| {one['series']} | {one['samples']} | {one['failures']} | {one['longest_gap_s']} | {one['budget_s']:g} "
+        f"| {'; '.join(map(_gap, one['gaps'])) or '-'} |\n"
+        for one in report.interruptions
+    ]
+    return CLIENTS + "".join(rows)
 
 
 def plan(report: Report) -> str:
@@ -36,6 +52,10 @@ def by_step(report: Report) -> list[tuple[str, list[Entry]]]:
     order = {step: rank for rank, step in enumerate(dict.fromkeys(entry.step for entry in report.entries))}
     ranked = sorted(report.entries, key=lambda entry: order[entry.step])
     return [(step, list(entries)) for step, entries in groupby(ranked, key=lambda entry: entry.step)]
+
+
+def _gap(gap: dict[str, Any]) -> str:
+    return f"{gap['seconds']} s: {', '.join(gap['during']) or 'no step of ours'}"
 
 
 def _row(step: str, entries: list[Entry]) -> str:

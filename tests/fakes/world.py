@@ -25,6 +25,7 @@ from tests.fakes.keys import FakeKeys
 from tests.fakes.kube import FakeKube
 from tests.fakes.lock import FakeLock
 from tests.fakes.platform import platform as small_platform
+from tests.fakes.probe import FakeProbe
 from tests.fakes.workload import FakeWorkload
 
 
@@ -44,6 +45,7 @@ class World:
         self.hosts = {m.name: FakeHost(m.name, str(m.address), folder / m.name) for m in self.platform.machines}
         self.database = FakeDatabase(self.kube, root="r00ts3cret", user="app", password="dbs3cret")
         self.backups = FakeBackupCtl(self.kube, self.hosts.values(), self.database)
+        self.probe = FakeProbe()
         self._runs = count(1)
         self._furnish()
         self.record = open_migration(self.keys, self.platform.name, identity={}, mirror=folder / "record.json", dry_run=False)

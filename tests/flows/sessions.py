@@ -28,7 +28,7 @@ def session_on(world: World, *, dry: bool = False, opening: Opening | None = Non
         database.password: world.database_password,
         database.root_password: world.root_password,
     }
-    return Session(world.platform, run, world.hosts, world.etcd, world.keys, world.kube, entrance, record, secrets)
+    return Session(world.platform, run, world.hosts, world.etcd, world.keys, world.kube, entrance, record, secrets, world.probe)
 
 
 def perform(

@@ -1,0 +1,59 @@
+"""The process that plays clients, begun and ended by a run."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from blocks.probe import TABLE, Wish
+from configs.errors import HostError
+
+log = logging.getLogger(__name__)
+
+END_S = 10  # samples under way have a second each, the table is dropped
+
+
+class ProbeProcess:
+    """`blocks.probe` in a process of its own. It ends with its standard input, so also when this process is killed."""
+
+    def __init__(self, wish: Wish) -> None:
+        self._wish = wish
+        self._log = Path(wish.samples).with_suffix(".log")
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Begin sampling."""
+        with self._log.open("w", encoding="utf-8") as errors:
+            self._process = process = subprocess.Popen(
+                [sys.executable, "-m", "blocks.probe"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        if process.stdin is not None:
+            process.stdin.write(self._wish.line())
+            process.stdin.flush()
+
+    def check(self) -> None:
+        """Raises HostError when it has ended by itself."""
+        if self._process is None or self._process.poll() is not None:
+            raise HostError(f"clients: the probe has ended: see {self._log}")
+
+    def stop(self) -> bool:
+        """End it; whether it ever ran."""
+        if self._process is None:
+            return False
+        with suppress(subprocess.TimeoutExpired, BrokenPipeError):
+            self._process.communicate(timeout=END_S)
+        if self._process.returncode != 0:
+            self._process.kill()
+            self._process.wait()
+            log.warning(
+                "clients: the probe did not end in order, table %s may be left in the database: see %s", TABLE, self._log
+            )
+        return True

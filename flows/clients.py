@@ -1,0 +1,98 @@
+"""Clients of the platform, played beside a run from its first change on: what they notice is in its report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blocks.ports import Probe
+from blocks.probe import Sql, Wish
+from configs.errors import EvenkeelError, RefusedError
+from configs.platform import Interruption
+from flows.session import Session
+from tasks.chart import chart
+from tasks.interruption import Budget, Samples, told
+from tasks.record import prefix
+from tasks.rendering import client_url
+from tasks.waiting import wait_until
+
+log = logging.getLogger(__name__)
+
+FIRST_ANSWER_S = 15  # a process starts, and every series is answered once
+
+
+@contextmanager
+def watched(session: Session, *, enforced: bool) -> Iterator[None]:
+    """Sample from the first act in this context to its end; put what was seen into the report.
+
+    With `enforced` an act is refused while a series was silent for longer than `interruption` allows, and the first act
+    is refused when one does not answer at all.
+    """
+    limits, report = session.platform.interruption, session.run.journal.report
+    if limits is None or session.run.dry_run:
+        yield
+        return
+    path = session.run.journal.path.with_name("samples.jsonl")
+    samples, probe = Samples(path), session.probe(_wish(session, path))
+
+    def begin() -> None:
+        probe.start()
+        _await_first_answers(samples, probe, path, enforced=enforced)
+        if enforced:
+            session.run.guard(Budget(samples, limits, report, probe, time.time))
+
+    session.run.at_first_act(begin)
+    try:
+        yield
+    finally:
+        session.run.at_first_act(None)
+        if probe.stop():
+            _tell(session, samples, limits)
+
+
+def _await_first_answers(samples: Samples, probe: Probe, path: Path, *, enforced: bool) -> None:
+    def answered() -> bool:
+        probe.check()
+        series = samples.refresh().values()
+        return bool(series) and all(one.samples > one.failures for one in series)
+
+    try:
+        wait_until("every series of the probe is answered", answered, timeout_s=FIRST_ANSWER_S, poll_s=0.2)
+    except EvenkeelError as error:
+        mute = [f"{one.name}: {one.error}" for one in samples.refresh().values() if one.samples == one.failures]
+        message = f"clients: not answered before the first change: {'; '.join(mute) or error}"
+        if enforced:
+            raise RefusedError(
+                f"{message}: mend the service, or its address in the config, or go on regardless with "
+                "ignore_interruption=true"
+            ) from error
+        log.warning("%s: going on regardless; samples are in %s", message, path)
+
+
+def _tell(session: Session, samples: Samples, limits: Interruption) -> None:
+    report = session.run.journal.report
+    series = list(samples.refresh().values())
+    report.interruptions = told(series, limits, report.entries)
+    picture = session.run.journal.path.with_name("clients.svg")
+    picture.write_text(chart(report, series), encoding="utf-8")
+    log.info("clients: what they noticed is drawn in %s", picture.absolute())
+
+
+def _wish(session: Session, samples: Path) -> Wish:
+    platform, database = session.platform, session.platform.database
+    sql = None
+    if database is not None and database.vip_port is not None:
+        password = session.secret(database.password).get_secret_value()
+        sql = Sql(str(platform.vip), database.vip_port, database.user, password, database.database)
+    return Wish(
+        samples=str(samples),
+        http=tuple(map(str, platform.http_checks)),
+        api=f"https://{platform.vip}:{platform.k3s.api_port}/readyz",
+        ca=session.entrance.credentials.ca,
+        etcd=tuple(client_url(platform, machine) for machine in platform.machines),
+        key=prefix(platform.name) + "probe",
+        sql=sql,
+    )

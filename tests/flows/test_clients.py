@@ -1,0 +1,81 @@
+"""Clients are played from a run's first change to its last, and a run stops when they wait for too long."""
+
+from __future__ import annotations
+
+import pytest
+
+from configs.errors import InterruptionError, RefusedError
+from flows.clients import watched
+from flows.session import Session
+from tasks.hosts import ensure_hosts_file
+from tests.fakes.world import World
+from tests.flows.sessions import perform
+
+
+def one_change(session: Session, *, enforced: bool = True) -> None:
+    with watched(session, enforced=enforced):
+        session.all_done([session.submit(ensure_hosts_file, session.hosts["vm-1"], session.platform)])
+
+
+def two_changes(session: Session, *, enforced: bool = True) -> None:
+    with watched(session, enforced=enforced):
+        session.all_done([session.submit(ensure_hosts_file, session.hosts["vm-1"], session.platform)])
+        session.probe.time_passes()  # type: ignore[attr-defined]
+        session.all_done([session.submit(ensure_hosts_file, session.hosts["vm-2"], session.platform)])
+
+
+def regardless(session: Session) -> None:
+    two_changes(session, enforced=False)
+
+
+def test_what_clients_noticed_is_in_the_report_and_drawn(world: World) -> None:
+    report = perform(one_change, world)
+
+    assert [one["series"] for one in report.interruptions] == ["api", "etcd"]
+    assert (world.probe.starts, world.probe.stops) == (1, 1)
+    assert len(list(world.folder.glob("reports/*/clients.svg"))) == 1
+
+
+def test_a_run_that_changes_nothing_plays_no_clients(world: World) -> None:
+    perform(one_change, world)
+    report = perform(one_change, world)
+
+    assert world.probe.starts == 1
+    assert report.interruptions == []
+
+
+def test_a_dry_run_plays_no_clients(world: World) -> None:
+    perform(one_change, world, dry=True)
+
+    assert world.probe.starts == 0
+
+
+def test_the_next_change_is_refused_after_clients_have_waited(world: World) -> None:
+    world.probe.later["etcd"] = 3
+    with pytest.raises(InterruptionError, match="clients: etcd: no answer for 3"):
+        perform(two_changes, world)
+
+    assert [mutation.partition(":")[0] for mutation in world.mutations if "hosts" in mutation] == ["vm-1"]
+
+
+def test_the_same_command_goes_on(world: World) -> None:
+    world.probe.later["etcd"] = 3
+    with pytest.raises(InterruptionError):
+        perform(two_changes, world)
+
+    perform(two_changes, world)
+
+
+def test_a_run_can_go_on_regardless_and_tells_all_the_same(world: World) -> None:
+    world.probe.later["etcd"] = 3
+    report = perform(regardless, world)
+
+    assert [one["gaps"][0]["seconds"] for one in report.interruptions if one["gaps"]] == [pytest.approx(3, abs=0.5)]
+
+
+def test_nothing_is_changed_where_clients_are_not_answered_to_begin_with(world: World) -> None:
+    world.probe.mute.add("api")
+
+    with pytest.raises(RefusedError, match=r"not answered before the first change: api: refused: .*ignore_interruption"):
+        perform(one_change, world)
+    assert [mutation for mutation in world.mutations if "hosts" in mutation] == []

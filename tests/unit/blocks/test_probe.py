@@ -1,0 +1,112 @@
+"""The process that plays clients, against servers on this machine."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from blocks.probe import DEADLINE_S, EVERY_S, Sql, Wish
+from blocks.probe_process import ProbeProcess
+
+
+class Server(BaseHTTPRequestHandler):
+    """A web page, and etcd's gateway with one key."""
+
+    values: ClassVar[dict[str, str]] = {}
+    hangs = threading.Event()
+
+    def do_GET(self) -> None:
+        if self.hangs.is_set():
+            time.sleep(2 * DEADLINE_S)
+        self.answer({})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path.endswith("/put"):
+            self.values[asked["key"]] = asked["value"]
+        found = self.values.get(asked["key"])
+        self.answer({"kvs": [{"value": found}]} if found else {})
+
+    def answer(self, body: Any) -> None:
+        with suppress(BrokenPipeError):  # a client that has given up
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Tests are quiet."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    Server.hangs.clear()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def await_rows(path: Path, count: int) -> list[dict[str, Any]]:
+    ends = time.monotonic() + 20
+    while len(rows(path)) < count:
+        assert time.monotonic() < ends, rows(path)
+        time.sleep(0.05)
+    return rows(path)
+
+
+def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    probe = ProbeProcess(Wish(str(path), http=(url,), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
+    probe.start()
+    try:
+        await_rows(path, 10)
+        Server.hangs.set()
+        probe.check()
+        found = await_rows(path, len(rows(path)) + 12)
+    finally:
+        assert probe.stop()
+
+    etcd = [row for row in found if row["series"] == "etcd"]
+    paces = [after["at"] - before["at"] for before, after in pairwise(etcd)]
+    assert sorted(paces)[len(paces) // 2] == pytest.approx(EVERY_S, abs=0.1)
+    assert {row["error"] for row in etcd} == {""}
+    assert any("Timeout" in row["error"] for row in found if row["series"].startswith("http"))
+    assert base64.b64encode(b"/demo/probe").decode() in Server.values
+
+
+def test_nobody_answers_is_told_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    probe = ProbeProcess(Wish(str(path), http=("http://127.0.0.1:1/",)))
+    probe.start()
+    found = await_rows(path, 2)
+    probe.stop()
+
+    assert all("ConnectError" in row["error"] for row in found)
+
+
+def test_a_probe_that_never_began_needs_no_end(tmp_path: Path) -> None:
+    assert ProbeProcess(Wish(str(tmp_path / "samples.jsonl"))).stop() is False
+
+
+def test_a_wish_survives_the_way_into_the_process() -> None:
+    wish = Wish("s.jsonl", http=("http://shop/",), etcd=("http://a", "http://b"), sql=Sql("vip", 1, "app", "s3cret", "app"))
+
+    assert Wish.parse(wish.line()) == wish
+    assert "s3cret" not in repr(wish)
