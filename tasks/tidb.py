@@ -151,7 +151,7 @@ def ask_sql(
 ) -> str:
     """What the database answers to `sql`, by the client pod. Statement and password travel on standard input only.
 
-    Raises HostError with the client's words, which name neither.
+    Raises HostError with the client's words, but not what they repeat of a statement: it can hold a password.
     """
     command = LOGIN.format(
         size=len(sql.encode()), host=quote(database.host), port=database.port, user=quote(user), schema=quote(schema)
@@ -164,7 +164,8 @@ def ask_sql(
         timeout_s=timeout_s,
     )
     if result.exit_code != 0:
-        raise HostError(f"{database.namespace}/{database.client_pod}: mysql as {user}: {result.stderr.strip()[-300:]}")
+        said = result.stderr.partition(" near ")[0].strip()[-300:]
+        raise HostError(f"{database.namespace}/{database.client_pod}: mysql as {user}: {said}")
     return result.stdout.strip()
 
 

@@ -136,5 +136,14 @@ def test_a_query_that_fails_tells_the_clients_words_and_no_secret(world: World) 
     assert "s3cret" not in str(told.value)
 
 
+def test_a_statement_that_is_not_understood_is_not_repeated(world: World) -> None:
+    repeated = "ERROR 1064 (42000) at line 1: You have an error; see the manual for the syntax near 'BY 's3cret';' at line 1"
+    world.kube.answers["mysql"] = ExecResult(1, "", repeated)
+
+    with pytest.raises(HostError, match="ERROR 1064") as told:
+        ask(world, "ALTER USER app IDENTIFIED BY 's3cret';")
+    assert "s3cret" not in str(told.value)
+
+
 def test_an_answer_comes_without_its_line_end(world: World) -> None:
     assert ask(world) == "1"
