@@ -9,7 +9,7 @@ from prefect import flow
 
 from blocks.http import get
 from configs.database import Database
-from configs.errors import ConfigError, EvenkeelError, RefusedError
+from configs.errors import ConfigError, DeadlineExceededError, EvenkeelError, RefusedError
 from configs.load import load_platform
 from flows.gate import refuse_unapproved, require_approval
 from flows.rollback_plan import described_plan, name_of_backup, plan_of
@@ -82,8 +82,10 @@ def give_up(session: Session) -> None:
         raise RefusedError(f"{session.platform.name}: no rollback is unfinished: there is nothing to abandon")
     try:
         bring_writers_back(session)
-    finally:
+    except DeadlineExceededError:  # scaled as before, only not Ready yet; whom nobody scaled is still owed his pods
         finish(session)
+        raise
+    finish(session)
 
 
 def preflight(session: Session, chosen: Facts | None, wish: Images) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from configs.errors import HostError, RefusedError
+from configs.errors import DeadlineExceededError, EvenkeelError, HostError, RefusedError
 from flows.backup import take_backup
 from flows.rollback import give_up, roll_back
 from flows.session import Session
 from tasks.journal import Report
 from tasks.record import open_backup, open_rollback
 from tests.fakes.faults import Killed
+from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 
@@ -166,3 +167,35 @@ def test_no_secret_is_in_any_report(spoiled: World) -> None:
 
     texts = [path.read_text() for path in (spoiled.folder / "reports").rglob("*.json")]
     assert not any("s3cret" in text for text in texts)
+
+
+@pytest.mark.parametrize(("unlocked", "said"), [(False, "the API says no"), (True, "the lock is lost")])
+def test_a_failed_restore_is_not_over_while_writers_are_at_0(spoiled: World, unlocked: bool, said: str) -> None:
+    def fails(_name: str) -> tuple[str, str]:
+        spoiled.lock.lost = unlocked
+        spoiled.kube.fail("scale", HostError(said), times=0 if unlocked else 1)
+        return "Failed", "region 4711 not found"
+
+    spoiled.kube.restoring = fails
+    with pytest.raises(EvenkeelError, match=said):
+        back(spoiled)
+    spoiled.lock.lost = False
+
+    perform(give_up, spoiled, opening=open_rollback)
+
+    assert web(spoiled).desired == 2
+
+
+def test_a_rollback_whose_writers_are_not_ready_in_time_can_be_given_up(spoiled: World) -> None:
+    spoiled.kube.fail("set_images", HostError("the API says no"))
+    with pytest.raises(HostError):
+        back(spoiled)
+    spoiled.platform = platform(http_checks=[], timeouts={"rollout_s": 5})
+    spoiled.kube.polls = 10_000
+
+    with pytest.raises(DeadlineExceededError, match="Deployment shop/web has 2 Ready pods: not within 5 s"):
+        perform(give_up, spoiled, opening=open_rollback)
+
+    assert web(spoiled).desired == 2
+    with pytest.raises(RefusedError, match="no rollback is unfinished"):
+        perform(give_up, spoiled, opening=open_rollback)
