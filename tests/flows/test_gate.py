@@ -1,0 +1,138 @@
+"""A person's yes is for one plan on one platform; without it nothing goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_runs import resume_flow_run
+from prefect.states import Running
+from pydantic import ValidationError
+
+from configs.errors import ApprovalMissingError
+from flows.gate import APPROVALS, plan_hash, refuse_unapproved, require_approval
+from flows.session import Session
+from tasks.record import Facts
+from tests.fakes.platform import platform
+from tests.fakes.world import World
+from tests.flows.sessions import perform, session_on
+
+PLAN = "- restore tidb-backup-20260102: every row written since then is LOST"
+YES = {"decision": "approve", "operator": "mei", "platform": "demo"}
+
+
+def ask(session: Session) -> None:
+    require_approval(session, PLAN, told_not_to_ask=False)
+
+
+def approval(world: World, plan: str = PLAN) -> Facts | None:
+    return world.record.read(f"{APPROVALS}/{plan_hash(plan)}")
+
+
+def paused() -> FlowRun:
+    """The run that waits for an answer, as soon as there is one."""
+    state = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Paused"]))
+    with get_client(sync_client=True) as client:
+        for _ in range(200):
+            if found := client.read_flow_runs(flow_run_filter=FlowRunFilter(state=state)):
+                return found[0]
+            time.sleep(0.05)
+    raise AssertionError("no run waits for an answer")
+
+
+@contextmanager
+def answering(answer: dict[str, Any] | None) -> Iterator[None]:
+    """Somebody answers as the UI does; None sets the run's state by force, without an answer."""
+
+    def say() -> None:
+        run = paused()
+        if answer is not None:
+            resume_flow_run(run.id, run_input=answer)
+        else:
+            with get_client(sync_client=True) as client:
+                client.set_flow_run_state(run.id, Running(), force=True)
+
+    somebody = threading.Thread(target=say)
+    somebody.start()
+    try:
+        yield
+    finally:
+        somebody.join()
+
+
+@pytest.fixture
+def patient(world: World) -> World:
+    """Prefect looks for an answer first after half of this time, then after ten seconds more."""
+    world.platform = platform(http_checks=[], timeouts={"approval_s": 4})
+    return world
+
+
+def test_a_yes_is_kept_with_who_said_it_and_what_for(patient: World) -> None:
+    with answering(YES):
+        perform(ask, patient)
+
+    kept = approval(patient) or {}
+    assert (kept["operator"], kept["plan"]) == ("mei", PLAN)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({**YES, "decision": "abort"}, "demo: mei answered abort for 'demo': nothing was done"),
+        ({**YES, "platform": "prod"}, "demo: mei answered approve for 'prod': nothing was done"),
+    ],
+    ids=["no", "another platform's name"],
+)
+def test_anything_else_is_a_no(patient: World, answer: dict[str, Any], said: str) -> None:
+    with answering(answer), pytest.raises(ApprovalMissingError, match=said):
+        perform(ask, patient)
+    assert approval(patient) is None
+
+
+def test_a_run_that_is_resumed_by_force_has_no_yes(patient: World) -> None:
+    with answering(None), pytest.raises(ValidationError, match="decision"):
+        perform(ask, patient)
+    assert approval(patient) is None
+
+
+def test_without_an_answer_nothing_is_done(world: World) -> None:
+    world.platform = platform(http_checks=[], timeouts={"approval_s": 0.5})
+
+    with pytest.raises(ApprovalMissingError, match=r"demo: nobody answered within 0.5 s: nothing was done"):
+        perform(ask, world)
+    assert approval(world) is None
+
+
+def test_a_plan_that_was_approved_is_not_asked_for_again(world: World) -> None:
+    world.record.write(f"{APPROVALS}/{plan_hash(PLAN)}", {"operator": "mei"})
+
+    ask(session_on(world))
+
+    assert approval(world) == {"operator": "mei"}
+
+
+def test_a_dry_run_asks_nobody_and_approves_nothing(world: World) -> None:
+    ask(session_on(world, dry=True))
+
+    assert world.mutations == []
+
+
+def test_a_run_that_is_told_not_to_ask_says_so_in_the_record(world: World) -> None:
+    require_approval(session_on(world), PLAN, told_not_to_ask=True)
+
+    assert (approval(world) or {})["operator"] == "nobody: the run was told not to ask"
+
+
+def test_a_yes_is_for_exactly_one_plan(world: World) -> None:
+    require_approval(session_on(world), PLAN, told_not_to_ask=True)
+
+    refuse_unapproved(world.record, PLAN)
+    with pytest.raises(ApprovalMissingError, match="the present plan was not approved: run again, read it, and answer"):
+        refuse_unapproved(world.record, PLAN + "\n- and more")
