@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from blocks.process import is_dead
 from configs.errors import AnotherRunError, EtcdUnavailableError
 
 TTL_S = 30  # a killed run's lock is free after this long; a settling etcd may keep silent for some seconds of it
@@ -93,7 +94,11 @@ class RunLock:
                 self._outlive(*found)
 
     def _outlive(self, holder: str, lease: int) -> None:
-        """Return when the present holder's lease has run out; raise as soon as it is seen to be kept alive."""
+        """Return when the present holder is dead, or its lease has run out; raise as soon as it is kept alive."""
+        if is_dead(holder):
+            log.info("lock %s was held by %s, which has died on this machine: it is taken over", self._key, holder)
+            self._leases.revoke(lease)
+            return
         least = self._leases.remaining(lease)
         log.info("lock %s is held by %s: if that run was killed, it is free in %d s", self._key, holder, least)
         while (left := self._leases.remaining(lease)) >= 0 and self._leases.holder(self._key) is not None:

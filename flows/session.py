@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,6 +22,7 @@ from blocks.lock import RunLock
 from blocks.ports import EtcdApi, Host, KeyValues, KubeApi, Probe
 from blocks.probe import Wish
 from blocks.probe_process import ProbeProcess
+from blocks.process import process_name
 from blocks.secrets import refuse_long_auth_pass, resolve_secret
 from blocks.ssh import SshFleet, SshHost
 from configs.base import SecretRef
@@ -216,4 +216,4 @@ def _reachable(platform: Platform, hosts: dict[str, SshHost]) -> dict[str, SshHo
 
 
 def _who(flow: str, run_id: str) -> str:
-    return f"{flow} {flow_run.name or run_id} on {socket.gethostname()}, process {os.getpid()}, since {run_id}"
+    return f"{flow} {flow_run.name or run_id} on {socket.gethostname()}, {process_name()}, since {run_id}"
