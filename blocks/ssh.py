@@ -28,6 +28,14 @@ from configs.hosts import Machine
 TIMED_OUT = 124  # exit code of coreutils' timeout
 GRACE_S = 10  # for the machine to kill what is over its time and to say so
 
+MARK = "bash -s evenkeel"
+ORPHANS_S = 120  # longer than all but the slowest commands; what takes longer is named, and asked for again
+# A connection that ends, ends no command on the machine: what a killed run began there may still be at work.
+ORPHANS = f"""
+for _ in $(seq {ORPHANS_S * 2}); do pgrep -f '^{MARK}' >/dev/null || exit 0; sleep 0.5; done
+pgrep -af '^{MARK}' >&2; exit 1
+"""
+
 round_trips: ContextVar[list[str] | None] = ContextVar("round_trips", default=None)
 """Where the step that runs in this context wants its round trips noted, by host."""
 
@@ -48,7 +56,7 @@ class SshHost:
             noted.append(self.name)
         try:
             result = self._exchange(
-                f"timeout --kill-after={GRACE_S} {timeout_s:g} bash -s", script, timeout_s + 2 * GRACE_S
+                f"timeout --kill-after={GRACE_S} {timeout_s:g} {MARK}", script, timeout_s + 2 * GRACE_S
             )
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._connection.close()
@@ -60,7 +68,11 @@ class SshHost:
         return result
 
     def open(self) -> None:
-        """Make the connection usable. Raises RefusedError for a changed host key, ConfigError for a refused login."""
+        """Make the connection usable, with no command of an earlier one at work on the machine any more.
+
+        Raises RefusedError for a changed host key, ConfigError for a refused login, HostUnreachableError while a
+        command that a killed run has begun there does not end.
+        """
         with self._opening:
             transport = self._connection.transport
             if transport is not None and transport.is_active():
@@ -73,6 +85,7 @@ class SshHost:
             active = self._connection.transport
             if active is not None:
                 active.set_keepalive(15)
+                self._outwait_orphans(active)
 
     def close(self) -> None:
         self._connection.close()
@@ -82,22 +95,38 @@ class SshHost:
         transport = self._connection.transport
         if transport is None:
             raise paramiko.SSHException("no transport")
-        channel = transport.open_session(timeout=timeout_s)
+        return _talk(transport, command, stdin, timeout_s)
+
+    def _outwait_orphans(self, transport: paramiko.Transport) -> None:
         try:
-            channel.settimeout(timeout_s)
-            channel.exec_command(command)
-            # The other direction must be read while this one is written, or a long answer blocks both.
-            with ThreadPoolExecutor(2) as pool:
-                out = pool.submit(channel.makefile("rb").read)
-                err = pool.submit(channel.makefile_stderr("rb").read)
-                channel.sendall(stdin.encode())
-                channel.shutdown_write()
-                stdout, stderr = out.result(), err.result()
-            return CommandResult(
-                channel.recv_exit_status(), stdout.decode(errors="replace"), stderr.decode(errors="replace")
+            left = _talk(transport, "bash -s", ORPHANS, ORPHANS_S + GRACE_S)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise _translated(self.name, self._connection, error) from error
+        if left.exit_code != 0:
+            self._connection.close()
+            raise HostUnreachableError(
+                f"{self.name}: what an earlier run began there is still at work after {ORPHANS_S} s, and nothing is begun "
+                f"beside it: {left.stderr.strip()}: wait for it, or see with ps what it does, and kill it"
             )
-        finally:
-            channel.close()
+
+
+def _talk(transport: paramiko.Transport, command: str, stdin: str, timeout_s: float) -> CommandResult:
+    channel = transport.open_session(timeout=timeout_s)
+    try:
+        channel.settimeout(timeout_s)
+        channel.exec_command(command)
+        # The other direction must be read while this one is written, or a long answer blocks both.
+        with ThreadPoolExecutor(2) as pool:
+            out = pool.submit(channel.makefile("rb").read)
+            err = pool.submit(channel.makefile_stderr("rb").read)
+            channel.sendall(stdin.encode())
+            channel.shutdown_write()
+            stdout, stderr = out.result(), err.result()
+        return CommandResult(
+            channel.recv_exit_status(), stdout.decode(errors="replace"), stderr.decode(errors="replace")
+        )
+    finally:
+        channel.close()
 
 
 def _translated(host: str, connection: Connection, error: Exception) -> EvenkeelError:

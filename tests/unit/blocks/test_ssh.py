@@ -59,6 +59,9 @@ class Connection:
 
     def __init__(self, *, exit_code: int = 0, out: str = "", err: str = "", error: Exception | None = None) -> None:
         self.channel = Channel(exit_code, out, err, error)
+        self.orphans = Channel(0, "", "", None)
+        """Answers the first session after every opening."""
+        self.fresh = False
         self.refusal: Exception | None = None
         self.transport: Connection | None = None
         self.opened = self.closed = 0
@@ -67,7 +70,7 @@ class Connection:
         if self.refusal is not None:
             raise self.refusal
         self.opened += 1
-        self.transport = self
+        self.transport, self.fresh = self, True
 
     def close(self) -> None:
         self.closed += 1
@@ -79,7 +82,8 @@ class Connection:
     def set_keepalive(self, _seconds: int) -> None: ...
 
     def open_session(self, timeout: float) -> Channel:
-        return self.channel
+        fresh, self.fresh = self.fresh, False
+        return self.orphans if fresh else self.channel
 
 
 def host_on(connection: Connection) -> SshHost:
@@ -92,7 +96,7 @@ def test_a_script_goes_over_standard_input_with_a_deadline_on_the_machine() -> N
     answer = host_on(connection).run("echo fine", what="asking", timeout_s=7)
 
     assert (answer.exit_code, answer.stdout) == (0, "fine\n")
-    assert connection.channel.command == "timeout --kill-after=10 7 bash -s"
+    assert connection.channel.command == "timeout --kill-after=10 7 bash -s evenkeel"
     assert connection.channel.stdin == b"echo fine"
 
 
@@ -104,6 +108,16 @@ def test_a_connection_is_opened_once() -> None:
     host.run("true", what="asking")
 
     assert connection.opened == 1
+
+
+def test_nothing_is_begun_beside_what_a_killed_run_left_at_work() -> None:
+    connection = Connection()
+    connection.orphans = Channel(1, "", "4711 bash -s evenkeel\n", None)
+
+    with pytest.raises(HostUnreachableError, match=r"vm-1: what an earlier run began there is still at work .*: 4711 bash"):
+        host_on(connection).run("true", what="asking")
+    assert connection.channel.command == ""
+    assert "pgrep -f '^bash -s evenkeel'" in connection.orphans.stdin.decode()
 
 
 def test_a_command_that_fails_is_told_with_its_last_words() -> None:
