@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help setup rehearse rehearse-down test test-unit test-lab lint fmt lock
+.PHONY: help setup rehearse rehearse-down test test-unit test-lab test-faults lint fmt lock
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ test-unit: $(READY)  ## unit and flow tests: seconds, no daemon
 
 test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost
 	@$(PY) -m pytest -q tests/lab
+
+test-faults: $(READY)  ## hours: the migration killed at every moment of every act
+	@$(PY) -m pytest -q -s tests/faults
 
 lint: $(READY)  ## ruff, mypy --strict on product code, the layers
 	@$(VENV)/bin/ruff check --quiet .

@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 Moment = Callable[[str, str, str], None]
 
 moments: ContextVar[Moment | None] = ContextVar("moments", default=None)
-"""Told (moment, target, doing) around every act of runs in this context; tests use it to kill a run at a chosen point."""
+"""Told (moment, target, doing) around every act of runs in this context, and (moment, target, step) when one is verified.
+
+Tests use it to kill a run at a chosen point.
+"""
 
 
 class Lock(Protocol):
@@ -73,9 +76,9 @@ class Run:
         self._ask_guard()
         log.info("%s: %s", target, doing)
         intent = self._intents.intend(target, doing) if self._intents else None
-        _tell("before act", target, doing)
+        tell("before act", target, doing)
         yield
-        _tell("after act", target, doing)
+        tell("after act", target, doing)
         if self._intents is not None and intent is not None:
             self._intents.fulfil(intent)
 
@@ -89,7 +92,8 @@ class Run:
                 self._guard.check()
 
 
-def _tell(moment: str, target: str, doing: str) -> None:
+def tell(moment: str, target: str, doing: str) -> None:
+    """Let who listens in this context know where a run is."""
     listener = moments.get()
     if listener is not None:
         listener(moment, target, doing)

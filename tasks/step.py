@@ -13,8 +13,8 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
 
 from blocks.ssh import round_trips
-from tasks.outcome import Outcome
-from tasks.run import Run
+from tasks.outcome import Change, Outcome
+from tasks.run import Run, tell
 
 P = ParamSpec("P")
 Target = TypeVar("Target")
@@ -51,6 +51,8 @@ def step(
             finally:
                 round_trips.reset(noting)
             run.journal.end(entry, outcome, len(trips))
+            if outcome.change is Change.CHANGED:
+                tell("after verify", who, name)
             log.info("%s: %s: %s: %s", who, name, outcome.change, outcome.why)
             for note in outcome.notes:
                 log.warning("%s: %s: %s", who, name, note)

@@ -84,7 +84,11 @@ def test_moments_are_told_around_every_act(world: World) -> None:
     with listening(lambda *moment: told.append(moment)):
         demo.fn(world.run(), world.hosts["vm-1"])
 
-    assert told == [("before act", "vm-1", "demonstrating"), ("after act", "vm-1", "demonstrating")]
+    assert told == [
+        ("before act", "vm-1", "demonstrating"),
+        ("after act", "vm-1", "demonstrating"),
+        ("after verify", "vm-1", "demo step"),
+    ]
 
 
 def test_an_act_that_failed_is_not_told_as_done(world: World) -> None:

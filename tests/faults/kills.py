@@ -1,0 +1,61 @@
+"""One flow, killed at moment after moment until none is left, each time begun again by the same command."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments import orchestrator
+from tests.lab import world
+
+KILLED = re.compile(r"killed (.+): (.+?): (.+)")
+RUN_S = 900
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a run was killed."""
+
+    moment: str
+    target: str
+    doing: str
+
+
+def run_until_killed(flow: str, ledger: Path, moments: tuple[str, ...], secrets: dict[str, str]) -> Kill | None:
+    """Run the flow; where it was killed, or None if it came to its end. Fails when it ended in any other way."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.killer", flow, str(ledger), *moments],
+        cwd=world.ROOT, env={**orchestrator.environment(), **secrets}, capture_output=True, text=True, check=False,
+        start_new_session=True, timeout=RUN_S,
+    )
+    killed = KILLED.search(done.stderr)
+    if done.returncode == 0:
+        return None
+    assert done.returncode == -9, done.stderr[-4000:]
+    assert killed is not None, done.stderr[-4000:]
+    return Kill(*killed.groups())
+
+
+def run_to_the_end(
+    flow: str,
+    ledger: Path,
+    moments: tuple[str, ...],
+    secrets: dict[str, str],
+    *,
+    after_each: Callable[[Kill], None],
+    at_most: int | None = None,
+) -> list[Kill]:
+    """Kill the flow at every such moment, `at_most` so many times; it has ended, whole, when this returns."""
+    kills: list[Kill] = []
+    while at_most is None or len(kills) < at_most:
+        killed = run_until_killed(flow, ledger, moments, secrets)
+        if killed is None:
+            return kills
+        kills.append(killed)
+        after_each(killed)
+    assert run_until_killed(flow, ledger, (), secrets) is None
+    return kills
