@@ -64,6 +64,7 @@ def workload_of(kind: str, item: Manifest) -> Workload:
         ready if current else 0,
         {container["name"]: container["image"] for container in containers},
         updated=current and updated,
+        recreate=item["spec"].get("strategy", {}).get("type") == "Recreate",
     )
 
 

@@ -136,6 +136,8 @@ class Workload:
     images: dict[str, str]
     updated: bool = True
     """Whether all of its pods are of the present wish."""
+    recreate: bool = False
+    """Whether its strategy forbids two at once."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"

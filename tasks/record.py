@@ -6,6 +6,7 @@ It survives the loss of the orchestrator's machine and of Prefect's database. No
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +38,7 @@ class Record:
         self._keys = keys
         self._prefix = f"{prefix(platform)}{kind}/{name}/"
         self._mirror = mirror
+        self._copying = threading.Lock()
 
     def read(self, name: str) -> Facts | None:
         text = self._keys.get(self._prefix + name)
@@ -74,13 +76,13 @@ class Record:
     def _copy(self) -> None:
         if self._mirror is None:
             return
-        whole = {
-            key.removeprefix(self._prefix): json.loads(text) for key, text in self._keys.items(self._prefix).items()
-        }
-        self._mirror.parent.mkdir(parents=True, exist_ok=True)
-        half = self._mirror.with_suffix(".half")
-        half.write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")
-        half.replace(self._mirror)
+        with self._copying:
+            facts = self._keys.items(self._prefix).items()
+            whole = {key.removeprefix(self._prefix): json.loads(text) for key, text in facts}
+            self._mirror.parent.mkdir(parents=True, exist_ok=True)
+            half = self._mirror.with_suffix(".half")
+            half.write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")
+            half.replace(self._mirror)
 
 
 def names_of(keys: KeyValues, platform: str, kind: str) -> set[str]:

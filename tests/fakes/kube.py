@@ -214,7 +214,8 @@ class FakeKube(Faulty):
             desired, ready = len(self.node_map), sum(node.ready for node in self.node_map.values())
         else:
             desired, ready = workload.replicas, sum(pod.ready for pod in self._of(workload))
-        return Workload(workload.kind, workload.namespace, workload.name, desired, ready, workload.images)
+        facts = (workload.kind, workload.namespace, workload.name, desired, ready, workload.images)
+        return Workload(*facts, recreate=workload.recreate)
 
     def _replica(self, workload: FakeWorkload, *, node: str | None = None, turns: int | None = None) -> None:
         self._born += 1

@@ -12,3 +12,4 @@ class FakeWorkload:
     name: str
     replicas: int
     images: dict[str, str] = field(default_factory=lambda: {"main": "app/web:2.0"})
+    recreate: bool = False

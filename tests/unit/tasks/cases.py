@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from blocks.ports import Workload
 from configs.database import Writer
+from tasks.surge import ensure_surged
 from tasks.writers import ensure_quiesced
 from tests.fakes import machines
 from tests.fakes.platform import WISH, platform
+from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 
 BACKUP, WEB = "tidb-backup-20260102", "Deployment shop/web"
@@ -92,6 +95,21 @@ def writer(world: World) -> Writer:
     return world.platform.rollback.writers[0]
 
 
+def alone(world: World) -> None:
+    world.kube.has(FakeWorkload("Deployment", "shop", "orders", 1), on="vm-1")
+    cordoned(world)
+
+
+def surging(world: World) -> None:
+    alone(world)
+    ensure_surged.fn(world.run(), single(world), world.platform, world.kube, world.record)
+    world.forget()
+
+
+def single(world: World) -> Workload:
+    return next(found for found in world.kube.workloads() if found.name == "orders")
+
+
 def get(_url: str) -> tuple[int, str]:
     return 200, "fine"
 
@@ -128,6 +146,8 @@ CASES: dict[str, Case] = {
     "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.token), staged),
     "ensure_standby": Case(lambda w: (*on_target(w), w.platform.targets[0], w.auth_pass)),
     "ensure_cordoned": Case(lambda w: (w.platform.sources[0], w.kube)),
+    "ensure_surged": Case(lambda w: (single(w), w.platform, w.kube, w.record), alone),
+    "ensure_surge_ended": Case(lambda w: (single(w), w.platform, w.kube, w.record), surging),
     "ensure_drained": Case(lambda w: (w.platform.sources[0], w.platform, w.kube, w.record), cordoned),
     "ensure_uncordoned": Case(lambda w: (w.platform.sources[0], w.kube), cordoned),
     "ensure_vip_on_targets": Case(lambda w: (w.hosts["vm-1"], w.platform, w.hosts, w.kube), standing_by),
