@@ -12,13 +12,14 @@ help:  ## what there is
 
 setup: $(READY)  ## the virtual environment, from the lock file, hashes checked
 
+# The lock is its own constraint: Debian 12's pip (23.0) does not hold a pin to the same package asked for with extras.
 $(READY): requirements.lock pyproject.toml
 	@python3 -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	    { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qy python3 python3-venv; } || \
 	    { echo 'Python 3.11 with venv is needed: apt-get install python3 python3-venv'; exit 1; }
 	@echo "setting up $(VENV) (a minute or two)"
 	@test -x $(PY) || python3 -m venv $(VENV)
-	@$(PY) -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(PY) -m pip install --quiet --require-hashes --requirement requirements.lock --constraint requirements.lock
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
