@@ -2,128 +2,36 @@
 
 The wish is one line of JSON (see `Wish`), with the database's password, so it is never an argument. Every 200 ms each
 series begins a sample, whether or not the one before has ended: a request that hangs on a machine that has just gone
-does not hide that the next one is answered. A sample is a line of JSON in the file `samples`. The process ends when its
-standard input does, so it does not outlive the run that began it; the next run begins another.
+does not hide that the next one is answered. A sample is a line of JSON in the file `samples`. Series `probe` asks
+nobody: it tells how late the probe itself was, so that a busy machine here is not taken for a platform that is silent.
+The process ends when its standard input does, so it does not outlive the run that began it; the next run begins another.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import ssl
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-import httpx
-import pymysql
+from blocks.probe_clients import ERRORS, Ask, Wish, asks, drop_table
 
 EVERY_S = 0.2
-DEADLINE_S = 1.0  # a client that waits longer has noticed
 SLOTS = 8  # samples of one series under way at once: deadline over pace, and some for connecting
-TABLE = "evenkeel_probe"
-MAKE, WRITE, READ, DROP = (
-    "CREATE TABLE IF NOT EXISTS evenkeel_probe (id BIGINT PRIMARY KEY)",
-    "INSERT INTO evenkeel_probe VALUES (%s)",
-    "SELECT id FROM evenkeel_probe WHERE id = %s",
-    "DROP TABLE IF EXISTS evenkeel_probe",
-)
-
-Ask = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Sql:
-    """Where the database answers clients outside, and as whom."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What to sample."""
-
-    samples: str
-    http: tuple[str, ...] = ()
-    api: str = ""
-    ca: str = ""
-    """The PEM that the API's certificate must come from."""
-    etcd: tuple[str, ...] = ()
-    key: str = ""
-    sql: Sql | None = None
-
-    def line(self) -> str:
-        return json.dumps(asdict(self)) + "\n"
-
-    @classmethod
-    def parse(cls, line: str) -> Wish:
-        wish = json.loads(line)
-        sql = wish.pop("sql")
-        return cls(**{**wish, "http": tuple(wish["http"]), "etcd": tuple(wish["etcd"])}, sql=Sql(**sql) if sql else None)
-
-
-class Etcd:
-    """A client of etcd as the API servers are ones: it asks the endpoint that answered last, then the others."""
-
-    def __init__(self, client: httpx.Client, endpoints: tuple[str, ...], key: str) -> None:
-        self._client, self._order, self._key = client, list(endpoints), _b64(key)
-        self._turn = threading.Lock()
-
-    def ask(self) -> None:
-        ends, failures = time.monotonic() + DEADLINE_S, []
-        for endpoint in tuple(self._order):
-            try:
-                self._write_and_read(endpoint, ends)
-            except (httpx.HTTPError, ValueError) as error:
-                failures.append(f"{endpoint}: {error or type(error).__name__}")
-                continue
-            with self._turn:
-                self._order.remove(endpoint)
-                self._order.insert(0, endpoint)
-            return
-        raise ValueError("; ".join(failures))
-
-    def _write_and_read(self, endpoint: str, ends: float) -> None:
-        wanted = _b64(f"{time.time()}")
-        for path, body in (("put", {"key": self._key, "value": wanted}), ("range", {"key": self._key})):
-            left = ends - time.monotonic()
-            if left <= 0:
-                raise ValueError("too slow")
-            answer = self._client.post(f"{endpoint}/v3/kv/{path}", json=body, timeout=left).raise_for_status().json()
-        if not answer.get("kvs"):
-            raise ValueError("what was written is not there")
-
-
-def asks(wish: Wish) -> dict[str, Ask]:
-    """How each series asks, by its name."""
-    plain = httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=httpx.Limits(max_keepalive_connections=0))
-    found: dict[str, Ask] = {f"http {url}": _get(plain, url, ok=range(200, 400)) for url in wish.http}
-    if wish.api:
-        context = ssl.create_default_context(cadata=wish.ca)
-        context.check_hostname = False  # the VIP may be in no certificate; the CA is the cluster's own
-        secure = httpx.Client(
-            trust_env=False, timeout=DEADLINE_S, limits=httpx.Limits(max_keepalive_connections=0), verify=context
-        )
-        # Without credentials: 401 and 403 are the API server's own words, too.
-        found["api"] = _get(secure, wish.api, ok=(200, 401, 403))
-    if wish.etcd:
-        found["etcd"] = Etcd(plain, wish.etcd, wish.key).ask
-    if wish.sql is not None:
-        found["sql"] = _sql(wish.sql)
-    return found
+SELF = "probe"
+NICE = -10  # what measures must not wait behind what it measures
 
 
 def main() -> None:
     """Sample until standard input ends."""
+    with suppress(OSError):
+        os.nice(NICE)
     wish = Wish.parse(sys.stdin.readline())
     ended = threading.Event()
     with Path(wish.samples).open("a", encoding="utf-8", buffering=1) as file:
@@ -131,6 +39,7 @@ def main() -> None:
         series = [
             threading.Thread(target=_series, args=(name, ask, file, writing, ended)) for name, ask in asks(wish).items()
         ]
+        series.append(threading.Thread(target=_watch_ourselves, args=(file, writing, ended)))
         for thread in series:
             thread.start()
         sys.stdin.read()
@@ -138,75 +47,55 @@ def main() -> None:
         for thread in series:
             thread.join()
     if wish.sql is not None:
-        _drop_table(wish.sql)
+        drop_table(wish.sql)
 
 
 def _series(name: str, ask: Ask, file: TextIO, writing: threading.Lock, ended: threading.Event) -> None:
-    due = time.monotonic()
+    """Begin a sample at every tick. What was missed is not made up for: a burst would slow down what it measures."""
+    free = threading.BoundedSemaphore(SLOTS)
+
+    def sample() -> None:
+        try:
+            _write(file, writing, _sampled(name, ask))
+        finally:
+            free.release()
+
     with ThreadPoolExecutor(SLOTS) as pool:
-        while not ended.wait(max(0.0, due - time.monotonic())):
-            pool.submit(_sample, name, ask, file, writing)
-            due += EVERY_S
+        for _ in ticks(ended):
+            if free.acquire(blocking=False):
+                pool.submit(sample)
 
 
-def _sample(name: str, ask: Ask, file: TextIO, writing: threading.Lock) -> None:
+def _watch_ourselves(file: TextIO, writing: threading.Lock, ended: threading.Event) -> None:
+    for late_s in ticks(ended):
+        _write(file, writing, _row(SELF, time.time() - late_s, late_s, ""))
+
+
+def ticks(ended: threading.Event) -> Iterator[float]:
+    """A tick every `EVERY_S` until `ended`, with the seconds by which it is late."""
+    due = time.monotonic()
+    while not ended.wait(max(0.0, due - time.monotonic())):
+        now = time.monotonic()
+        yield now - due
+        due = max(due + EVERY_S, now)
+
+
+def _sampled(name: str, ask: Ask) -> dict[str, object]:
     at, begun, error = time.time(), time.monotonic(), ""
     try:
         ask()
-    except (httpx.HTTPError, pymysql.MySQLError, OSError, ValueError) as failed:
+    except ERRORS as failed:
         error = f"{type(failed).__name__}: {failed}"[:200]
-    row = {"at": round(at, 3), "series": name, "ms": round((time.monotonic() - begun) * 1000, 1), "error": error}
+    return _row(name, at, time.monotonic() - begun, error)
+
+
+def _row(name: str, at: float, seconds: float, error: str) -> dict[str, object]:
+    return {"at": round(at, 3), "series": name, "ms": round(seconds * 1000, 1), "error": error}
+
+
+def _write(file: TextIO, writing: threading.Lock, row: dict[str, object]) -> None:
     with writing:
         file.write(json.dumps(row) + "\n")
-
-
-def _get(client: httpx.Client, url: str, *, ok: Any) -> Ask:
-    def ask() -> None:
-        status = client.get(url).status_code
-        if status not in ok:
-            raise ValueError(f"HTTP {status}")
-
-    return ask
-
-
-def _sql(sql: Sql) -> Ask:
-    made = threading.Event()
-
-    def ask() -> None:
-        wanted = time.time_ns()
-        with _connected(sql) as database, database.cursor() as cursor:
-            if not made.is_set():
-                cursor.execute(MAKE)
-                made.set()
-            cursor.execute(WRITE, (wanted,))
-            cursor.execute(READ, (wanted,))
-            if cursor.fetchone() != (wanted,):
-                raise ValueError("what was written is not there")
-
-    return ask
-
-
-def _drop_table(sql: Sql) -> None:
-    with _connected(sql) as database, database.cursor() as cursor:
-        cursor.execute(DROP)
-
-
-def _connected(sql: Sql) -> Any:
-    return pymysql.connect(
-        host=sql.host,
-        port=sql.port,
-        user=sql.user,
-        password=sql.password,
-        database=sql.database,
-        autocommit=True,
-        connect_timeout=DEADLINE_S,
-        read_timeout=DEADLINE_S,
-        write_timeout=DEADLINE_S,
-    )
-
-
-def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from blocks.probe import TABLE, Wish
+from blocks.probe_clients import TABLE, Wish
 from configs.errors import HostError
 
 log = logging.getLogger(__name__)

@@ -67,9 +67,10 @@ class Interruption(StrictModel):
     etcd_s: float = Field(1, gt=0, description="write and read; an election takes 1 s by etcd's own defaults")
     sql_s: float = Field(5, gt=0, description="write and read through the VIP; a single pod that moves takes seconds")
 
-    def of(self, series: str) -> float:
-        """The limit of a series of samples, by the first word of its name."""
-        return {"http": self.http_s, "api": self.api_s, "etcd": self.etcd_s, "sql": self.sql_s}[series.split()[0]]
+    def of(self, series: str) -> float | None:
+        """The limit of a series of samples, by the first word of its name; the probe's own has none."""
+        limits = {"http": self.http_s, "api": self.api_s, "etcd": self.etcd_s, "sql": self.sql_s}
+        return limits.get(series.split()[0])
 
 
 class Platform(StrictModel):

@@ -20,7 +20,7 @@ from blocks.etcd_keys import EtcdKeys
 from blocks.kubernetes import KubeCluster
 from blocks.lock import RunLock
 from blocks.ports import EtcdApi, Host, KeyValues, KubeApi, Probe
-from blocks.probe import Wish
+from blocks.probe_clients import Wish
 from blocks.probe_process import ProbeProcess
 from blocks.process import process_name
 from blocks.secrets import refuse_long_auth_pass, resolve_secret

@@ -109,7 +109,7 @@ class Budget:
             gaps = [gap for gap in (series.longest, series.open_gap(self._now())) if gap is not None]
             worst = max(gaps, key=lambda gap: gap.seconds, default=None)
             limit = self._limits.of(series.name)
-            if worst is not None and worst.seconds > limit:
+            if worst is not None and limit is not None and worst.seconds > limit:
                 during = ", ".join(during_of(worst, self._report.entries)) or "no step of ours"
                 raise InterruptionError(
                     f"clients: {series.name}: no answer for {worst.seconds:.1f} s, {limit:g} s are allowed, during {during}"

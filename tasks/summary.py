@@ -9,6 +9,7 @@ from typing import Any
 from tasks.journal import Entry, Report
 
 HEAD = "| step | targets | outcome | seconds | retries | SSH round trips |\n|---|---|---|---:|---:|---:|\n"
+GAPS = 3  # of a series, in the table
 CLIENTS = (
     "\n| clients | samples | failures | longest gap, s | allowed, s | gaps of 0.5 s and more |\n|---|---:|---:|---:|---:|---|\n"
 )
@@ -29,8 +30,8 @@ def clients(report: Report) -> str:
     if not report.interruptions:
         return ""
     rows = [
-        f"| {one['series']} | {one['samples']} | {one['failures']} | {one['longest_gap_s']} | {one['budget_s']:g} "
-        f"| {'; '.join(map(_gap, one['gaps'])) or '-'} |\n"
+        f"| {one['series']} | {one['samples']} | {one['failures']} | {one['longest_gap_s']} | {one['budget_s'] or '-'} "
+        f"| {_gaps(one['gaps'])} |\n"
         for one in report.interruptions
     ]
     return CLIENTS + "".join(rows)
@@ -54,8 +55,20 @@ def by_step(report: Report) -> list[tuple[str, list[Entry]]]:
     return [(step, list(entries)) for step, entries in groupby(ranked, key=lambda entry: entry.step)]
 
 
+def _gaps(gaps: list[dict[str, Any]]) -> str:
+    """The longest ones; all are in report.json, and drawn in the chart."""
+    longest = sorted(gaps, key=lambda gap: -gap["seconds"])[:GAPS]
+    more = [f"{len(gaps) - GAPS} shorter ones"] if len(gaps) > GAPS else []
+    return "; ".join([*map(_gap, longest), *more]) or "-"
+
+
 def _gap(gap: dict[str, Any]) -> str:
-    return f"{gap['seconds']} s: {', '.join(gap['during']) or 'no step of ours'}"
+    targets: dict[str, list[str]] = {}
+    for one in gap["during"]:
+        step, _, target = one.rpartition(" on ")
+        targets.setdefault(step, []).append(target)
+    during = ", ".join(f"{step} on {' '.join(names)}" for step, names in targets.items())
+    return f"{gap['seconds']} s: {during or 'no step of ours'}"
 
 
 def _row(step: str, entries: list[Entry]) -> str:

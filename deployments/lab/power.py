@@ -12,6 +12,8 @@ from deployments.lab.shell import LabError, attempt, run
 # Without the two limits runc fails: raising them takes CAP_SYS_RESOURCE, which the box may not have.
 # crun refuses a hybrid cgroup tree, so runc is named.
 RUNTIME = ("podman", "--runtime", "runc")
+# In the field the sources have processors of their own; here a target that boots must not slow down what they serve.
+CPU_SHARES = {"source": 8192, "target": 1024}
 OPTIONS = (
     "--privileged",
     "--systemd=always",
@@ -46,6 +48,7 @@ def on(machine: Machine) -> None:
     disk = cache.disk(machine)
     run(
         *RUNTIME, "run", "--detach", "--name", machine.container, *OPTIONS,
+        f"--cpu-shares={CPU_SHARES[machine.role]}",
         "--hostname", (merged / "etc/hostname").read_text().strip(),
         "--network", f"ns:{network.namespace(machine.container)}",
         "--volume", f"{disk / 'docker'}:/var/lib/docker",

@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from blocks.probe import Wish
+from blocks.probe_clients import Wish
 
 
 class FakeProbe:

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from blocks.probe import DEADLINE_S, EVERY_S, Sql, Wish
+from blocks.probe import EVERY_S, ticks
+from blocks.probe_clients import DEADLINE_S, Sql, Wish
 from blocks.probe_process import ProbeProcess
 
 
@@ -95,10 +96,25 @@ def test_nobody_answers_is_told_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     probe = ProbeProcess(Wish(str(path), http=("http://127.0.0.1:1/",)))
     probe.start()
-    found = await_rows(path, 2)
+    found = await_rows(path, 6)
     probe.stop()
 
-    assert all("ConnectError" in row["error"] for row in found)
+    assert {row["error"].partition(":")[0] for row in found if row["series"] != "probe"} == {"ConnectError"}
+    assert {row["error"] for row in found if row["series"] == "probe"} == {""}
+
+
+def test_what_was_missed_is_not_made_up_for() -> None:
+    ended = threading.Event()
+    late = []
+    for late_s in ticks(ended):
+        late.append(late_s)
+        if len(late) == 1:
+            time.sleep(5 * EVERY_S)
+        if len(late) == 3:
+            ended.set()
+
+    assert late[1] == pytest.approx(4 * EVERY_S, abs=0.1)
+    assert late[2] < EVERY_S
 
 
 def test_a_probe_that_never_began_needs_no_end(tmp_path: Path) -> None:
