@@ -90,10 +90,10 @@ def prepare_machines(session: Session) -> Futures:
 
 
 def join_k3s(session: Session) -> None:
-    """The first server alone, then everybody else together."""
-    platform, servers = session.platform, session.platform.servers
+    """Servers one after another, for each reads all that etcd has when it starts; then all agents together."""
+    platform = session.platform
     token = session.entrance.token
-    for group in (servers[:1], (*servers[1:], *platform.agents)):
+    for group in (*((server,) for server in platform.servers), platform.agents):
         session.all_done(
             [session.submit(ensure_node, session.hosts[t.name], platform, t, session.kube, token) for t in group]
         )
