@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from deployments.lab import faults, keys, lab, packages
 from deployments.lab import inventory as inventory_text
-from deployments.lab import keys, lab, packages
 from deployments.lab import status as lab_status
 from deployments.lab.machines import find
 from deployments.lab.shell import LabError
@@ -86,6 +86,28 @@ def power_off(hosts: Hosts) -> None:
 def power_on(hosts: Hosts) -> None:
     """Boot the machines from their disks."""
     lab.power_on([find(host) for host in hosts])
+
+
+@app.command()
+def fault(
+    name: Annotated[str, typer.Argument(help="Without a name: what there is.")] = "",
+    hosts: Annotated[list[str] | None, typer.Argument(help="Other machines than the fault's own.", metavar="HOST...")] = None,
+) -> None:
+    """Break something: `lab fault etcd-stopped vm-3`. `lab heal` undoes it."""
+    if not name:
+        for known, what in faults.FAULTS.items():
+            typer.echo(f"{known:20} {what.says} ({' '.join(what.on) if what.on != faults.ALL else 'everywhere'})")
+        return
+    packages.require_root()
+    for machine in faults.inject(name, hosts or ()):
+        console.print(f"{machine.name}: {faults.FAULTS[name].says}")
+
+
+@app.command()
+def heal() -> None:
+    """Undo every fault, on every machine that is on."""
+    packages.require_root()
+    faults.heal()
 
 
 @app.command()
