@@ -21,6 +21,12 @@ from tasks.units import calm, is_off, is_on
 from tasks.waiting import stays, wait_until
 
 CONF = "/etc/keepalived/keepalived.conf"
+JOURNAL = "journalctl -u keepalived --since=-{seconds}s --no-pager -o cat 2>/dev/null || true"
+# What keepalived 2.x writes of an advert that is no peer's: another password, other addresses, or a master beside ours.
+STRANGER = re.compile(
+    r"invalid passwd|auth, expecting|not present in MASTER advert|VIPs but received|unexpected ip number"
+    r"|(lower|higher) priority \d+, ours|with same priority"
+)
 PASSWORD = re.compile(r"(auth_pass\s+)\S+")
 
 
@@ -141,6 +147,17 @@ def vrrp_mismatch(conf: str, platform: Platform, auth_pass: SecretStr) -> str | 
     if found.get("auth_pass") != auth_pass.get_secret_value():
         return f"keepalived.auth_pass: what {wish.auth_pass} holds is not its password"
     return None
+
+
+def stranger_heard(journal: str, platform: Platform) -> str | None:
+    """What keepalived wrote of another router that speaks with our VRID; None when it heard none."""
+    complaint = next((line for line in journal.splitlines() if STRANGER.search(line)), None)
+    if complaint is None:
+        return None
+    return (
+        f"another router on this network uses VRID {platform.keepalived.virtual_router_id}: keepalived says: "
+        f"{complaint.strip()}: find it (tcpdump -ni {platform.keepalived.interface} vrrp), give it another VRID"
+    )
 
 
 def _refuse_without_heir(source: Host, platform: Platform, everyone: Mapping[str, Host]) -> None:

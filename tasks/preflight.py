@@ -13,7 +13,7 @@ from configs.platform import Platform
 from tasks import quorum
 from tasks.etcd_members import answering, lists_agree
 from tasks.facts import HostFacts, read_host_facts
-from tasks.keepalived import CONF, holders, vrrp_mismatch
+from tasks.keepalived import CONF, JOURNAL, holders, stranger_heard, vrrp_mismatch
 from tasks.live import Live
 from tasks.outcome import Outcome, unchanged
 from tasks.rendering import peer_url
@@ -169,12 +169,15 @@ def check_vip(run: Run, platform: Platform, hosts: dict[str, Host], auth_pass: S
         )
     holder = found[0]
     if isinstance(next(m for m in platform.machines if m.name == holder.name), Source):
-        said = parse_facts(
-            holder.run(facts({"conf": read_file(CONF)}), what="reading keepalived's configuration").stdout
-        )
+        journal = JOURNAL.format(seconds=10 * platform.keepalived.advert_interval_s)
+        question = facts({"conf": read_file(CONF), "journal": journal})
+        said = parse_facts(holder.run(question, what="reading keepalived's configuration").stdout)
         mismatch = vrrp_mismatch(said["conf"], platform, auth_pass)
         if mismatch is not None:
             raise RefusedError(f"{holder.name}: {mismatch}: write what the holder has")
+        stranger = stranger_heard(said["journal"], platform)
+        if stranger is not None:
+            raise RefusedError(f"{holder.name}: {stranger}")
     if not kube.is_ready(str(platform.vip)):
         raise RefusedError(
             f"vip: the API does not answer at {platform.join_url} with a certificate for it: add --tls-san={platform.vip} to the servers"

@@ -21,14 +21,17 @@ def units(host: str) -> str:
     return world.on(host, f"systemctl show {' '.join(world.UNITS)} -p Id,ActiveState,UnitFileState")
 
 
-def the_lab() -> dict[str, Any]:
-    """Members, nodes, units and their files on every machine, workloads, VIP: nothing that differs between two migrations."""
+def the_lab(server: str) -> dict[str, Any]:
+    """Members, nodes, units and their files on every machine, workloads, VIP, as the platform with that server has them.
+
+    Nothing that differs between two migrations.
+    """
     with ThreadPoolExecutor(4) as pool:
         return {
-            "members": world.members("phys-1"),
-            "nodes": [(name, ready, cordoned) for name, _, ready, cordoned in world.nodes("phys-1")],
-            "images": images("phys-1"),
-            "VIP": [holder in world.SERVERS for holder in world.vip_holders(MACHINES)],
+            "members": world.members(server),
+            "nodes": [(name, ready, cordoned) for name, _, ready, cordoned in world.nodes(server)],
+            "images": images(server),
+            "VIP": ["source" if holder in world.SOURCES else "target" for holder in world.vip_holders(MACHINES)],
             "units": dict(zip(MACHINES, pool.map(units, MACHINES), strict=True)),
             "files": dict(zip(MACHINES, pool.map(files, MACHINES), strict=True)),
         }

@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deployments import orchestrator
 from tests.faults import state
-from tests.faults.kills import Kill, run_to_the_end, run_until_killed
+from tests.faults.conftest import Uninterrupted
+from tests.faults.kills import Kill, run_to_the_end
 from tests.faults.writers import Writers
 from tests.lab import world
-
-
-@dataclass(frozen=True)
-class Uninterrupted:
-    """The end that every migration must come to, and how long each act took."""
-
-    state: dict[str, Any]
-    ledger: Path
-
-
-@pytest.fixture(scope="module")
-def secrets() -> dict[str, str]:
-    return world.secrets()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    orchestrator.start_server()
-    orchestrator.await_server()
-    yield
-    orchestrator.stop("server")
-    world.lab("down")
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(server: None, secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
-    world.lab("up", "--fresh", timeout_s=3000)
-    ledger = tmp_path_factory.mktemp("kills") / "ledger"
-    assert run_until_killed("migrate", ledger, (), secrets) is None
-    return Uninterrupted(state.the_lab(), ledger)
 
 
 @pytest.mark.timeout(4 * 3600)
@@ -60,7 +27,7 @@ def test_killed_everywhere_it_converges_and_loses_nothing(
     print(f"{len(kills)} kills, {len(writers.etcd)} keys and {len(writers.sql)} rows acknowledged")  # noqa: T201
     assert len(kills) > 40
     assert (lost_keys, lost_rows) == (set(), set())
-    assert state.the_lab() == uninterrupted.state
+    assert state.the_lab("phys-1") == uninterrupted.state
 
 
 def seen(kill: Kill) -> None:

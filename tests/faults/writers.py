@@ -36,6 +36,10 @@ class Writers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Write nothing more."""
         self._ended.set()
         for thread in self._threads:
             thread.join()

@@ -186,3 +186,24 @@ def test_an_api_that_does_not_answer_at_the_vip_is_refused(world: World) -> None
 
     with pytest.raises(RefusedError, match=r"add --tls-san=10.0.0.100 to the servers"):
         ask_vip(world)
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "(VI_1) received an invalid passwd!",
+        "(VI_1) ip address associated with VRID 51 not present in MASTER advert : 10.0.0.100",
+        "(VI_1) Received advert from 10.0.0.9 with lower priority 10, ours 100, forcing new election",
+    ],
+)
+def test_a_foreign_router_with_our_vrid_is_refused(world: World, complaint: str) -> None:
+    world.hosts["vm-1"].tell("journal", f"Starting VRRP\n{complaint}")
+
+    with pytest.raises(RefusedError, match=r"vm-1: another router on this network uses VRID 51: .*tcpdump -ni eth0 vrrp"):
+        ask_vip(world)
+
+
+def test_what_keepalived_says_of_itself_is_no_foreign_router(world: World) -> None:
+    world.hosts["vm-1"].tell("journal", "(VI_1) Entering MASTER STATE\n(VI_1) removing VIPs.")
+
+    assert ask_vip(world).why == "held by vm-1, the API answers there"

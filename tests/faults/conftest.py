@@ -1,0 +1,45 @@
+"""What all faults need: the lab's secrets, a Prefect server, and how a migration ends that nobody disturbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments import orchestrator
+from tests.faults import state
+from tests.faults.kills import run_until_killed
+from tests.lab import world
+
+
+@dataclass(frozen=True)
+class Uninterrupted:
+    """The end that every migration must come to, and how long each act took."""
+
+    state: dict[str, Any]
+    ledger: Path
+
+
+@pytest.fixture(scope="session")
+def secrets() -> dict[str, str]:
+    return world.secrets()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[None]:
+    orchestrator.start_server()
+    orchestrator.await_server()
+    yield
+    orchestrator.stop("server")
+    world.lab("down")
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(server: None, secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
+    world.lab("up", "--fresh", timeout_s=3000)
+    ledger = tmp_path_factory.mktemp("kills") / "ledger"
+    assert run_until_killed("migrate", ledger, (), secrets) is None
+    return Uninterrupted(state.the_lab("phys-1"), ledger)
