@@ -1,7 +1,7 @@
 """What can go wrong with machines, injected on purpose. `heal` undoes all of it, whatever was injected, however often.
 
-A fault is a pair of shell scripts for the machines; both may be run twice. One that needs more than the machine itself
-is a function in `power`.
+A fault is a pair of shell scripts for the machines; both may be run twice. What needs more than the machine itself is a
+function of `power` or `slow`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deployments.lab import power
+from deployments.lab import power, slow
 from deployments.lab.machines import MACHINES, SSH_PORT, TARGETS, VRID, Machine, find
 from deployments.lab.root_shell import sh
 from deployments.lab.shell import LabError
@@ -155,6 +155,7 @@ ssh-keygen -q -A; systemctl restart ssh""",
 fi""",
     ),
     "reboot": Fault("power is cut and comes back", (ANY_TARGET,), ""),
+    "slow-links": Fault("what it sends takes 100 ms, one frame in a hundred is lost", ALL, ""),
 }
 
 
@@ -172,6 +173,8 @@ def inject(name: str, hosts: Iterable[str]) -> list[Machine]:
     machines = [m for m in map(find, hosts or fault.on) if m.container in lit]
     if name == "reboot":
         each(machines, power.on)
+    elif name == "slow-links":
+        slow.inject(machines)
     else:
         each(machines, lambda machine: sh(machine, fault.inject))
     return machines
@@ -179,6 +182,7 @@ def inject(name: str, hosts: Iterable[str]) -> list[Machine]:
 
 def heal() -> None:
     """Undo every fault on every machine that is on."""
+    slow.heal()
     script = "\n".join(fault.heal for fault in FAULTS.values() if fault.heal)
     lit = power.running()
     each([m for m in MACHINES if m.container in lit], lambda machine: sh(machine, script))

@@ -63,7 +63,8 @@ def unplug(machine: Machine) -> None:
     name = machine.container
     if namespace(name).exists():
         run("ip", "netns", "delete", name)
-    if Path(f"/sys/class/net/{name}").exists():
-        attempt("ip", "link", "delete", name)
+    for cable in (name, f"slow-{machine.name}"):
+        if Path(f"/sys/class/net/{cable}").exists():
+            attempt("ip", "link", "delete", cable)
     if Path(f"/sys/class/net/{name}").exists():
         raise LabError(f"the cable {name} can't be removed; type: ip link delete {name}")

@@ -131,3 +131,12 @@ def test_in_the_end_it_has_moved_and_nothing_is_lost(
     writers.stop()
     assert writers.lost() == (set(), set())
     print(f"{len(writers.etcd)} keys and {len(writers.sql)} rows acknowledged, none lost")  # noqa: T201
+
+
+def test_slow_and_lossy_links_only_take_longer(uninterrupted: Uninterrupted, secrets: dict[str, str]) -> None:
+    world.lab("up", "--fresh", timeout_s=3000)
+    fault("slow-links")
+    ended = migrate(secrets, PATIENT)
+    heal()
+    assert ended.ok, ended.error
+    assert state.the_lab("phys-1") == uninterrupted.state

@@ -1,0 +1,76 @@
+"""Runs of deployments as Prefect's server sees them, and the processes that they really have."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deployments import orchestrator
+from tests.lab import world
+
+API = f"{orchestrator.UI}/api"
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def post(path: str, body: dict[str, Any]) -> Any:
+    return httpx.post(f"{API}/{path}", json=body, timeout=30, trust_env=False).raise_for_status().json()
+
+
+def get(path: str) -> Any:
+    return httpx.get(f"{API}/{path}", timeout=30, trust_env=False).raise_for_status().json()
+
+
+def begin(deployment: str) -> str:
+    """Begin a run as the UI does; its id."""
+    known = get(f"deployments/name/{deployment}")
+    return str(post(f"deployments/{known['id']}/create_flow_run", {"parameters": {"ignore_interruption": True}})["id"])
+
+
+def state(run: str) -> str:
+    return str(get(f"flow_runs/{run}")["state"]["type"])
+
+
+def await_end(run: str, *, within_s: float = 600) -> str:
+    world.eventually(f"run {run} ends", lambda: state(run) in FINAL, within_s=within_s)
+    return state(run)
+
+
+def force(run: str, kind: str) -> None:
+    """Say of a run what is not so, as a person or an automation can."""
+    post(f"flow_runs/{run}/set_state", {"state": {"type": kind, "message": "forced by a test"}, "force": True})
+
+
+def processes(run: str) -> list[int]:
+    """The processes on this machine that work on that run."""
+    wanted = f"PREFECT__FLOW_RUN_ID={run}".encode()
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if wanted in _environment(folder)]
+
+
+def kill_all(run: str) -> None:
+    """The run's process and its worker's die together, as in a power cut."""
+    worker = int((orchestrator.RUN / "worker.pid").read_text())
+    os.killpg(worker, signal.SIGKILL)
+    for process in processes(run):
+        os.kill(process, signal.SIGKILL)
+
+
+def kill_server() -> None:
+    os.killpg(int((orchestrator.RUN / "server.pid").read_text()), signal.SIGKILL)
+
+
+def errors() -> list[str]:
+    """The errors of all reports, oldest first."""
+    found = sorted((orchestrator.ROOT / "reports/lab").glob("*/report.json"))
+    return [str(json.loads(path.read_text(encoding="utf-8"))["error"]) for path in found]
+
+
+def _environment(folder: Path) -> list[bytes]:
+    try:
+        return (folder / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
