@@ -14,6 +14,7 @@ import pytest
 
 from deployments import orchestrator, rehearse
 from tests.lab import world
+from tests.lab.clients import Client
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Before:
 class Migrated:
     before: Before
     report: dict[str, Any]
+    client: Client
 
 
 @pytest.fixture(scope="session")
@@ -98,4 +100,6 @@ def migrated(fresh_lab: None, secrets: dict[str, str]) -> Migrated:
     before = Before(
         world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]), world.keys("vm-1", "/bystander/"), world.web(), images("vm-1")
     )
-    return Migrated(before, run_flow())
+    with Client() as client:
+        report = run_flow()
+    return Migrated(before, report, client)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
 from tests.lab import world
 from tests.lab.conftest import Migrated, images
 
@@ -78,3 +83,40 @@ def test_no_secret_is_in_the_record_or_in_the_report(migrated: Migrated, secrets
     told = str(migrated.report) + str(world.keys("phys-1", "/evenkeel/"))
     for name, value in secrets.items():
         assert value not in told, name
+
+
+def test_no_request_failed_while_the_sources_were_drained(migrated: Migrated) -> None:
+    begun, ended = span(migrated, "drain")
+    assert len([r for r in migrated.client.requests if begun <= r.at <= ended]) > 10 * (ended - begun)
+    assert migrated.client.failed(begun, ended) == []
+
+
+def test_what_clients_noticed_is_told_by_step_and_drawn(migrated: Migrated) -> None:
+    told = {one["series"]: one for one in migrated.report["interruptions"]}
+    assert {name.split()[0] for name in told} == {"http", "api", "etcd", "sql", "probe"}
+    assert all(gap["during"] for gap in told["sql"]["gaps"] if gap["seconds"] > 5)
+    assert "<svg" in (world.ROOT / "reports/lab" / migrated.report["run"] / "clients.svg").read_text()
+
+
+def test_the_vip_was_handed_over_in_less_than_a_second(migrated: Migrated) -> None:
+    begun, ended = span(migrated, "hand over VIP")
+    http = [row for row in samples(migrated) if row["series"].startswith("http") and begun - 1 <= row["at"] <= ended + 1]
+    for series in {row["series"] for row in http}:
+        answered = sorted(r["at"] + r["ms"] / 1000 for r in http if r["series"] == series and not r["error"])
+        assert max(after - before for before, after in pairwise(answered)) < 1
+
+
+def test_the_probe_left_nothing_in_the_database(migrated: Migrated, secrets: dict[str, str]) -> None:
+    assert not [row for row in world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]) if "probe" in row[0]]
+
+
+def span(migrated: Migrated, step: str) -> tuple[float, float]:
+    """When the first such step began, and the last one ended, in seconds since the epoch."""
+    entries = [entry for entry in migrated.report["entries"] if entry["step"] == step]
+    begun, ended = min(e["begun"] for e in entries), max(e["ended"] for e in entries)
+    return datetime.fromisoformat(begun).timestamp(), datetime.fromisoformat(ended).timestamp()
+
+
+def samples(migrated: Migrated) -> list[dict[str, Any]]:
+    lines = (world.ROOT / "reports/lab" / migrated.report["run"] / "samples.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
