@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments import orchestrator
+from tests.faults.during import Trigger
 from tests.lab import world
 
 KILLED = re.compile(r"killed (.+): (.+?): (.+)")
@@ -38,6 +40,17 @@ def run_until_killed(flow: str, ledger: Path, moments: tuple[str, ...], secrets:
     assert done.returncode == -9, done.stderr[-4000:]
     assert killed is not None, done.stderr[-4000:]
     return Kill(*killed.groups())
+
+
+def kill_in_act(doing: str, nth: int, secrets: dict[str, str]) -> None:
+    """Run `migrate`, and kill its whole process group in the middle of the nth such act."""
+    kill = Trigger(moment="in act", doing=doing, command=("sh", "-c", "kill -KILL 0"), nth=nth)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.faults.during", "migrate", "configs/lab.yaml", json.dumps([kill.model_dump()])],
+        cwd=world.ROOT, env={**orchestrator.environment(), **secrets}, capture_output=True, text=True, check=False,
+        start_new_session=True, timeout=RUN_S,
+    )
+    assert done.returncode == -9, done.stderr[-4000:]
 
 
 def run_to_the_end(

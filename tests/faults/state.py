@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.lab import world
-from tests.lab.conftest import images
 
 MACHINES = (*world.SOURCES, *world.TARGETS)
 FILES = "/etc/hosts /etc/hostname /etc/profile.d /etc/systemd/system /etc/keepalived /usr/local/bin"
@@ -30,7 +29,7 @@ def the_lab(server: str) -> dict[str, Any]:
         return {
             "members": world.members(server),
             "nodes": [(name, ready, cordoned) for name, _, ready, cordoned in world.nodes(server)],
-            "images": images(server),
+            "images": world.images(server),
             "VIP": ["source" if holder in world.SOURCES else "target" for holder in world.vip_holders(MACHINES)],
             "units": dict(zip(MACHINES, pool.map(units, MACHINES), strict=True)),
             "files": dict(zip(MACHINES, pool.map(files, MACHINES), strict=True)),

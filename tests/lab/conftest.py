@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deployments import orchestrator, rehearse
+from tests.faults import state
 from tests.lab import world
 from tests.lab.clients import Client
 
@@ -32,6 +33,7 @@ class Migrated:
     before: Before
     report: dict[str, Any]
     client: Client
+    state: dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -86,20 +88,13 @@ def worker_log() -> str:
     return Path(orchestrator.RUN / "worker.log").read_text(encoding="utf-8")[-6000:]
 
 
-def images(server: str) -> dict[str, list[str]]:
-    return {
-        f"{item['kind']} {item['metadata']['name']}": [c["image"] for c in item["spec"]["template"]["spec"]["containers"]]
-        for item in world.kubectl(server, "deployments,statefulsets,daemonsets -A")
-    }
-
-
 @pytest.fixture(scope="session")
 def migrated(fresh_lab: None, secrets: dict[str, str]) -> Migrated:
     for number in range(20):
         world.put("vm-1", f"/bystander/{number}", f"value-{number}")
     before = Before(
-        world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]), world.keys("vm-1", "/bystander/"), world.web(), images("vm-1")
+        world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]), world.keys("vm-1", "/bystander/"), world.web(), world.images("vm-1")
     )
     with Client() as client:
         report = run_flow()
-    return Migrated(before, report, client)
+    return Migrated(before, report, client, state.the_lab("phys-1"))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.lab import world
-from tests.lab.conftest import Migrated, images
+from tests.lab.conftest import Migrated
 
 
 def test_the_run_is_verified(migrated: Migrated) -> None:
@@ -47,7 +47,7 @@ def test_every_row_and_key_is_still_there(migrated: Migrated, secrets: dict[str,
 
 
 def test_workloads_have_the_images_of_before(migrated: Migrated) -> None:
-    after = images("phys-1")
+    after = world.images("phys-1")
     del after["Deployment backup-ctl"]  # installed by the run itself, which begins with a backup
     assert after == migrated.before.images
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.kills import Kill, run_to_the_end
 from tests.lab import leaks, release, world
-from tests.lab.conftest import Migrated, images, run_deployment
+from tests.lab.conftest import Migrated, run_deployment
 from tests.lab.leaks import Arguments
 from tests.lab.release import Checked
 
@@ -26,7 +26,7 @@ def backed_up(migrated: Migrated, root: str) -> Checked:
     """What was recorded by the migration, and its backup: nothing has been written since."""
     world.lab("power-off", *world.SOURCES)
     world.on("phys-1", "k3s kubectl delete deployment newcomer --ignore-not-found")
-    return Checked(release.checksums(root), images("phys-1"))
+    return Checked(release.checksums(root), world.images("phys-1"))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def assert_brought_back(wanted: Checked, secrets: dict[str, str]) -> None:
     assert release.time_zone(root) == "+08:00"
     with release.connect("wacos", secrets["LAB_MYSQL_WACOS_PASSWORD"]):
         pass
-    assert images("phys-1") == wanted.images
+    assert world.images("phys-1") == wanted.images
     assert release.all_ready("phys-1")
     assert release.writer_replicas("phys-1") == 2
     assert '"web"' in world.web()[0]

@@ -11,7 +11,7 @@ import pytest
 
 from deployments import orchestrator
 from tests.lab import release, world
-from tests.lab.conftest import images, run_deployment
+from tests.lab.conftest import run_deployment
 
 LAKE = "/mnt/uap-global/backup"
 
@@ -52,14 +52,14 @@ def test_a_backup_that_only_seems_to_succeed_fails_loudly(how: str) -> None:
 
 def test_a_rollback_before_any_migration(secrets: dict[str, str]) -> None:
     root = secrets["LAB_MYSQL_ROOT_PASSWORD"]
-    before, tags = release.checksums(root), images("vm-1")
+    before, tags = release.checksums(root), world.images("vm-1")
     assert run_deployment("backup/lab").ok
     release.spoil_rows(root)
     release.roll_out_bad_release("vm-1", world.SOURCES)
     ran = run_deployment("rollback/lab")
     assert ran.ok, ran.report["error"]
     assert release.checksums(root) == before
-    assert images("vm-1") == tags
+    assert world.images("vm-1") == tags
     assert release.all_ready("vm-1")
 
 

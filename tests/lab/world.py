@@ -47,6 +47,13 @@ def kubectl(server: str, command: str) -> Any:
     return json.loads(on(server, f"k3s kubectl get {command} -o json"))["items"]
 
 
+def images(server: str) -> dict[str, list[str]]:
+    return {
+        f"{item['kind']} {item['metadata']['name']}": [c["image"] for c in item["spec"]["template"]["spec"]["containers"]]
+        for item in kubectl(server, "deployments,statefulsets,daemonsets -A")
+    }
+
+
 def members(host: str) -> list[tuple[str, str, bool]]:
     """The member list as the etcd on `host` has it: name, peer URL, learner."""
     listed = json.loads(on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 member list -w json"))["members"]
