@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -205,14 +206,19 @@ def _entrance(platform: Platform, hosts: dict[str, SshHost], known: tuple[str, F
 
 def _reachable(platform: Platform, hosts: dict[str, SshHost]) -> dict[str, SshHost]:
     """After a finished migration the sources may be switched off for good; they are left out then."""
-    gone = set()
-    for source in platform.sources:
-        try:
-            hosts[source.name].open()
-        except HostUnreachableError as error:
-            log.warning("%s: left out, the migration is finished: %s", source.name, error)
-            gone.add(source.name)
+    with ThreadPoolExecutor() as pool:
+        sources = [hosts[source.name] for source in platform.sources]
+        gone = {source.name for source, answers in zip(sources, pool.map(_answers, sources), strict=True) if not answers}
     return {name: host for name, host in hosts.items() if name not in gone}
+
+
+def _answers(source: SshHost) -> bool:
+    try:
+        source.open()
+    except HostUnreachableError as error:
+        log.warning("%s: left out, the migration is finished: %s", source.name, error)
+        return False
+    return True
 
 
 def _who(flow: str, run_id: str) -> str:
