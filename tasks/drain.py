@@ -98,6 +98,7 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
         f"all workloads are complete without {source.name}",
         lambda: not unready(kube),
         timeout_s=platform.timeouts.pod_ready_s,
+        still=lambda: "; ".join(unready(kube)),
     )
     return changed(f"evicted: {', '.join(map(str, pods)) or 'nothing, bare pods made anew'}")
 
@@ -113,12 +114,14 @@ def _evict_all(kube: KubeApi, node: str, timeout_s: float) -> None:
             reasons[str(pod)] = "is terminating, waiting for its grace period" if pod.deleting else _ask(kube, pod)
         return not left
 
+    def still() -> str:
+        return "; ".join(f"{pod}: {reason}" for pod, reason in sorted(reasons.items()))
+
     try:
-        wait_until(f"{node} is drained", all_gone, timeout_s=timeout_s)
+        wait_until(f"{node} is drained", all_gone, timeout_s=timeout_s, still=still)
     except DeadlineExceededError as error:
-        told = "; ".join(f"{pod}: {reason}" for pod, reason in sorted(reasons.items()))
         raise DeadlineExceededError(
-            f"{node}: not drained within {timeout_s:g} s: {told}: give the workload a replica more or its budget room, then run again"
+            f"{node}: not drained within {timeout_s:g} s: {still()}: give the workload a replica more or its budget room, then run again"
         ) from error
 
 

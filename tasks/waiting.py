@@ -30,28 +30,35 @@ POLL_S = 1.0
 SAY_SO_S = 15.0  # an operator who sees nothing for longer begins to worry
 
 
-def wait_until(what: str, question: Callable[[], T | None], *, timeout_s: float, poll_s: float = POLL_S) -> T:
+def wait_until(
+    what: str,
+    question: Callable[[], T | None],
+    *,
+    timeout_s: float,
+    poll_s: float = POLL_S,
+    still: Callable[[], str] = lambda: "",
+) -> T:
     """The first truthy answer to `question`. A TransientError counts as "not yet", and is told if the time runs out.
 
-    `what` names what is awaited, in words, subject first. Raises DeadlineExceededError after `timeout_s` seconds;
-    the question is always asked once more at the deadline itself.
+    `what` names what is awaited, in words, subject first, `still` what is lacking by the last answer. Raises
+    DeadlineExceededError after `timeout_s` seconds; the question is always asked once more at the deadline itself.
     """
     now, sleep = clock.get().now, clock.get().sleep
     begun = said = now()
     while True:
-        reason = ""
+        error = ""
         try:
             answer = question()
             if answer:
                 return answer
-        except TransientError as error:
-            reason = f": {error}"
+        except TransientError as passing:
+            error = str(passing)
         waited = now() - begun
         if waited >= timeout_s:
-            raise DeadlineExceededError(f"{what}: not within {timeout_s:g} s{reason}")
+            raise DeadlineExceededError(": ".join(filter(None, (what, f"not within {timeout_s:g} s", error or still()))))
         if now() - said >= SAY_SO_S:
             said = now()
-            log.info("waiting for %.0f s of %g s: %s%s", waited, timeout_s, what, reason)
+            log.info("waiting for %.0f s of %g s: %s", waited, timeout_s, ": ".join(filter(None, (what, error or still()))))
         sleep(min(poll_s, max(0.0, timeout_s - waited)))
 
 

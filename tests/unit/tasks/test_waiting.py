@@ -29,6 +29,16 @@ def test_a_deadline_says_what_was_awaited_and_for_how_long(time: FakeTime) -> No
     assert time.now() == 1010
 
 
+def test_what_is_still_lacking_is_told_while_it_waits_and_at_the_end(
+    time: FakeTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(DeadlineExceededError, match=r"^vm-1 is drained: not within 20 s: shop/web-1: terminating$"):
+        wait_until("vm-1 is drained", lambda: False, timeout_s=20, still=lambda: "shop/web-1: terminating")
+
+    assert "waiting for 15 s of 20 s: vm-1 is drained: shop/web-1: terminating" in caplog.text
+
+
 def test_a_deadline_is_not_worth_a_retry(time: FakeTime) -> None:
     with pytest.raises(DeadlineExceededError) as passed:
         wait_until("it is ready", lambda: False, timeout_s=1)
