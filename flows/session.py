@@ -156,7 +156,7 @@ def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bo
 def _combined(ours: list[EvenkeelError], other: object) -> BaseException:
     """The first of our errors with the text of all; without one of ours, what else there was."""
     if ours:
-        ours[0].args = ("\n".join(map(str, ours)),)
+        ours[0].args = ("\n".join(dict.fromkeys(map(str, ours))),)
         return ours[0]
     return other if isinstance(other, BaseException) else RuntimeError(f"a step ended without a result: {other}")
 
