@@ -26,6 +26,7 @@ from configs.errors import (
 from configs.hosts import Machine
 
 TIMED_OUT = 124  # exit code of coreutils' timeout
+NO_EXIT_CODE = -1  # paramiko's word for a channel that ended without one
 GRACE_S = 10  # for the machine to kill what is over its time and to say so
 
 MARK = "bash -s evenkeel"
@@ -122,9 +123,10 @@ def _talk(transport: paramiko.Transport, command: str, stdin: str, timeout_s: fl
             channel.sendall(stdin.encode())
             channel.shutdown_write()
             stdout, stderr = out.result(), err.result()
-        return CommandResult(
-            channel.recv_exit_status(), stdout.decode(errors="replace"), stderr.decode(errors="replace")
-        )
+        exit_code = channel.recv_exit_status()
+        if exit_code == NO_EXIT_CODE:
+            raise paramiko.SSHException("the connection ended before the command did")
+        return CommandResult(exit_code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
     finally:
         channel.close()
 

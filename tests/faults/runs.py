@@ -17,7 +17,7 @@ from tests.faults.during import Trigger
 from tests.lab import world
 
 RUN_S = 900
-IMPATIENT = {"etcd_catch_up_s": 25, "k3s_join_s": 90, "drain_s": 30}
+IMPATIENT = {"ssh_connect_s": 5, "etcd_catch_up_s": 25, "k3s_join_s": 90, "drain_s": 30}
 """Deadlines for what will not come true."""
 
 

@@ -98,7 +98,7 @@ def test_a_leader_killed_and_a_target_rebooted_while_they_join(secrets: dict[str
         at("in act", "joining etcd", "reboot", "TARGET", nth=3),
     )
     heal()
-    assert_told(ended, r"phys-1: k3s did not start: .*token")
+    assert_told(ended, r"phys-1: k3s did not start: (?s:.*)encrypted with different token")
     assert len(world.members("vm-1")) == 9
     assert state.quorum_is_up()
 

@@ -110,6 +110,14 @@ def test_a_connection_is_opened_once() -> None:
     assert connection.opened == 1
 
 
+def test_a_connection_that_is_cut_in_the_middle_is_no_answer() -> None:
+    connection = Connection(exit_code=-1, out="half an ans")
+
+    with pytest.raises(HostUnreachableError, match=r"vm-1: asking: SSH broke: the connection ended before the command did"):
+        host_on(connection).run("true", what="asking", check=False)
+    assert connection.closed == 1
+
+
 def test_nothing_is_begun_beside_what_a_killed_run_left_at_work() -> None:
     connection = Connection()
     connection.orphans = Channel(1, "", "4711 bash -s evenkeel\n", None)
