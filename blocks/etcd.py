@@ -6,6 +6,7 @@ python-etcd3 knows no learners and no move of leadership; keys and leases are in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -45,6 +46,8 @@ class EtcdCluster:
 
     def on_any(self, act: Callable[[str], T]) -> T:
         """What `act` answers at the first endpoint that is up and of this cluster; that one is asked first from now on."""
+        if not self._ours:
+            self._try_first_what_answers()
         failures = []
         for endpoint in tuple(self._endpoints):
             try:
@@ -118,6 +121,19 @@ class EtcdCluster:
         return sorted(
             map(_member, self._post(endpoint, "cluster/member/list")["members"]), key=lambda member: member.id
         )
+
+    def _try_first_what_answers(self) -> None:
+        """Machines that are switched off are waited for side by side, once. Otherwise the order stays as it was given."""
+        with ThreadPoolExecutor(len(self._endpoints)) as pool:
+            up = dict(zip(self._endpoints, pool.map(self._answers, self._endpoints), strict=True))
+        self._endpoints.sort(key=lambda endpoint: not up[endpoint])
+
+    def _answers(self, endpoint: str) -> bool:
+        try:
+            self._post(endpoint, "maintenance/status")
+        except EvenkeelError:
+            return False
+        return True
 
     def _refuse_foreign(self, endpoint: str) -> None:
         """An old platform's etcd may answer on a target's address; it is never taken for ours."""

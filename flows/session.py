@@ -144,10 +144,10 @@ def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bo
         mirror = platform.reports / platform.name / "record.json"
         record = opening(keys, platform.name, identity=identity, mirror=mirror, dry_run=dry_run)
         report.record = record.name
-        kube = KubeCluster(entrance.credentials, _servers(platform), platform.k3s.api_port)
         run = Run(run_id, journal, lock=lock, intents=None if dry_run else record)
         if migration is not None and migration[1]["state"] == FINISHED:
             hosts = _reachable(platform, hosts)
+        kube = KubeCluster(entrance.credentials, _servers(platform, hosts), platform.k3s.api_port)
         session = Session(platform, run, hosts, etcd, keys, kube, entrance, record, secrets)
         stack.enter_context(current(session))
         yield session
@@ -188,10 +188,10 @@ def _fleet(platform: Platform) -> SshFleet:
     )
 
 
-def _servers(platform: Platform) -> tuple[str, ...]:
+def _servers(platform: Platform, hosts: Mapping[str, Host]) -> tuple[str, ...]:
     """Where the live API may answer: sources first, they have it before the targets do, then the targets."""
     machines: tuple[Machine, ...] = (*platform.sources, *platform.servers)
-    return tuple(str(machine.address) for machine in machines)
+    return tuple(str(machine.address) for machine in machines if machine.name in hosts)
 
 
 def _entrance(platform: Platform, hosts: dict[str, SshHost], known: tuple[str, Facts] | None) -> Entrance:
