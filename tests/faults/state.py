@@ -12,8 +12,13 @@ FILES = "/etc/hosts /etc/hostname /etc/profile.d /etc/systemd/system /etc/keepal
 
 
 def files(host: str) -> set[str]:
-    """What a migration writes, by its content."""
-    return set(world.on(host, f"find {FILES} -type f -print0 | sort -z | xargs -0 sha256sum").splitlines())
+    """What a migration writes, by its content.
+
+    Of etcd's unit without the members that were there when it was written: the order of joining is the machines' own.
+    """
+    masked = r"sed -E 's/(--initial-cluster )\S+/\1.../'"
+    script = f'find {FILES} -type f | sort | while read -r f; do echo "$({masked} "$f" | sha256sum | cut -c1-64) $f"; done'
+    return set(world.on(host, script).splitlines())
 
 
 def units(host: str) -> str:
@@ -34,6 +39,14 @@ def the_lab(server: str) -> dict[str, Any]:
             "units": dict(zip(MACHINES, pool.map(units, MACHINES), strict=True)),
             "files": dict(zip(MACHINES, pool.map(files, MACHINES), strict=True)),
         }
+
+
+def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """In words, what is one way here and another there; empty when nothing is."""
+    told = [f"{name}: {found[name]} != {wanted[name]}" for name in wanted if name != "files" and found[name] != wanted[name]]
+    for host, names in wanted["files"].items():
+        told += [f"{host}: {line}" for line in sorted(found["files"][host] ^ names)]
+    return told
 
 
 def quorum_is_up() -> bool:
