@@ -152,7 +152,6 @@ def _build_mariadb() -> None:
 
 
 def _log(name: str) -> Path:
-    cache.LOGS.mkdir(parents=True, exist_ok=True)
     log = cache.LOGS / f"{name}.log"
     log.unlink(missing_ok=True)
     return log

@@ -35,6 +35,8 @@ def attempt(
     log: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The command's result whatever its exit status; only a missing program or a timeout is an error."""
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
     sink = log.open("a") if log else None
     try:
         return subprocess.run(
