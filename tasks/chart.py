@@ -15,6 +15,7 @@ COLOURS = {"changed": "#2a6fbb", "unchanged": "#b9c4cf", "failed": "#c0392b", "r
 ANSWERED, SILENT = "#7fb77e", "#c0392b"
 TICKS = (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 MOST_TICKS = 20
+LABELLED_S = 1.0  # shorter gaps are marked only: their figures would lie upon each other
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _client_bars(scale: Scale, one: Series, entries: list[Entry]) -> list[Bar]:
             gap.ended,
             SILENT,
             f"no answer for {gap.seconds:.2f} s during {', '.join(during_of(gap, entries)) or 'no step of ours'}",
-            f"{gap.seconds:.1f} s",
+            f"{gap.seconds:.1f} s" if gap.seconds >= LABELLED_S else "",
         )
         for gap in one.gaps
         if gap.seconds >= NOTABLE_S

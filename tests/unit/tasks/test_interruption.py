@@ -108,5 +108,15 @@ def test_a_picture_has_a_bar_per_step_and_marks_gaps_with_their_steps(tmp_path: 
     assert "no answer for 2.00 s during drain &lt;vm&gt; on phys-1, drain" in drawn
 
 
+def test_only_gaps_that_are_long_enough_to_be_read_are_labelled(tmp_path: Path) -> None:
+    series = written(tmp_path, row(0), row(0.8), row(2.3)).refresh().values()
+
+    drawn = chart(report(), list(series))
+
+    assert "no answer for 0.80 s" in drawn
+    assert ">0.8 s<" not in drawn
+    assert ">1.5 s<" in drawn
+
+
 def test_a_picture_of_a_run_without_samples_is_one_too() -> None:
     assert chart(report(), []).startswith("<svg")
