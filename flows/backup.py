@@ -9,6 +9,7 @@ from prefect import flow
 from configs.load import load_platform
 from flows.session import Session, open_session
 from tasks.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
+from tasks.entrance import find_entrance
 from tasks.record import Record, find_newest, open_backup
 from tasks.tidb import BACKUP, ensure_backup, expire_backups
 from tasks.workloads import ensure_new_images_recorded
@@ -46,7 +47,13 @@ def way_back(session: Session) -> set[str]:
 
 
 def helm_host(session: Session) -> str:
-    """The configured machine while it is a node of the live cluster, else a live server."""
-    wanted = session.platform.backup.helm_host
-    nodes = {node.name for node in session.kube.nodes() if node.ready}
-    return wanted if wanted in nodes and wanted in session.hosts else session.entrance.server
+    """The configured machine while it runs a server of the live cluster, else a machine that does.
+
+    A node counts as Ready for a while after its k3s was stopped, so the machine itself is asked.
+    """
+    wanted, entrance = session.platform.backup.helm_host, session.entrance
+    ready = {node.name for node in session.kube.nodes() if node.ready}
+    wished = [machine for machine in session.platform.machines if machine.name == wanted and wanted in ready]
+    last = [machine for machine in session.platform.machines if machine.name == entrance.server]
+    candidates = [machine for machine in (*wished, *last) if machine.name in session.hosts]
+    return find_entrance(candidates, session.hosts, entrance.credentials.ca_sha256).server

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import Any
 
 from blocks.ports import Host, KubeApi
-from configs.errors import CommandFailedError, HostError, RefusedError, VerificationError
+from configs.errors import CommandFailedError, HostError, RefusedError, TransientError, VerificationError
 from configs.platform import Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.run import Run
@@ -45,6 +45,8 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -
     said = parse_facts(helm.run(_question(platform), what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
     if not said["helm"]:
         raise RefusedError(f"{helm.name}: no `helm` there: install it, or name another machine in backup.helm_host")
+    if not said["list"]:
+        raise TransientError(f"{helm.name}: `helm list` does not answer there: does the API server run on that machine?")
     status, chart, values = _release(said, backup.release)
     chart_wanted = PurePosixPath(backup.chart).name.removesuffix(".tgz")
     right = status == "deployed" and chart == chart_wanted and values == wanted

@@ -16,6 +16,7 @@ from tasks.scripts import facts, parse_facts
 
 QUESTION = facts(
     {
+        "uid": "id -u",
         "active": "systemctl is-active k3s",
         "kubeconfig": "cat /etc/rancher/k3s/k3s.yaml",
         "token": "cat /var/lib/rancher/k3s/server/token",
@@ -45,6 +46,9 @@ def find_entrance(candidates: Iterable[Machine], hosts: Mapping[str, Host], ca_s
             said = parse_facts(hosts[machine.name].run(QUESTION, what="reading the kubeconfig").stdout)
         except HostUnreachableError as error:
             reasons.append(str(error))
+            continue
+        if said["uid"] != "0":
+            reasons.append(f"{machine.name}: logged in as uid {said['uid']}: set ssh.user to root")
             continue
         if said["active"] != "active":
             reasons.append(f"{machine.name}: k3s is {said['active'] or 'not there'}")

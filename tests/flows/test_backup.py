@@ -136,3 +136,11 @@ def test_helm_does_not_run_on_a_machine_that_is_not_ready(world: World) -> None:
     world.kube.stops("vm-2")
 
     assert helm_host(session_on(world)) == "vm-1"
+
+
+def test_helm_is_not_asked_where_k3s_has_just_been_stopped_and_the_node_still_counts_as_ready(world: World) -> None:
+    world.platform = platform(backup={**WISH["backup"], "helm_host": "vm-2"})
+    session = session_on(world)
+    world.hosts["vm-2"].unit("k3s", "inactive", "disabled")
+
+    assert helm_host(session) == "vm-1"

@@ -49,6 +49,14 @@ def test_a_target_that_has_joined_is_an_entrance_without_any_source(world: World
     assert look(world, LIVE, targets_first=True).credentials.ca_sha256 == LIVE
 
 
+def test_a_login_that_is_not_roots_is_told_as_that(world: World) -> None:
+    for host in ("vm-1", "vm-2"):
+        world.hosts[host].tell("uid", "1000")
+
+    with pytest.raises(RefusedError, match=r"vm-1: logged in as uid 1000: set ssh\.user to root; vm-2: "):
+        look(world)
+
+
 def test_without_an_entrance_every_machines_reason_is_told(world: World) -> None:
     world.hosts["vm-1"].down = True
     world.hosts["vm-2"].unit("k3s", "failed")
