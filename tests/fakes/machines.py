@@ -58,9 +58,14 @@ def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "") -> None:
     host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{token(ca)}'\n{more}", mode=0o600)
     host.write("/usr/local/bin/k3s", f"#!/bin/sh\necho '{json.dumps(OLD_WORKLOADS)}'\n", mode=0o755)
     host.write(f"/usr/local/bin/{unit}-uninstall.sh", (VENDOR / "k3s-uninstall.sh").read_text(), mode=0o755)
+    hand_out(host, ca=ca)
+    host.tell("processes", "4711 k3s-server")
+
+
+def hand_out(host: FakeHost, *, ca: str) -> None:
+    """What k3s writes once it is a server of the cluster."""
     host.write("/etc/rancher/k3s/k3s.yaml", kubeconfig(ca))
     host.write("/var/lib/rancher/k3s/server/token", token(ca) + "\n", mode=0o600)
-    host.tell("processes", "4711 k3s-server")
 
 
 def run_docker(host: FakeHost, containers: str, images: str) -> None:

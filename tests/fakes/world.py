@@ -134,6 +134,8 @@ class World:
             machines.make_target(self.hosts[target.name], server=target.role is Role.SERVER)
         for host in self.hosts.values():
             host.changed = self._settle
+            for kept in ("helm-list", "helm-values"):  # Helm keeps its releases in the cluster
+                host.path(f".state/{kept}").symlink_to(self.folder / kept)
         self.kube.reach = self._reached
         first, *_, last = self.platform.sources
         self.kube.has(FakeWorkload("Deployment", "shop", "web", 2), on=first.name)
@@ -156,6 +158,7 @@ class World:
             env = host.path(f"/etc/systemd/system/{unit}.service.env")
             if host.runs(unit) and env.exists() and self.token.get_secret_value() in env.read_text():
                 if host.name not in self.kube.node_map:
+                    machines.hand_out(host, ca=machines.LIVE_CA)
                     self.kube.joins(host.name, str(host.address), server=unit == "k3s")
                 return
         if host.name in self.kube.node_map:

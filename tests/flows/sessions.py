@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from prefect import flow
 
-from blocks.kube_credentials import parse_kubeconfig
 from flows.session import Session, current, current_session
-from tasks.entrance import Entrance
+from tasks.entrance import find_entrance
 from tasks.journal import Report
 from tasks.record import Opening
 from tests.fakes import machines
@@ -16,7 +15,8 @@ from tests.fakes.world import World
 
 
 def session_on(world: World, *, dry: bool = False, opening: Opening | None = None) -> Session:
-    entrance = Entrance("vm-1", parse_kubeconfig("vm-1", machines.kubeconfig(machines.LIVE_CA)), world.token)
+    servers = (*world.platform.sources, *world.platform.servers)
+    entrance = find_entrance(servers, world.hosts, machines.sha256(machines.LIVE_CA))
     run, record = world.run(dry=dry), world.read_only_record() if dry else world.record
     if opening is not None:
         record = opening(world.keys, world.platform.name, identity={}, mirror=world.folder / "mirror", dry_run=dry)

@@ -41,7 +41,7 @@ def perform_once(world: World, task: Task[..., Outcome] = demonstrate) -> Entry:
 
 
 def attempts(world: World) -> int:
-    return len(world.hosts["vm-1"].calls)
+    return world.hosts["vm-1"].calls.count("demonstrating")
 
 
 def test_a_passing_error_is_tried_again(world: World) -> None:
