@@ -8,6 +8,7 @@ from blocks.ports import KubeApi, Workload
 from configs.platform import Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.record import Record
+from tasks.replicas import are_owed, ensure_back, ensure_owed
 from tasks.run import Run
 from tasks.step import step
 from tasks.waiting import wait_until
@@ -42,17 +43,14 @@ def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeAp
     """
     # probe
     present = _find(kube, workload)
-    kept = record.read(_key(workload))
-    owed = kept is not None and not kept["back"]
-    if owed and present.desired > 1 and present.ready > 1:
+    if are_owed(record, _key(workload)) and present.desired > 1 and present.ready > 1:
         return unchanged("two replicas are Ready")
     if run.dry_run:
         return planned("a second replica is made, and awaited")
 
     # act
     with run.acting(str(workload), "making a second replica"):
-        if not owed:
-            record.write(_key(workload), {"replicas": present.desired, "back": False})
+        ensure_owed(record, _key(workload), present)
         kube.scale(workload, 2)
 
     # verify
@@ -66,29 +64,12 @@ def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeAp
 
 @step("end surge")
 def ensure_surge_ended(run: Run, workload: Workload, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
-    """Make the Deployment have as many Ready replicas as before it was surged.
+    """Make the Deployment have as many Ready replicas as before it was surged; see `ensure_back`.
 
     Undo: none needed.
     """
-    # probe
-    kept = record.read(_key(workload))
-    if kept is None or kept["back"]:
-        return unchanged("was not surged" if kept is None else "has its replicas again")
-    if run.dry_run:
-        return planned(f"scaled to {kept['replicas']}")
-
-    # act
-    with run.acting(str(workload), f"scaling to {kept['replicas']}"):
-        kube.scale(workload, kept["replicas"])
-
-    # verify
-    wait_until(
-        f"{workload} has {kept['replicas']} Ready replicas",
-        lambda: (found := _find(kube, workload)).desired == found.ready == kept["replicas"],
-        timeout_s=platform.timeouts.pod_ready_s,
-    )
-    record.write(_key(workload), {**kept, "back": True})
-    return changed(f"scaled to {kept['replicas']}")
+    timeout_s = platform.timeouts.pod_ready_s
+    return ensure_back(run, record, _key(workload), lambda: _find(kube, workload), kube, timeout_s=timeout_s)
 
 
 def _find(kube: KubeApi, workload: Workload) -> Workload:

@@ -8,6 +8,7 @@ from configs.errors import RefusedError
 from configs.platform import Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.record import Record
+from tasks.replicas import are_owed, ensure_back, ensure_owed
 from tasks.run import Run
 from tasks.step import step
 from tasks.waiting import wait_until
@@ -24,17 +25,14 @@ def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi,
     """
     # probe
     workload = find_workload(kube, writer)
-    kept = record.read(_key(writer))
-    owed = kept is not None and not kept["back"]
-    if owed and _stopped(kube, workload):
+    if are_owed(record, _key(writer)) and _stopped(kube, workload):
         return unchanged("has no pod")
     if run.dry_run:
         return planned(f"scaled from {workload.desired} to 0")
 
     # act
     with run.acting(str(writer), f"scaling from {workload.desired} to 0"):
-        if not owed:
-            record.write(_key(writer), {"replicas": workload.desired, "back": False})
+        ensure_owed(record, _key(writer), workload)
         kube.scale(workload, 0)
 
     # verify
@@ -48,30 +46,12 @@ def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi,
 
 @step("bring writer back")
 def ensure_writer_back(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
-    """Make the writer have as many Ready pods as it had before it was quiesced.
+    """Make the writer have as many Ready pods as it had before it was quiesced; see `ensure_back`.
 
     Undo: none needed.
     """
-    # probe
-    kept = record.read(_key(writer))
-    if kept is None or kept["back"]:
-        return unchanged("was not quiesced" if kept is None else "was brought back")
-    if run.dry_run:
-        return planned(f"scaled to {kept['replicas']}")
-    workload = find_workload(kube, writer)
-
-    # act
-    with run.acting(str(writer), f"scaling to {kept['replicas']}"):
-        kube.scale(workload, kept["replicas"])
-
-    # verify
-    wait_until(
-        f"{writer} has {kept['replicas']} Ready pods",
-        lambda: (w := find_workload(kube, writer)).ready >= kept["replicas"] and w.desired == kept["replicas"],
-        timeout_s=platform.timeouts.rollout_s,
-    )
-    record.write(_key(writer), {**kept, "back": True})
-    return changed(f"scaled to {kept['replicas']}")
+    timeout_s = platform.timeouts.rollout_s
+    return ensure_back(run, record, _key(writer), lambda: find_workload(kube, writer), kube, timeout_s=timeout_s)
 
 
 def find_workload(kube: KubeApi, writer: Writer) -> Workload:

@@ -193,7 +193,7 @@ def test_a_rollback_whose_writers_are_not_ready_in_time_can_be_given_up(spoiled:
     spoiled.platform = platform(http_checks=[], timeouts={"rollout_s": 5})
     spoiled.kube.polls = 10_000
 
-    with pytest.raises(DeadlineExceededError, match="Deployment shop/web has 2 Ready pods: not within 5 s"):
+    with pytest.raises(DeadlineExceededError, match="Deployment shop/web has 2 Ready replicas: not within 5 s"):
         perform(give_up, spoiled, opening=open_rollback)
 
     assert web(spoiled).desired == 2
