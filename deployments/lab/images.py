@@ -57,6 +57,8 @@ def _service(base: bytes, name: str, version: str) -> Image:
     layer.file("www/index.json", answer.encode())
     layer.file("etc/httpd.conf", b"I:index.json\n.json:application/json\n")
     layer.file("service.sh", _script("service.sh"), 0o755)
+    if name == "orders":
+        layer.file("www/cgi-bin/take", _script("take.sh"), 0o755)
     return Image(f"ecology/{name}:{version}", (base, layer.finish()), ("/service.sh",))
 
 
