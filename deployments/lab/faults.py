@@ -154,6 +154,14 @@ ssh-keygen -q -A; systemctl restart ssh""",
     k3s kubectl -n iottepa delete pods -l app=stubborn --force --grace-period=0 2>/dev/null
 fi""",
     ),
+    "mere-user": Fault(
+        "there is a user `mere` with our key, who is not root",
+        ALL,
+        """id mere >/dev/null 2>&1 || useradd --create-home --shell /bin/bash mere
+install -d -o mere -g mere -m 700 /home/mere/.ssh
+install -o mere -g mere -m 600 /root/.ssh/authorized_keys /home/mere/.ssh/authorized_keys""",
+        "if id mere >/dev/null 2>&1; then userdel --remove mere 2>/dev/null; fi",
+    ),
     "reboot": Fault("power is cut and comes back", (ANY_TARGET,), ""),
     "slow-links": Fault("what it sends takes 100 ms, one frame in a hundred is lost", ALL, ""),
 }
