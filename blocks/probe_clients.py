@@ -16,8 +16,9 @@ import pymysql
 
 DEADLINE_S = 1.0  # for connecting and for an answer: a client that waits longer has noticed
 TABLE = "evenkeel_probe"
-MAKE, WRITE, READ, DROP = (
+MAKE, CIPHER, WRITE, READ, DROP = (
     "CREATE TABLE IF NOT EXISTS evenkeel_probe (id BIGINT PRIMARY KEY)",
+    "SHOW STATUS LIKE 'Ssl_cipher'",
     "INSERT INTO evenkeel_probe VALUES (%s)",
     "SELECT id FROM evenkeel_probe WHERE id = %s",
     "DROP TABLE IF EXISTS evenkeel_probe",
@@ -109,7 +110,7 @@ def asks(wish: Wish) -> dict[str, Ask]:
     if wish.etcd:
         found["etcd"] = Etcd(plain, wish.etcd, wish.key).ask
     if wish.sql is not None:
-        found["sql"] = _sql(wish.sql)
+        found["sql"] = Database(wish.sql).ask
     return found
 
 
@@ -122,41 +123,52 @@ def _get(client: httpx.Client, url: str, *, ok: Any) -> Ask:
     return ask
 
 
-def _sql(sql: Sql) -> Ask:
-    made = threading.Event()
+class Database:
+    """A client of the database, on a connection of its own for every sample, encrypted when the server can."""
 
-    def ask() -> None:
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+        self._tls: dict[str, Any] | None = None
+
+    def ask(self) -> None:
         wanted = time.time_ns()
-        with _connected(sql) as database, database.cursor() as cursor:
-            if not made.is_set():
+        with self.connected() as database, database.cursor() as cursor:
+            if self._tls is None:
                 cursor.execute(MAKE)
-                made.set()
+                cursor.execute(CIPHER)
+                self._tls = {"ssl": _unverified()} if (cursor.fetchone() or ("", ""))[1] else {"ssl_disabled": True}
             cursor.execute(WRITE, (wanted,))
             cursor.execute(READ, (wanted,))
             if cursor.fetchone() != (wanted,):
                 raise ValueError("what was written is not there")
 
-    return ask
+    def connected(self) -> Any:
+        """A connection. Once it is known whether the server encrypts, one costs a tenth: no certificates are read for it."""
+        return pymysql.connect(
+            host=self._sql.host,
+            port=self._sql.port,
+            user=self._sql.user,
+            password=self._sql.password,
+            database=self._sql.database,
+            autocommit=True,
+            connect_timeout=DEADLINE_S,
+            read_timeout=DEADLINE_S,
+            write_timeout=DEADLINE_S,
+            **(self._tls or {}),
+        )
 
 
 def drop_table(sql: Sql) -> None:
     """Leave nothing of the probe's in the database."""
-    with _connected(sql) as database, database.cursor() as cursor:
+    with Database(sql).connected() as database, database.cursor() as cursor:
         cursor.execute(DROP)
 
 
-def _connected(sql: Sql) -> Any:
-    return pymysql.connect(
-        host=sql.host,
-        port=sql.port,
-        user=sql.user,
-        password=sql.password,
-        database=sql.database,
-        autocommit=True,
-        connect_timeout=DEADLINE_S,
-        read_timeout=DEADLINE_S,
-        write_timeout=DEADLINE_S,
-    )
+def _unverified() -> ssl.SSLContext:
+    """What PyMySQL makes for every connection that it is not told otherwise for, made once."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _b64(text: str) -> str:
