@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -74,7 +75,7 @@ def _quietly(*words: str) -> bool:
 
 def start_server() -> None:
     """Begin the server unless it runs. Returns at once; `await_server` waits."""
-    if not _alive("server"):
+    if not alive("server"):
         if _healthy():
             raise SystemExit(
                 f"{UI}: another Prefect server answers there: end it, or choose a port: PREFECT_PORT=4300 make rehearse"
@@ -86,7 +87,7 @@ def await_server() -> None:
     """Return when the API answers."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while not _healthy():
-        if not _alive("server") or time.monotonic() > deadline:
+        if not alive("server") or time.monotonic() > deadline:
             raise SystemExit(f"the Prefect server does not answer at {UI}: see {RUN / 'server.log'}")
         time.sleep(0.5)
 
@@ -106,14 +107,33 @@ def start_worker(secrets: dict[str, str]) -> None:
 def stop(name: str) -> None:
     """End a process that we started, by its id, with its children."""
     pid = _pid(name)
-    if pid is not None and _alive(name):
+    if pid is not None and alive(name):
         os.killpg(pid, signal.SIGINT)
         deadline = time.monotonic() + 20
-        while _alive(name) and time.monotonic() < deadline:
+        while alive(name) and time.monotonic() < deadline:
             time.sleep(0.2)
-        if _alive(name):
+        if alive(name):
             os.killpg(pid, signal.SIGKILL)
+    if name == "worker":
+        for orphan in runs():  # runs are in sessions of their own, and outlive a worker that is killed
+            with suppress(ProcessLookupError):
+                os.kill(orphan, signal.SIGKILL)
     (RUN / f"{name}.pid").unlink(missing_ok=True)
+
+
+def runs() -> dict[int, str]:
+    """The processes on this machine that work on flow runs of ours, and which runs."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
+            engine = b"prefect.engine" in (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        run = next((word.partition("=")[2] for word in words if word.startswith("PREFECT__FLOW_RUN_ID=")), None)
+        if engine and run and f"PREFECT_HOME={RUN / 'prefect'}" in words:
+            found[int(folder.name)] = run
+    return found
 
 
 @app.command()
@@ -154,7 +174,7 @@ def _pid(name: str) -> int | None:
         return None
 
 
-def _alive(name: str) -> bool:
+def alive(name: str) -> bool:
     """Whether the process of this name runs, and is ours: ids are given anew after a reboot."""
     pid = _pid(name)
     if pid is None:
