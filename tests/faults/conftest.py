@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from deployments import orchestrator
 from tests.faults import state
 from tests.faults.kills import run_until_killed
+from tests.faults.story import STORIES
 from tests.lab import world
+
+WIDTH = 160
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,12 @@ def uninterrupted(server: None, secrets: dict[str, str], tmp_path_factory: pytes
     ledger = tmp_path_factory.mktemp("kills") / "ledger"
     assert run_until_killed("migrate", ledger, (), secrets) is None
     return Uninterrupted(state.the_lab("phys-1"), ledger)
+
+
+def pytest_terminal_summary() -> None:
+    """The table of everything that was done, and its totals."""
+    console = Console(width=WIDTH)
+    for story in STORIES:
+        console.print(story.table())
+    for story in STORIES:
+        console.print(story.totals(), highlight=False)

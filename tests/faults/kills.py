@@ -12,19 +12,21 @@ from pathlib import Path
 
 from deployments import orchestrator
 from tests.faults.during import Trigger
+from tests.faults.killer import Point
 from tests.lab import world
 
-KILLED = re.compile(r"killed (.+): (.+?): (.+)")
+KILLED = re.compile(r"^killed (\[\[.+\]\])$", re.MULTILINE)
 RUN_S = 900
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Where a run was killed."""
+    """Where a run was killed: moment, target and what was done there, of all that went on side by side."""
 
-    moment: str
-    target: str
-    doing: str
+    points: tuple[Point, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{moment}, {target}: {doing}" for moment, target, doing in self.points)
 
 
 def run_until_killed(flow: str, ledger: Path, moments: tuple[str, ...], secrets: dict[str, str]) -> Kill | None:
@@ -39,7 +41,7 @@ def run_until_killed(flow: str, ledger: Path, moments: tuple[str, ...], secrets:
         return None
     assert done.returncode == -9, done.stderr[-4000:]
     assert killed is not None, done.stderr[-4000:]
-    return Kill(*killed.groups())
+    return Kill(tuple((moment, target, doing) for moment, target, doing in json.loads(killed[1])))
 
 
 def kill_in_act(doing: str, nth: int, secrets: dict[str, str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -47,8 +46,13 @@ def force(run: str, kind: str) -> None:
 
 def processes(run: str) -> list[int]:
     """The processes on this machine that work on that run."""
-    wanted = f"PREFECT__FLOW_RUN_ID={run}".encode()
-    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if wanted in _environment(folder)]
+    return [process for process, worked_on in orchestrator.runs().items() if worked_on == run]
+
+
+def stop_all(run: str) -> None:
+    """The worker's service is stopped: systemd sends SIGTERM to everything that belongs to it."""
+    for process in (int((orchestrator.RUN / "worker.pid").read_text()), *processes(run)):
+        os.kill(process, signal.SIGTERM)
 
 
 def kill_all(run: str) -> None:
@@ -61,16 +65,10 @@ def kill_all(run: str) -> None:
 
 def kill_server() -> None:
     os.killpg(int((orchestrator.RUN / "server.pid").read_text()), signal.SIGKILL)
+    world.eventually("the server is gone", lambda: not orchestrator.alive("server"), within_s=10)
 
 
 def errors() -> list[str]:
     """The errors of all reports, oldest first."""
     found = sorted((orchestrator.ROOT / "reports/lab").glob("*/report.json"))
     return [str(json.loads(path.read_text(encoding="utf-8"))["error"]) for path in found]
-
-
-def _environment(folder: Path) -> list[bytes]:
-    try:
-        return (folder / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return []

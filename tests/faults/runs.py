@@ -43,11 +43,12 @@ def at(moment: str, doing: str, *fault: str, nth: int = 1) -> Trigger:
     return Trigger(moment=moment, doing=doing, command=(str(world.BIN / "lab"), "fault", *fault), nth=nth)
 
 
-def impatient_config(folder: Path) -> Path:
-    """The lab's config with short deadlines."""
+def impatient_config(folder: Path, *, user: str = "root") -> Path:
+    """The lab's config with short deadlines, and another login if one is named."""
     wish = yaml.safe_load((world.ROOT / "configs/lab.yaml").read_text(encoding="utf-8"))
-    path = folder / "impatient.yaml"
-    path.write_text(yaml.safe_dump({**wish, "timeouts": IMPATIENT}), encoding="utf-8")
+    path = folder / f"impatient-{user}.yaml"
+    ssh = {**wish["ssh"], "user": user}
+    path.write_text(yaml.safe_dump({**wish, "timeouts": IMPATIENT, "ssh": ssh}), encoding="utf-8")
     return path
 
 

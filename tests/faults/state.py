@@ -47,14 +47,3 @@ def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
     for host, names in wanted["files"].items():
         told += [f"{host}: {line}" for line in sorted(found["files"][host] ^ names)]
     return told
-
-
-def quorum_is_up() -> bool:
-    """Whether a majority of the voters is healthy, by their own word."""
-    for host in (*world.SOURCES, *world.TARGETS):
-        if world.etcd_healthy(host):
-            voters = [name for name, _, learner in world.members(host) if not learner]
-            names = {f"etcd-node-{number}": f"vm-{number}" for number in (1, 2, 3)}
-            up = [name for name in voters if world.etcd_healthy(names.get(name, name))]
-            return len(up) > len(voters) // 2
-    return False

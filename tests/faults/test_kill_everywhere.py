@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import state
 from tests.faults.conftest import Uninterrupted
-from tests.faults.kills import Kill, run_to_the_end
-from tests.faults.writers import Writers
+from tests.faults.kills import run_to_the_end
+from tests.faults.story import Story
 from tests.lab import world
+
+LEAST = 40  # acts that a migration of nine machines has at the very least
 
 
 @pytest.mark.timeout(4 * 3600)
@@ -21,17 +22,10 @@ def test_killed_everywhere_it_converges_and_loses_nothing(
     world.lab("up", "--fresh", timeout_s=3000)
     ledger = tmp_path / "ledger"
     ledger.write_text(uninterrupted.ledger.read_text())
-    with Writers(secrets["LAB_MYSQL_WACOS_PASSWORD"]) as writers:
-        kills = run_to_the_end("migrate", ledger, moments, secrets, after_each=seen)
-    lost_keys, lost_rows = writers.lost()
-    print(f"{len(kills)} kills, {len(writers.etcd)} keys and {len(writers.sql)} rows acknowledged")  # noqa: T201
-    assert len(kills) > 40
-    assert (lost_keys, lost_rows) == (set(), set())
-    assert state.differences(state.the_lab("phys-1"), uninterrupted.state) == []
-
-
-def seen(kill: Kill) -> None:
-    """What holds after every kill; with -s, the table of all."""
-    quorum = state.quorum_is_up()
-    print(f"| {kill.moment} | {kill.target} | {kill.doing} | {'quorum' if quorum else 'NO QUORUM'} |", flush=True)  # noqa: T201
-    assert quorum
+    with Story(f"killed {' and '.join(moments)}", secrets) as story:
+        run_to_the_end(
+            "migrate", ledger, moments, secrets,
+            after_each=lambda kill: story.saw(str(kill), "killed", points=len(kill.points)),
+        )
+        story.ends_as(uninterrupted.state)
+    assert story.points > LEAST

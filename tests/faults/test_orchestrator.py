@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Iterator
 
 import pytest
 
 from deployments import orchestrator, rehearse
-from tests.faults import state
 from tests.faults.conftest import Uninterrupted
-from tests.faults.orchestration import await_end, begin, errors, force, kill_all, kill_server, processes
+from tests.faults.orchestration import await_end, begin, errors, force, kill_all, kill_server, processes, stop_all
 from tests.faults.orchestration import state as state_of
-from tests.faults.writers import Writers
+from tests.faults.story import Story
 from tests.lab import world
 
 pytestmark = pytest.mark.timeout(1800)
@@ -22,12 +19,12 @@ LOCK = "/evenkeel/lab/lock"
 
 
 @pytest.fixture(scope="module")
-def writers(uninterrupted: Uninterrupted, secrets: dict[str, str]) -> Iterator[Writers]:
+def story(uninterrupted: Uninterrupted, secrets: dict[str, str]) -> Iterator[Story]:
     """A fresh lab, a worker, and clients that write all the time."""
     world.lab("up", "--fresh", timeout_s=3000)
     orchestrator.start_worker(rehearse.lab_secrets())
-    with Writers(secrets["LAB_MYSQL_WACOS_PASSWORD"]) as writers:
-        yield writers
+    with Story("what runs the flows dies", secrets) as story:
+        yield story
     orchestrator.stop("worker")
 
 
@@ -43,7 +40,7 @@ def gone(run: str) -> bool:
     return not processes(run)
 
 
-def test_a_second_run_is_refused_and_a_worker_stopped_in_order_blocks_nobody(writers: Writers) -> None:
+def test_a_second_run_is_refused_and_a_worker_stopped_in_order_blocks_nobody(story: Story) -> None:
     first = begin("migrate/lab")
     world.eventually("the first run has the lock", lambda: bool(world.keys("vm-1", LOCK)), within_s=60)
     second = begin("migrate/lab")
@@ -51,34 +48,34 @@ def test_a_second_run_is_refused_and_a_worker_stopped_in_order_blocks_nobody(wri
     assert "migrate configs/lab.yaml, dry run: False" in errors()[-1], errors()
     world.eventually("five voters", lambda: members() >= 5, within_s=180)
 
-    os.kill(int((orchestrator.RUN / "worker.pid").read_text()), signal.SIGTERM)
+    stop_all(first)
     world.eventually("the run's process is gone", lambda: gone(first), within_s=60)
 
-    assert state.quorum_is_up()
+    story.saw("a second run beside the first; the worker stopped by SIGTERM", errors()[-1])
     orchestrator.start_worker(rehearse.lab_secrets())
 
 
-def test_worker_and_run_killed_together(writers: Writers) -> None:
+def test_worker_and_run_killed_together(story: Story) -> None:
     run = begin("migrate/lab")
     world.eventually("eight voters", lambda: members() >= 8, within_s=180)
     kill_all(run)
     world.eventually("the run's process is gone", lambda: gone(run), within_s=10)
     assert state_of(run) == "RUNNING"
-    assert state.quorum_is_up()
+    story.saw("worker and run killed together", "Prefect still calls it running")
     orchestrator.start_worker(rehearse.lab_secrets())
 
 
-def test_the_server_is_killed_and_comes_back(writers: Writers) -> None:
+def test_the_server_is_killed_and_comes_back(story: Story) -> None:
     run = begin("migrate/lab")
     world.eventually("five nodes", lambda: nodes() >= 5, within_s=240)
     kill_server()
     orchestrator.start_server()
     orchestrator.await_server()
     world.eventually("the run's process ends", lambda: gone(run), within_s=400)
-    assert state.quorum_is_up()
+    story.saw("Prefect's server killed, and started again", f"the run: {state_of(run)}")
 
 
-def test_the_orchestrator_has_lost_its_memory_and_a_live_run_is_called_crashed(writers: Writers) -> None:
+def test_the_orchestrator_has_lost_its_memory_and_a_live_run_is_called_crashed(story: Story) -> None:
     orchestrator.stop("worker")
     orchestrator.stop("server")
     shutil.rmtree(orchestrator.RUN / "prefect")
@@ -96,12 +93,11 @@ def test_the_orchestrator_has_lost_its_memory_and_a_live_run_is_called_crashed(w
     world.eventually("one of them ends", lambda: len(processes(run)) < 2, within_s=120)
     assert processes(run) in ([living], [])
     world.eventually("both have ended", lambda: gone(run), within_s=400)
-    assert any("another run" in error for error in errors()), errors()
+    refused = [error for error in errors() if "another run" in error]
+    assert refused, errors()
+    story.saw("all memory lost; a living run called crashed, and retried", refused[-1])
 
 
-def test_in_the_end_it_has_moved_and_nothing_is_lost(writers: Writers, uninterrupted: Uninterrupted) -> None:
+def test_in_the_end_it_has_moved_and_nothing_is_lost(story: Story, uninterrupted: Uninterrupted) -> None:
     assert await_end(begin("migrate/lab")) == "COMPLETED", errors()
-    assert state.differences(state.the_lab("phys-1"), uninterrupted.state) == []
-    writers.stop()
-    assert writers.lost() == (set(), set())
-    print(f"{len(writers.etcd)} keys and {len(writers.sql)} rows acknowledged, none lost")  # noqa: T201
+    story.ends_as(uninterrupted.state)

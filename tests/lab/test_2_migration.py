@@ -10,6 +10,8 @@ from typing import Any
 from tests.lab import world
 from tests.lab.conftest import Migrated
 
+USUAL_S = 0.3  # from one answer to the next: a sample begins every 0.2 s
+
 
 def test_the_run_is_verified(migrated: Migrated) -> None:
     assert migrated.report["outcome"] == "verified"
@@ -99,11 +101,14 @@ def test_what_clients_noticed_is_told_by_step_and_drawn(migrated: Migrated) -> N
 
 
 def test_the_vip_was_handed_over_in_less_than_a_second(migrated: Migrated) -> None:
+    """What the VIP alone cost: etcd is asked without it, and when that is silent, too, the box is busy elsewhere."""
     begun, ended = span(migrated, "hand over VIP")
-    http = [row for row in samples(migrated) if row["series"].startswith("http") and begun - 1 <= row["at"] <= ended + 1]
-    for series in {row["series"] for row in http}:
-        answered = sorted(r["at"] + r["ms"] / 1000 for r in http if r["series"] == series and not r["error"])
-        assert max(after - before for before, after in pairwise(answered)) < 1
+    rows = [row for row in samples(migrated) if begun - 1 <= row["at"] <= ended + 1]
+    busy = silences(rows, "etcd")
+    for series in {row["series"] for row in rows if row["series"].startswith("http")}:
+        for before, after in silences(rows, series):
+            elsewhere = sum(max(0.0, min(after, until) - max(before, since)) for since, until in busy if until - since > USUAL_S)
+            assert after - before - elsewhere < 1
 
 
 def test_the_probe_left_nothing_in_the_database(migrated: Migrated, secrets: dict[str, str]) -> None:
@@ -115,6 +120,12 @@ def span(migrated: Migrated, step: str) -> tuple[float, float]:
     entries = [entry for entry in migrated.report["entries"] if entry["step"] == step]
     begun, ended = min(e["begun"] for e in entries), max(e["ended"] for e in entries)
     return datetime.fromisoformat(begun).timestamp(), datetime.fromisoformat(ended).timestamp()
+
+
+def silences(rows: list[dict[str, Any]], series: str) -> list[tuple[float, float]]:
+    """From each answer to the next."""
+    answered = sorted(row["at"] + row["ms"] / 1000 for row in rows if row["series"] == series and not row["error"])
+    return list(pairwise(answered))
 
 
 def samples(migrated: Migrated) -> list[dict[str, Any]]:
