@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from blocks.probe_clients import ERRORS, Ask, Wish, asks, drop_table
+from blocks.probe_clients import ERRORS, Ask, Wish, asks, forget
 
 EVERY_S = 0.2
 SLOTS = 8  # samples of one series under way at once: deadline over pace, and some for connecting
@@ -46,8 +46,7 @@ def main() -> None:
         ended.set()
         for thread in series:
             thread.join()
-    if wish.sql is not None:
-        drop_table(wish.sql)
+    forget(wish)
 
 
 def _series(name: str, ask: Ask, file: TextIO, writing: threading.Lock, ended: threading.Event) -> None:

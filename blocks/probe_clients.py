@@ -8,36 +8,20 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import httpx
 import pymysql
 
-DEADLINE_S = 1.0  # for connecting and for an answer: a client that waits longer has noticed
-TABLE = "evenkeel_probe"
-MAKE, CIPHER, WRITE, READ, DROP = (
-    "CREATE TABLE IF NOT EXISTS evenkeel_probe (id BIGINT PRIMARY KEY)",
-    "SHOW STATUS LIKE 'Ssl_cipher'",
-    "INSERT INTO evenkeel_probe VALUES (%s)",
-    "SELECT id FROM evenkeel_probe WHERE id = %s",
-    "DROP TABLE IF EXISTS evenkeel_probe",
-)
+from blocks.probe_database import DEADLINE_S, Database, Sql
+
+FORGET_S = 5.0  # the probe's own end, some of the machines being switched off
 ERRORS = (httpx.HTTPError, pymysql.MySQLError, OSError, ValueError)
 """What a client that is not answered may raise."""
 
 Ask = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Sql:
-    """Where the database answers clients outside, and as whom."""
-
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-    database: str
 
 
 @dataclass(frozen=True)
@@ -71,42 +55,57 @@ class Etcd:
         self._turn = threading.Lock()
 
     def ask(self) -> None:
-        ends, failures = time.monotonic() + DEADLINE_S, []
+        """Raises ValueError with the reasons when no endpoint keeps what is written within the deadline."""
+        self._of_any(self._write_and_read, DEADLINE_S)
+
+    def forget(self) -> None:
+        """Leave nothing of the probe's in etcd."""
+        self._of_any(lambda endpoint, ends: self._post(endpoint, "deleterange", {"key": self._key}, ends), FORGET_S)
+
+    def _of_any(self, ask: Callable[[str, float], object], within_s: float) -> None:
+        ends, failures = time.monotonic() + within_s, []
         for endpoint in tuple(self._order):
             try:
-                self._write_and_read(endpoint, ends)
+                ask(endpoint, ends)
             except (httpx.HTTPError, ValueError) as error:
                 failures.append(f"{endpoint}: {error or type(error).__name__}")
-                continue
-            with self._turn:
-                self._order.remove(endpoint)
-                self._order.insert(0, endpoint)
-            return
+                # A machine without power does not refuse, it uses up the deadline: the next sample begins elsewhere.
+                self._move(endpoint, len(self._order))
+                if time.monotonic() >= ends:
+                    break
+            else:
+                self._move(endpoint, 0)
+                return
         raise ValueError("; ".join(failures))
+
+    def _move(self, endpoint: str, place: int) -> None:
+        with self._turn:
+            self._order.remove(endpoint)
+            self._order.insert(place, endpoint)
 
     def _write_and_read(self, endpoint: str, ends: float) -> None:
         wanted = _b64(f"{time.time()}")
-        for path, body in (("put", {"key": self._key, "value": wanted}), ("range", {"key": self._key})):
-            left = ends - time.monotonic()
-            if left <= 0:
-                raise ValueError("too slow")
-            answer = self._client.post(f"{endpoint}/v3/kv/{path}", json=body, timeout=left).raise_for_status().json()
-        if not answer.get("kvs"):
+        self._post(endpoint, "put", {"key": self._key, "value": wanted}, ends)
+        if not self._post(endpoint, "range", {"key": self._key}, ends).get("kvs"):
             raise ValueError("what was written is not there")
+
+    def _post(self, endpoint: str, what: str, body: dict[str, str], ends: float) -> dict[str, Any]:
+        left = min(ends - time.monotonic(), DEADLINE_S)
+        if left <= 0:
+            raise ValueError("too slow")
+        answer = self._client.post(f"{endpoint}/v3/kv/{what}", json=body, timeout=left).raise_for_status().json()
+        return cast(dict[str, Any], answer)
 
 
 def asks(wish: Wish) -> dict[str, Ask]:
     """How each series asks, by its name."""
-    plain = httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=httpx.Limits(max_keepalive_connections=0))
+    plain = _client()
     found: dict[str, Ask] = {f"http {url}": _get(plain, url, ok=range(200, 400)) for url in wish.http}
     if wish.api:
         context = ssl.create_default_context(cadata=wish.ca)
         context.check_hostname = False  # the VIP may be in no certificate; the CA is the cluster's own
-        secure = httpx.Client(
-            trust_env=False, timeout=DEADLINE_S, limits=httpx.Limits(max_keepalive_connections=0), verify=context
-        )
         # Without credentials: 401 and 403 are the API server's own words, too.
-        found["api"] = _get(secure, wish.api, ok=(200, 401, 403))
+        found["api"] = _get(_client(verify=context), wish.api, ok=(200, 401, 403))
     if wish.etcd:
         found["etcd"] = Etcd(plain, wish.etcd, wish.key).ask
     if wish.sql is not None:
@@ -123,52 +122,19 @@ def _get(client: httpx.Client, url: str, *, ok: Any) -> Ask:
     return ask
 
 
-class Database:
-    """A client of the database, on a connection of its own for every sample, encrypted when the server can."""
-
-    def __init__(self, sql: Sql) -> None:
-        self._sql = sql
-        self._tls: dict[str, Any] | None = None
-
-    def ask(self) -> None:
-        wanted = time.time_ns()
-        with self.connected() as database, database.cursor() as cursor:
-            if self._tls is None:
-                cursor.execute(MAKE)
-                cursor.execute(CIPHER)
-                self._tls = {"ssl": _unverified()} if (cursor.fetchone() or ("", ""))[1] else {"ssl_disabled": True}
-            cursor.execute(WRITE, (wanted,))
-            cursor.execute(READ, (wanted,))
-            if cursor.fetchone() != (wanted,):
-                raise ValueError("what was written is not there")
-
-    def connected(self) -> Any:
-        """A connection. Once it is known whether the server encrypts, one costs a tenth: no certificates are read for it."""
-        return pymysql.connect(
-            host=self._sql.host,
-            port=self._sql.port,
-            user=self._sql.user,
-            password=self._sql.password,
-            database=self._sql.database,
-            autocommit=True,
-            connect_timeout=DEADLINE_S,
-            read_timeout=DEADLINE_S,
-            write_timeout=DEADLINE_S,
-            **(self._tls or {}),
-        )
+def forget(wish: Wish) -> None:
+    """Leave nothing of the probe's in etcd and in the database; what fails in one is raised after the other."""
+    with ExitStack() as both:
+        if wish.etcd:
+            both.callback(Etcd(_client(), wish.etcd, wish.key).forget)
+        if wish.sql is not None:
+            both.callback(Database(wish.sql).forget)
 
 
-def drop_table(sql: Sql) -> None:
-    """Leave nothing of the probe's in the database."""
-    with Database(sql).connected() as database, database.cursor() as cursor:
-        cursor.execute(DROP)
-
-
-def _unverified() -> ssl.SSLContext:
-    """What PyMySQL makes for every connection that it is not told otherwise for, made once."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+def _client(*, verify: ssl.SSLContext | bool = True) -> httpx.Client:
+    """A client that connects anew for every sample, as a user who has just come does."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=limits, verify=verify)
 
 
 def _b64(text: str) -> str:

@@ -8,12 +8,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from blocks.probe_clients import TABLE, Wish
+from blocks.probe_clients import Wish
+from blocks.probe_database import TABLE
 from configs.errors import HostError
 
 log = logging.getLogger(__name__)
 
-END_S = 10  # samples under way have a second each, the table is dropped
+END_S = 10  # samples under way have a second each, table and key are deleted
 
 
 class ProbeProcess:
@@ -54,6 +55,7 @@ class ProbeProcess:
             self._process.kill()
             self._process.wait()
             log.warning(
-                "clients: the probe did not end in order, table %s may be left in the database: see %s", TABLE, self._log
+                "clients: the probe did not end in order; table %s in the database and key %s in etcd may be left: see %s",
+                TABLE, self._wish.key, self._log,
             )
         return True

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from blocks.ports import Probe
-from blocks.probe_clients import Sql, Wish
+from blocks.probe_clients import Wish
+from blocks.probe_database import Sql
 from configs.errors import EvenkeelError, RefusedError
 from configs.platform import Interruption
 from flows.session import Session

@@ -11,6 +11,7 @@ from configs.platform import Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.record import Record
 from tasks.run import Run
+from tasks.scripts import facts, parse_facts
 from tasks.step import step
 from tasks.waiting import wait_until
 from tasks.workloads import NEW, OLD
@@ -52,8 +53,15 @@ def check_images(run: Run, host: Host, platform: Platform, images: Mapping[str, 
     """
     # probe
     names = sorted({image for containers in images.values() for image in containers.values()})
-    script = f'for i in {" ".join(map(quote, names))}; do docker image inspect "$i" >/dev/null 2>&1 || echo "$i"; done'
-    missing = host.run(script, what="asking docker for images", timeout_s=platform.timeouts.command_s).stdout.split()
+    questions = {
+        "docker": "systemctl is-active docker",
+        "missing": f'for i in {" ".join(map(quote, names))}; do docker image inspect "$i" >/dev/null 2>&1 || echo "$i"; done',
+    }
+    asked = host.run(facts(questions), what="asking docker for images", timeout_s=platform.timeouts.command_s)
+    answer = parse_facts(asked.stdout)
+    if answer["docker"] != "active":
+        raise RefusedError(f"{host.name}: docker does not run: systemctl start docker")
+    missing = answer["missing"].split()
     if missing:
         where = platform.rollback.old_bundle or f"{platform.k3s.bundle}/image"
         raise RefusedError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from typing import Any, ClassVar
 import pytest
 
 from blocks.probe import EVERY_S, ticks
-from blocks.probe_clients import DEADLINE_S, Sql, Wish
+from blocks.probe_clients import Wish
+from blocks.probe_database import DEADLINE_S, Sql
 from blocks.probe_process import ProbeProcess
 
 
@@ -24,6 +26,7 @@ class Server(BaseHTTPRequestHandler):
     """A web page, and etcd's gateway with one key."""
 
     values: ClassVar[dict[str, str]] = {}
+    forgotten: ClassVar[list[str]] = []
     hangs = threading.Event()
 
     def do_GET(self) -> None:
@@ -35,6 +38,8 @@ class Server(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path.endswith("/put"):
             self.values[asked["key"]] = asked["value"]
+        elif self.path.endswith("/deleterange"):
+            self.forgotten.append(asked["key"])
         found = self.values.get(asked["key"])
         self.answer({"kvs": [{"value": found}]} if found else {})
 
@@ -89,7 +94,22 @@ def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other
     assert sorted(paces)[len(paces) // 2] == pytest.approx(EVERY_S, abs=0.1)
     assert {row["error"] for row in etcd} == {""}
     assert any("Timeout" in row["error"] for row in found if row["series"].startswith("http"))
-    assert base64.b64encode(b"/demo/probe").decode() in Server.values
+    assert [*Server.values] == Server.forgotten == [base64.b64encode(b"/demo/probe").decode()]
+
+
+def test_an_endpoint_that_hangs_costs_a_deadline_and_no_more(url: str, tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        probe = ProbeProcess(Wish(str(path), etcd=(f"http://127.0.0.1:{mute.getsockname()[1]}", url), key="/demo/probe"))
+        probe.start()
+        found = await_rows(path, 30)
+        assert probe.stop()
+
+    etcd = [row for row in found if row["series"] == "etcd"]
+    late = [row for row in etcd if row["at"] > etcd[0]["at"] + 2 * DEADLINE_S]
+    assert etcd[0]["error"] != ""
+    assert late != []
+    assert {row["error"] for row in late} == {""}
 
 
 def test_nobody_answers_is_told_with_the_reason(tmp_path: Path) -> None:

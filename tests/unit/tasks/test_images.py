@@ -36,6 +36,13 @@ def test_the_old_bundle_is_named_if_the_config_knows_it(world: World) -> None:
         check(world, "app/web:9", rollback={"old_bundle": "/opt/old/image"})
 
 
+def test_a_docker_that_does_not_run_is_not_taken_for_one_that_lacks_images(world: World) -> None:
+    world.hosts["vm-1"].unit("docker", "inactive")
+
+    with pytest.raises(RefusedError, match="vm-1: docker does not run: systemctl start docker"):
+        check(world, "app/web:2.0")
+
+
 def test_images_are_set_by_container(world: World) -> None:
     assert put(world, main="app/web:1.9").why == "main: app/web:2.0 becomes app/web:1.9"
     assert workload(world).images == {"main": "app/web:1.9"}
