@@ -12,10 +12,9 @@ from blocks.ports import Probe
 from blocks.probe_clients import Wish
 from blocks.probe_database import Sql
 from configs.errors import EvenkeelError, RefusedError
-from configs.platform import Interruption
+from flows.report import SAMPLES, tell_of_clients
 from flows.session import Session
-from tasks.chart import chart
-from tasks.interruption import Budget, Samples, told
+from tasks.interruption import Budget, Samples
 from tasks.record import prefix
 from tasks.rendering import client_url
 from tasks.waiting import wait_until
@@ -36,7 +35,7 @@ def watched(session: Session, *, enforced: bool) -> Iterator[None]:
     if limits is None or session.run.dry_run:
         yield
         return
-    path = session.run.journal.path.with_name("samples.jsonl")
+    path = session.run.journal.path.with_name(SAMPLES)
     samples, probe = Samples(path), session.probe(_wish(session, path))
 
     def begin() -> None:
@@ -51,7 +50,7 @@ def watched(session: Session, *, enforced: bool) -> Iterator[None]:
     finally:
         session.run.at_first_act(None)
         if probe.stop():
-            _tell(session, samples, limits)
+            tell_of_clients(session.run.journal, samples, limits)
 
 
 def _await_first_answers(samples: Samples, probe: Probe, path: Path, *, enforced: bool) -> None:
@@ -71,15 +70,6 @@ def _await_first_answers(samples: Samples, probe: Probe, path: Path, *, enforced
                 "ignore_interruption=true"
             ) from error
         log.warning("%s: going on regardless; samples are in %s", message, path)
-
-
-def _tell(session: Session, samples: Samples, limits: Interruption) -> None:
-    report = session.run.journal.report
-    series = list(samples.refresh().values())
-    report.interruptions = told(series, limits, report.entries)
-    picture = session.run.journal.path.with_name("clients.svg")
-    picture.write_text(chart(report, series), encoding="utf-8")
-    log.info("clients: what they noticed is drawn in %s", picture.absolute())
 
 
 def _wish(session: Session, samples: Path) -> Wish:

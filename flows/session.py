@@ -30,7 +30,7 @@ from configs.base import SecretRef
 from configs.errors import EvenkeelError, HostUnreachableError
 from configs.hosts import Machine, Source
 from configs.platform import Platform
-from flows.report import reported
+from flows.report import close_killed, reported
 from tasks.entrance import Entrance, find_entrance
 from tasks.journal import Journal, Report
 from tasks.live import Live, read_live
@@ -138,6 +138,7 @@ def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bo
         lock = None
         if not dry_run:
             lock = stack.enter_context(RunLock(keys, prefix(platform.name) + "lock", _who(flow, run_id)).held())
+            close_killed(platform, own=run_id)
         migration = find_newest(keys, platform.name)
         entrance = _entrance(platform, hosts, migration)
         identity = {"etcd": f"{cluster_id:x}", "kubernetes": entrance.credentials.ca_sha256}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass
 class Report:
-    """A whole run. `outcome` is running, verified, planned or failed; a killed run's stays running."""
+    """A whole run. `outcome` is running, verified, planned, failed, or killed, which the next run finds out."""
 
     platform: str
     run: str
@@ -64,6 +64,20 @@ class Report:
         whole["entries"] = [{**asdict(entry), "seconds": entry.seconds} for entry in self.entries]
         whole["ssh_round_trips"] = sum(entry.ssh_round_trips for entry in self.entries)
         return whole
+
+
+def read_report(path: Path) -> Report:
+    """The report that a journal keeps at `path`. Raises ValueError when there is something else."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        entries = [Entry(**_known(Entry, entry)) for entry in raw.pop("entries")]
+        return Report(**_known(Report, raw), entries=entries)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a run's report: {error!r}") from error
+
+
+def _known(kind: type[Entry | Report], raw: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: raw[field.name] for field in fields(kind) if field.name in raw}
 
 
 class Journal:
@@ -101,9 +115,9 @@ class Journal:
                 entry.outcome, entry.why = "failed", str(outcome)
             self._write()
 
-    def finish(self, outcome: str, error: str = "") -> None:
+    def finish(self, outcome: str, error: str = "", at: str = "") -> None:
         with self._writing:
-            self.report.ended, self.report.outcome, self.report.error = now(), outcome, error
+            self.report.ended, self.report.outcome, self.report.error = at or now(), outcome, error
             self._write()
 
     def _write(self) -> None:

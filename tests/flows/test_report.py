@@ -1,0 +1,75 @@
+"""A killed run's report is closed by the next run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from configs.platform import Platform
+from flows.report import SAMPLES, close_killed
+from tasks.interruption import epoch
+from tasks.journal import Journal, Report, read_report
+from tasks.outcome import unchanged
+from tests.fakes.platform import platform
+
+LAST_WORD = "2026-03-01T02:00:00.000+00:00"
+
+
+@pytest.fixture
+def demo(folder: Path) -> Platform:
+    return platform(reports=folder, interruption={"http_s": 1})
+
+
+def left_behind(demo: Platform, run: str = "run-1", *, dry_run: bool = False) -> Journal:
+    """The report of a run that was killed while phys-1 joined."""
+    journal = Journal(Report(demo.name, run, "migrate", dry_run), demo.reports / demo.name / run / "report.json")
+    journal.end(journal.begin("set hostname", "phys-1"), unchanged("is phys-1"), 1)
+    journal.begin("join etcd", "phys-1")
+    os.utime(journal.path, (epoch(LAST_WORD), epoch(LAST_WORD)))
+    return journal
+
+
+def test_it_tells_what_it_was_doing_and_when_it_was_last_heard_of(demo: Platform) -> None:
+    journal = left_behind(demo)
+
+    close_killed(demo, own="run-2")
+
+    found = read_report(journal.path)
+    assert (found.outcome, found.ended) == ("killed", LAST_WORD)
+    assert "join etcd on phys-1" in journal.path.with_name("report.md").read_text()
+
+
+def test_what_clients_noticed_until_then_is_told_and_drawn(demo: Platform) -> None:
+    journal = left_behind(demo)
+    rows = [{"at": 100.0 + n, "series": "http web", "ms": 3.0, "error": "" if n else "refused"} for n in range(3)]
+    journal.path.with_name(SAMPLES).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    close_killed(demo, own="run-2")
+
+    (told,) = read_report(journal.path).interruptions
+    assert (told["samples"], told["failures"]) == (3, 1)
+    assert journal.path.with_name("clients.svg").read_text().startswith("<svg")
+
+
+@pytest.mark.parametrize(("run", "dry_run"), [("run-2", False), ("run-1", True)], ids=["its own", "a dry run's"])
+def test_a_run_that_may_be_alive_is_left_alone(demo: Platform, run: str, dry_run: bool) -> None:
+    journal = left_behind(demo, run, dry_run=dry_run)
+    before = journal.path.read_text()
+
+    close_killed(demo, own="run-2")
+
+    assert journal.path.read_text() == before
+
+
+def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:
+    strange = demo.reports / demo.name / "run-0" / "report.json"
+    strange.parent.mkdir(parents=True)
+    strange.write_text("[]")
+    journal = left_behind(demo)
+
+    close_killed(demo, own="run-2")
+
+    assert read_report(journal.path).outcome == "killed"
