@@ -111,8 +111,9 @@ def test_the_vip_was_handed_over_in_less_than_a_second(migrated: Migrated) -> No
             assert after - before - elsewhere < 1
 
 
-def test_the_probe_left_nothing_in_the_database(migrated: Migrated, secrets: dict[str, str]) -> None:
+def test_the_probe_left_nothing_behind(migrated: Migrated, secrets: dict[str, str]) -> None:
     assert not [row for row in world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]) if "probe" in row[0]]
+    assert world.keys("phys-1", "/evenkeel/lab/probe") == {}
 
 
 def span(migrated: Migrated, step: str) -> tuple[float, float]:
