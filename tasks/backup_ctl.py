@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import PurePosixPath
 from shlex import quote
 from typing import Any
@@ -18,6 +19,8 @@ from tasks.waiting import wait_until
 
 KUBECONFIG = "export KUBECONFIG=/etc/rancher/k3s/k3s.yaml\n"
 ALREADY = "already"
+NO_API = re.compile(r"connection to the server \S+ was refused|unable to connect to the server", re.IGNORECASE)
+"""What kubectl says in the pod when no API server took its question, so that nothing was begun."""
 
 
 def helm_values(platform: Platform) -> dict[str, str]:
@@ -97,7 +100,11 @@ def ensure_tidb_patched(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
 
 
 def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) -> str:
-    """What backup-ctl's control script answers, without a terminal. Raises HostError with its words when it fails."""
+    """What backup-ctl's control script answers, without a terminal.
+
+    Raises HostError with its words when it fails, TransientError when what it lacked is the API server: the service
+    `kubernetes` names a server that has gone until its lease ends, 15 s later (kubernetes/kubernetes#22609).
+    """
     backup = platform.backup
     pod = kube.pod_named(backup.namespace, backup.workload_label)
     if pod is None:
@@ -108,9 +115,8 @@ def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) ->
     result = kube.exec(backup.namespace, pod, [backup.control, *words], timeout_s=timeout_s)
     if result.exit_code != 0:
         said = (result.stderr.strip() or result.stdout.strip())[-400:]
-        raise HostError(
-            f"{backup.namespace}/{pod}: {backup.control} {' '.join(words)}: exit code {result.exit_code}: {said}"
-        )
+        kind = TransientError if NO_API.search(said) else HostError
+        raise kind(f"{backup.namespace}/{pod}: {backup.control} {' '.join(words)}: exit code {result.exit_code}: {said}")
     return result.stdout.strip()
 
 

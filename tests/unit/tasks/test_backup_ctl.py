@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.ports import ExecResult
-from configs.errors import CommandFailedError, HostError, RefusedError
+from configs.errors import CommandFailedError, HostError, RefusedError, TransientError
 from tasks.backup_ctl import control, ensure_backup_ctl, ensure_tidb_patched, helm_values
 from tasks.outcome import Change, Outcome
 from tests.fakes.platform import WISH, platform
@@ -78,4 +78,18 @@ def test_a_subcommand_that_fails_is_told_with_its_words(world: World) -> None:
     world.kube.answers["ls-tar"] = ExecResult(2, "", "lake is not mounted\n")
 
     with pytest.raises(HostError, match=r"uap/backup-ctl-\d: /tidb-ctl.sh ls-tar: exit code 2: lake is not mounted"):
+        control(world.kube, world.platform, "ls-tar", timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The connection to the server 10.43.0.1:443 was refused - did you specify the right host or port?",
+        "Unable to connect to the server: dial tcp 10.43.0.1:443: i/o timeout",
+    ],
+)
+def test_a_server_that_has_just_gone_is_worth_another_try(world: World, said: str) -> None:
+    world.kube.answers["ls-tar"] = ExecResult(1, "", said)
+
+    with pytest.raises(TransientError, match=r"uap/backup-ctl-\d: /tidb-ctl.sh ls-tar: exit code 1: .*10.43.0.1"):
         control(world.kube, world.platform, "ls-tar", timeout_s=5)
