@@ -75,7 +75,7 @@ def test_refused_before_anything_is_touched(
 @pytest.mark.parametrize(
     ("user", "message"),
     [
-        ("nobody", r"vm-1: opening SSH .*nobody.*"),
+        ("nobody", r"\S+: opening SSH to nobody@\S+: the key is not accepted: see ssh\.user"),
         ("mere", r"vm-1: logged in as uid \d+: set ssh\.user to root; vm-2: .*; vm-3: "),
     ],
 )
