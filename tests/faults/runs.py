@@ -16,7 +16,7 @@ from deployments import orchestrator, rehearse
 from tests.faults.during import Trigger
 from tests.lab import world
 
-RUN_S = 900
+RUN_S = 1500  # over slow and lossy links a migration takes a quarter of an hour
 IMPATIENT = {"ssh_connect_s": 5, "etcd_catch_up_s": 25, "k3s_join_s": 90, "drain_s": 30}
 """Deadlines for what will not come true."""
 
