@@ -63,8 +63,11 @@ class Story:
         assert self.quorum.lost == []
 
     def ends_as(self, wanted: dict[str, Any]) -> None:
-        """The platform is as a migration leaves it that nobody disturbed, and everything acknowledged is there."""
-        self.writers.stop()
+        """The platform is as a migration leaves it that nobody disturbed, and everything acknowledged is there.
+
+        Nobody writes or counts any more: what is done to the lab afterwards is no part of this story.
+        """
+        self._open.close()
         lost = self.writers.lost()
         self.lost = sum(len(kind) for kind in lost)
         differences = state.differences(state.the_lab("phys-1"), wanted)
