@@ -6,15 +6,22 @@ from prefect import flow
 from prefect.futures import as_completed
 
 from flows.session import current_session
-from tasks.etcd_members import ensure_voter
+from tasks.etcd_members import ensure_voter, learning
 from tasks.outcome import Outcome
 
 
 @flow(name="join-etcd", flow_run_name="join etcd: {targets}")
 def join_etcd(targets: list[str]) -> None:
-    """Make every one of `targets` an etcd voter, in the order in which they become ready, never two at once."""
+    """Make every one of `targets` an etcd voter, in the order in which they become ready, never two at once.
+
+    One that a killed run left a learner goes first: etcd takes no other until it votes.
+    """
     session = current_session()
-    prepared = {session.prepared[name]: name for name in targets}
+    begun = learning(session.platform, session.etcd)
+    for name in (name for name in targets if name in begun):
+        session.all_done([session.prepared[name]])
+        _join(name)
+    prepared = {session.prepared[name]: name for name in targets if name not in begun}
     for future in as_completed(list(prepared)):
         session.all_done([future])
         _join(prepared[future])

@@ -33,7 +33,7 @@ def reported(journal: Journal) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        journal.finish("failed", str(error) or type(error).__name__)
+        journal.finish("failed", _in_words(error))
         raise
     else:
         journal.finish("planned" if report.dry_run else "verified")
@@ -73,6 +73,12 @@ def tell_of_clients(journal: Journal, samples: Samples, limits: Interruption) ->
     picture = journal.path.with_name("clients.svg")
     picture.write_text(chart(journal.report, series), encoding="utf-8")
     log.info("clients: what they noticed is drawn in %s", picture.absolute())
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, Exception):
+        return str(error) or type(error).__name__
+    return f"the run was stopped from outside ({error!r}): the same command goes on"  # a signal, Ctrl-C, the worker's end
 
 
 def _written(journal: Journal) -> str:

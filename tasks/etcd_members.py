@@ -44,6 +44,12 @@ def lists_agree(etcd: EtcdApi, members: list[Member]) -> bool:
     return all(etcd.members_seen_by(member) == members for member in members if not member.is_learner)
 
 
+def learning(platform: Platform, etcd: EtcdApi) -> set[str]:
+    """Names of the targets whose joining was begun and has not ended: etcd lists them as learners."""
+    urls = {url for member in etcd.members() if member.is_learner for url in member.peer_urls}
+    return {target.name for target in platform.new_members if peer_url(platform, target) in urls}
+
+
 @step("join etcd")
 def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi) -> Outcome:
     """Make `target` a voting etcd member that has caught up, listed alike by all members.

@@ -7,21 +7,27 @@ import os
 import signal
 from typing import Any
 
-import httpx
+from prefect.client.base import PrefectHttpxSyncClient
 
 from deployments import orchestrator
 from tests.lab import world
 
-API = f"{orchestrator.UI}/api"
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 def post(path: str, body: dict[str, Any]) -> Any:
-    return httpx.post(f"{API}/{path}", json=body, timeout=30, trust_env=False).raise_for_status().json()
+    with _asking() as client:
+        return client.post(path, json=body).json()
 
 
 def get(path: str) -> Any:
-    return httpx.get(f"{API}/{path}", timeout=30, trust_env=False).raise_for_status().json()
+    with _asking() as client:
+        return client.get(path).json()
+
+
+def _asking() -> PrefectHttpxSyncClient:
+    """Prefect's own: its server says 503 while its SQLite is locked, and every client of its own asks again."""
+    return PrefectHttpxSyncClient(base_url=f"{orchestrator.UI}/api/", timeout=30, trust_env=False)
 
 
 def begin(deployment: str) -> str:

@@ -1,4 +1,4 @@
-"""A killed run's report is closed by the next run."""
+"""How a run ended is told: by itself, or, when it was killed, by the next run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from configs.platform import Platform
-from flows.report import SAMPLES, close_killed
+from flows.report import SAMPLES, close_killed, reported
+from flows.session import Session
 from tasks.interruption import epoch
 from tasks.journal import Journal, Report, read_report
 from tasks.outcome import unchanged
 from tests.fakes.platform import platform
+from tests.fakes.world import World
+from tests.flows.sessions import perform
 
 LAST_WORD = "2026-03-01T02:00:00.000+00:00"
 
@@ -62,6 +65,18 @@ def test_a_run_that_may_be_alive_is_left_alone(demo: Platform, run: str, dry_run
     close_killed(demo, own="run-2")
 
     assert journal.path.read_text() == before
+
+
+def test_a_run_that_is_stopped_from_outside_says_so(world: World) -> None:
+    def end(session: Session) -> None:
+        with reported(session.run.journal):
+            raise SystemExit(1)
+
+    with pytest.raises(SystemExit):
+        perform(end, world)
+
+    found = read_report(world.folder / "reports" / "run-1" / "report.json")
+    assert found.error == "the run was stopped from outside (SystemExit(1)): the same command goes on"
 
 
 def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:

@@ -62,6 +62,15 @@ def test_a_target_that_could_not_be_prepared_does_not_join(world: World) -> None
     assert "add learner http://10.0.0.22:2380" not in world.etcd.mutations
 
 
+def test_a_learner_that_a_killed_run_has_left_is_finished_before_any_other_begins(world: World) -> None:
+    world.etcd.begun("10.0.0.22")
+
+    perform(join, world)
+
+    assert world.etcd.mutations[0] == "promote phys-2"
+    assert {member.name for member in world.etcd.members()} == {"vm-1", "vm-2", "phys-1", "phys-2", "phys-3"}
+
+
 def test_a_preflight_tells_everything_that_is_wrong_together(world: World) -> None:
     world.hosts["phys-1"].tell("uid", "1000")
     world.hosts["vm-2"].tell("uid", "1000")
