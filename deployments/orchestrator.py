@@ -154,6 +154,8 @@ def down() -> None:
 
 def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> None:
     RUN.mkdir(exist_ok=True)
+    if name in _children:
+        _children[name].wait()  # the one that it follows has ended, whoever ended it: nobody else takes note of that
     with (RUN / f"{name}.log").open("ab") as log:
         _children[name] = subprocess.Popen(
             [BIN / "prefect", *words],
