@@ -111,7 +111,7 @@ def _evict_all(kube: KubeApi, node: str, timeout_s: float) -> None:
         left = [pod for pod in kube.pods(node) if why_stays(pod) is None]
         reasons.clear()
         for pod in left:
-            reasons[str(pod)] = "is terminating, waiting for its grace period" if pod.deleting else _ask(kube, pod)
+            reasons[str(pod)] = "is terminating: in its grace period, or its kubelet is late" if pod.deleting else _ask(kube, pod)
         return not left
 
     def still() -> str:

@@ -56,7 +56,7 @@ def test_a_drain_that_is_given_up_uncordons_and_says_each_pods_reason(world: Wor
         drain(world)
 
     assert "vm-1: not drained within 20 s: " in str(given_up.value)
-    assert "shop/web-1: is terminating, waiting for its grace period" in str(given_up.value)
+    assert "shop/web-1: is terminating: in its grace period, or its kubelet is late" in str(given_up.value)
     assert "shop/web-2: Cannot evict pod as it would violate the pod's disruption budget." in str(given_up.value)
     assert world.kube.node_map["vm-1"].unschedulable is False
 
