@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -69,12 +69,20 @@ def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def await_rows(path: Path, count: int) -> list[dict[str, Any]]:
+def await_rows(path: Path, enough: Callable[[list[dict[str, Any]]], object]) -> list[dict[str, Any]]:
     ends = time.monotonic() + 20
-    while len(rows(path)) < count:
-        assert time.monotonic() < ends, rows(path)
+    while not enough(found := rows(path)):
+        assert time.monotonic() < ends, found
         time.sleep(0.05)
-    return rows(path)
+    return found
+
+
+def at_least(count: int) -> Callable[[list[dict[str, Any]]], bool]:
+    return lambda found: len(found) >= count
+
+
+def hung(found: list[dict[str, Any]]) -> bool:
+    return any("Timeout" in row["error"] for row in found if row["series"].startswith("http"))
 
 
 def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other(url: str, tmp_path: Path) -> None:
@@ -82,10 +90,10 @@ def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other
     probe = ProbeProcess(Wish(str(path), http=(url,), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
     probe.start()
     try:
-        await_rows(path, 10)
+        await_rows(path, at_least(10))
         Server.hangs.set()
         probe.check()
-        found = await_rows(path, len(rows(path)) + 12)
+        found = await_rows(path, hung)
     finally:
         assert probe.stop()
 
@@ -93,7 +101,6 @@ def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other
     paces = [after["at"] - before["at"] for before, after in pairwise(etcd)]
     assert sorted(paces)[len(paces) // 2] == pytest.approx(EVERY_S, abs=0.1)
     assert {row["error"] for row in etcd} == {""}
-    assert any("Timeout" in row["error"] for row in found if row["series"].startswith("http"))
     assert [*Server.values] == Server.forgotten == [base64.b64encode(b"/demo/probe").decode()]
 
 
@@ -102,7 +109,7 @@ def test_an_endpoint_that_hangs_costs_a_deadline_and_no_more(url: str, tmp_path:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         probe = ProbeProcess(Wish(str(path), etcd=(f"http://127.0.0.1:{mute.getsockname()[1]}", url), key="/demo/probe"))
         probe.start()
-        found = await_rows(path, 30)
+        found = await_rows(path, at_least(30))
         assert probe.stop()
 
     etcd = [row for row in found if row["series"] == "etcd"]
@@ -116,7 +123,7 @@ def test_nobody_answers_is_told_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     probe = ProbeProcess(Wish(str(path), http=("http://127.0.0.1:1/",)))
     probe.start()
-    found = await_rows(path, 6)
+    found = await_rows(path, at_least(6))
     probe.stop()
 
     assert {row["error"].partition(":")[0] for row in found if row["series"] != "probe"} == {"ConnectError"}
