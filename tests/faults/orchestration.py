@@ -5,39 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
-from typing import Any
-
-from prefect.client.base import PrefectHttpxSyncClient
 
 from deployments import orchestrator
-from tests.lab import world
+from tests.lab import prefect_api, world
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
-def post(path: str, body: dict[str, Any]) -> Any:
-    with _asking() as client:
-        return client.post(path, json=body).json()
-
-
-def get(path: str) -> Any:
-    with _asking() as client:
-        return client.get(path).json()
-
-
-def _asking() -> PrefectHttpxSyncClient:
-    """Prefect's own: its server says 503 while its SQLite is locked, and every client of its own asks again."""
-    return PrefectHttpxSyncClient(base_url=f"{orchestrator.UI}/api/", timeout=30, trust_env=False)
-
-
 def begin(deployment: str) -> str:
     """Begin a run as the UI does; its id."""
-    known = get(f"deployments/name/{deployment}")
-    return str(post(f"deployments/{known['id']}/create_flow_run", {"parameters": {"ignore_interruption": True}})["id"])
+    known = prefect_api.get(f"deployments/name/{deployment}")
+    return str(prefect_api.post(f"deployments/{known['id']}/create_flow_run", {"parameters": {"ignore_interruption": True}})["id"])
 
 
 def state(run: str) -> str:
-    return str(get(f"flow_runs/{run}")["state"]["type"])
+    return str(prefect_api.get(f"flow_runs/{run}")["state"]["type"])
 
 
 def await_end(run: str, *, within_s: float = 600) -> str:
@@ -47,7 +29,7 @@ def await_end(run: str, *, within_s: float = 600) -> str:
 
 def force(run: str, kind: str) -> None:
     """Say of a run what is not so, as a person or an automation can."""
-    post(f"flow_runs/{run}/set_state", {"state": {"type": kind, "message": "forced by a test"}, "force": True})
+    prefect_api.post(f"flow_runs/{run}/set_state", {"state": {"type": kind, "message": "forced by a test"}, "force": True})
 
 
 def processes(run: str) -> list[int]:

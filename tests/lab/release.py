@@ -6,11 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pymysql
 
-from deployments import orchestrator
-from tests.lab import world
+from tests.lab import prefect_api, world
 from tests.lab.conftest import Ran, run_deployment
 
 BAD = "ecology/web:2.4.0"
@@ -75,16 +73,16 @@ def all_ready(server: str) -> bool:
 
 def run_asked(name: str, decision: str) -> Ran:
     """Run a deployment that asks, and give this answer to it, by what Prefect's UI sends."""
-    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=f"{orchestrator.UI}/api", trust_env=False) as api:
+    with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_deployment, name, approved=False)
         paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}
         asking: list[dict[str, Any]] = []
 
         def asks() -> bool:
-            asking.extend(api.post("/flow_runs/filter", json=paused).raise_for_status().json())
+            asking.extend(prefect_api.post("flow_runs/filter", paused))
             return bool(asking) or running.done()
 
         world.eventually(f"{name} asks", asks, within_s=120)
         answer = {"decision": decision, "operator": "night shift", "platform": "lab"}
-        api.post(f"/flow_runs/{asking[0]['id']}/resume", json={"run_input": answer}).raise_for_status()
+        prefect_api.post(f"flow_runs/{asking[0]['id']}/resume", {"run_input": answer})
         return running.result()

@@ -6,11 +6,10 @@ import json
 import subprocess
 import sys
 
-import httpx
 import pytest
 
 from deployments import orchestrator
-from tests.lab import release, world
+from tests.lab import prefect_api, release, world
 from tests.lab.conftest import run_deployment
 
 LAKE = "/mnt/uap-global/backup"
@@ -86,5 +85,4 @@ def test_a_scheduled_run_takes_a_backup() -> None:
 
 def scheduled_run_completed() -> bool:
     wanted = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}, "tags": {"all_": ["auto-scheduled"]}}}
-    said = httpx.post(f"{orchestrator.UI}/api/flow_runs/filter", json=wanted, trust_env=False)
-    return bool(said.raise_for_status().json())
+    return bool(prefect_api.post("flow_runs/filter", wanted))
