@@ -18,7 +18,7 @@ from tasks.accounts import check_database, ensure_accounts
 from tasks.backup_ctl import control
 from tasks.images import Images, check_images, ensure_images
 from tasks.record import PLAN, Facts, open_rollback
-from tasks.restore import RESTORE, RESTORED, check_archive, ensure_restored
+from tasks.restore import RESTORE, RESTORED, check_archive, ensure_restored, restore_of_ours
 from tasks.verification import verify_services, verify_workloads
 from tasks.writers import ensure_quiesced, ensure_writer_back, find_workload
 
@@ -112,14 +112,19 @@ def preflight(session: Session, chosen: Facts | None, wish: Images) -> None:
 
 
 def bring_data_back(session: Session, chosen: Facts) -> None:
-    """Writers stopped, data restored, users and time zone set. If the restore fails, the writers run as before."""
+    """Writers stopped, data restored, users and time zone set. If the restore fails, the writers run as before.
+
+    They do not while it may still run: what they write beside it is lost.
+    """
     run, platform, kube, record = session.run, session.platform, session.kube, session.record
+    name = name_of_backup(chosen)
     try:
         if record.read(RESTORED) is None:
             session.all_done(session.submit(ensure_quiesced, w, platform, kube, record) for w in platform.rollback.writers)
-        ensure_restored(run, platform, kube, record, name_of_backup(chosen))
+        ensure_restored(run, platform, kube, record, name)
     except EvenkeelError as error:
-        if error.retryable:  # how far it came is not known: whoever runs it again finds out, the writers wait
+        # How far it came is not known, or it goes on without us: whoever runs it again finds out, the writers wait.
+        if error.retryable or restore_of_ours(kube, platform, record, name) is not None:
             error.within(f"{platform.name}: the rollback is unfinished, its writers have no pods: run it again")
         else:
             try:

@@ -66,7 +66,7 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
         return unchanged(f"{done['name']} was restored at {done['at']}")
     if run.dry_run:
         return planned(f"{name} is loaded and restored; rows written since it was taken are lost")
-    running = _ours(kube, platform, record, name)
+    running = restore_of_ours(kube, platform, record, name)
 
     # act
     with run.acting(platform.name, f"restoring {name}"):
@@ -102,7 +102,7 @@ def _begin(kube: KubeApi, platform: Platform, record: Record, name: str) -> None
     control(kube, platform, "restore", f"--name={name}", timeout_s=timeout_s)
 
 
-def _ours(kube: KubeApi, platform: Platform, record: Record, name: str) -> RestoreObject | None:
+def restore_of_ours(kube: KubeApi, platform: Platform, record: Record, name: str) -> RestoreObject | None:
     """The restore that this rollback began and that has not failed: the object is not older than our intent."""
     intent = record.read(RESTORE)
     found = kube.restore_object(platform.rollback.restores_namespace, name)

@@ -116,6 +116,19 @@ def test_a_failed_restore_is_told_and_the_writers_run_as_before(spoiled: World) 
     assert web(spoiled).images == {"main": "app/web:bad"}
 
 
+def test_nothing_writes_beside_a_restore_that_takes_too_long(spoiled: World) -> None:
+    ends, spoiled.kube.restoring = spoiled.kube.restoring, lambda _name: ("Running", "")
+    spoiled.platform = platform(http_checks=[], timeouts={"restore_s": 5})
+    with pytest.raises(DeadlineExceededError, match=r"its writers have no pods: run it again: .*not within 5 s"):
+        back(spoiled)
+    assert web(spoiled).desired == 0
+    spoiled.kube.restoring = ends
+
+    back(spoiled)
+
+    assert_back(spoiled)
+
+
 @pytest.mark.parametrize("spoil", ["empty", "truncated"])
 def test_a_bad_archive_is_refused_before_anything_is_touched(spoiled: World, spoil: str) -> None:
     spoiled.backups.has_archive("tidb-backup-20260102-0", spoil=spoil)
