@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from blocks.ports import Host, KubeApi
@@ -25,6 +25,7 @@ FILES = (
     "/etc/rancher/k3s/config.yaml",
 )
 CUT = r"sed -E 's/K10[0-9a-f]{64}::.*/K10.../; s/([Tt][Oo][Kk][Ee][Nn][:= ]+|auth_pass +|-data: ).*/\1.../'"
+SETTING = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)(?:=|:(?=\s))")
 DAEMONS = ("/etc/systemd/system/k3s", "/etc/rancher/", "/etc/keepalived/")
 
 
@@ -33,11 +34,13 @@ class Residue:
     """One place that names a source. A `hard` one breaks when the source is switched off."""
 
     where: str
-    line: str
+    which: str
+    named: str
+    """The source's address, or its node's name."""
     hard: bool
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.line}"
+        return f"{self.where}: {self.which} names {self.named}"
 
 
 def read_daemon_files(host: Host, *, timeout_s: float) -> dict[str, str]:
@@ -47,18 +50,19 @@ def read_daemon_files(host: Host, *, timeout_s: float) -> dict[str, str]:
 
 
 def in_files(host: str, files: Mapping[str, str], source: Machine) -> list[Residue]:
-    """Lines of a target's files that name the source's address."""
-    address = _whole(str(source.address))
+    """Lines of a target's files that name the source's address; told by number and setting, for they may hold a secret."""
+    named = str(source.address)
+    address = _whole(named)
     return [
-        Residue(f"{host}:{path}", _around(line, address), hard=path.startswith(DAEMONS))
+        Residue(f"{host}:{path}", f"line {number}{_setting(line)}", named, hard=path.startswith(DAEMONS))
         for path, text in files.items()
-        for line in text.splitlines()
+        for number, line in enumerate(text.splitlines(), 1)
         if address.search(line)
     ]
 
 
 def in_cluster(manifests: Mapping[str, str], source: Machine) -> list[Residue]:
-    """Objects that name the source's address or, as a node to run on, its name.
+    """Objects that name the source's address or, as a node to run on, its name; told by the field, never by its value.
 
     Endpoints that controllers keep are left out: they follow the pods and the API servers by themselves.
     """
@@ -77,19 +81,23 @@ def in_cluster(manifests: Mapping[str, str], source: Machine) -> list[Residue]:
             ):
                 continue
         manifest.pop("status", None)
-        body = json.dumps(manifest)
-        if address.search(body):
-            found.append(Residue(what, _around(body, address), hard=what.startswith("Endpoints ")))
-        elif name in json.dumps(_placement(manifest)):
-            found.append(Residue(what, f"is bound to node {source.name}", hard=True))
+        fields = list(_fields(manifest, address))
+        if fields:
+            found.append(Residue(what, ", ".join(fields), str(source.address), hard=what.startswith("Endpoints ")))
+        if name in json.dumps(_placement(manifest)):
+            found.append(Residue(what, "its placement", source.name, hard=True))
     return found
 
 
-def read_residues(targets: Iterable[Host], kube: KubeApi, platform: Platform, source: Machine) -> list[Residue]:
-    """Everything that still names `source`, except the source itself."""
+def read_residues(targets: Iterable[Host], kube: KubeApi, platform: Platform, *sources: Machine) -> list[Residue]:
+    """Everything that still names one of `sources`, except the sources themselves. Every target is asked once."""
     files = {host.name: read_daemon_files(host, timeout_s=platform.timeouts.command_s) for host in targets}
-    on_targets = [residue for host, texts in files.items() for residue in in_files(host, texts, source)]
-    return [*on_targets, *in_cluster(kube.manifests(), source)]
+    manifests = kube.manifests()
+    found: list[Residue] = []
+    for source in sources:
+        found.extend(residue for host, texts in files.items() for residue in in_files(host, texts, source))
+        found.extend(in_cluster(manifests, source))
+    return found
 
 
 def _placement(manifest: dict[str, object]) -> list[object]:
@@ -106,8 +114,20 @@ def _whole(address: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\d.]){re.escape(address)}(?![\d]|\.\d)")
 
 
-def _around(text: str, pattern: re.Pattern[str]) -> str:
-    found = pattern.search(text)
-    if found is None:
-        return text[:80]
-    return text[max(0, found.start() - 40) : found.end() + 40].strip()
+def _setting(line: str) -> str:
+    name = SETTING.match(line)
+    return f", {name[1]}" if name else ""
+
+
+def _fields(part: object, pattern: re.Pattern[str], path: str = "") -> Iterator[str]:
+    """Paths of the texts that match; what `kubectl apply` keeps of itself is a copy of the others."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name != "kubectl.kubernetes.io/last-applied-configuration":
+                yield from _fields(value, pattern, f"{path}.{name}" if path else name)
+    elif isinstance(part, list):
+        for number, value in enumerate(part):
+            name = value.get("name", number) if isinstance(value, dict) else number
+            yield from _fields(value, pattern, f"{path}[{name}]")
+    elif isinstance(part, str) and pattern.search(part):
+        yield path

@@ -46,7 +46,7 @@ def check_unreferenced(
 
     # act
     # verify
-    notes = tuple(f"mentions {source.address}: {residue}" for residue in found)
+    notes = tuple(map(str, found))
     return unchanged("nothing needs it", notes=notes)
 
 

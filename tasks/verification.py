@@ -166,7 +166,7 @@ def verify_no_residue(run: Run, platform: Platform, targets: Collection[Host], k
 
     # act
     # verify
-    found = [residue for source in platform.sources for residue in read_residues(targets, kube, platform, source)]
+    found = read_residues(targets, kube, platform, *platform.sources)
     hard = [str(residue) for residue in found if residue.hard]
     if hard:
         raise VerificationError(f"sources are still needed: {'; '.join(hard)}")

@@ -33,7 +33,7 @@ def test_a_source_that_a_targets_daemon_names_is_still_needed(world: World) -> N
     world.has_moved()
     world.hosts["phys-2"].write("/etc/systemd/system/k3s.service.env", "K3S_URL=https://10.0.0.11:10443\n")
 
-    with pytest.raises(RefusedError, match=r"vm-1: still needed: phys-2:/etc/systemd/system/k3s.service.env: K3S_URL="):
+    with pytest.raises(RefusedError, match=r"vm-1: still needed: phys-2:/etc/systemd/system/k3s.service.env: line 1, K3S_URL"):
         check(world)
 
 
@@ -54,7 +54,7 @@ def test_a_mere_mention_is_a_note(world: World) -> None:
     world.has_moved()
     world.hosts["phys-2"].write("/etc/fstab", "10.0.0.11:/export /mnt nfs defaults 0 0\n")
 
-    assert check(world).notes == ("mentions 10.0.0.11: phys-2:/etc/fstab: 10.0.0.11:/export /mnt nfs defaults 0 0",)
+    assert check(world).notes == ("phys-2:/etc/fstab: line 1 names 10.0.0.11",)
 
 
 def test_k3s_and_the_pods_containers_stop_and_others_go_on(world: World) -> None:

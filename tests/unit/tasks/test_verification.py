@@ -62,7 +62,7 @@ BROKEN: dict[str, tuple[str, Given, str]] = {
     "a daemon needs a source": (
         "verify_no_residue",
         name_a_source,
-        "phys-3:/etc/rancher/k3s/config.yaml: server: https://10.0.0.12",
+        "phys-3:/etc/rancher/k3s/config.yaml: line 1, server names 10.0.0.12",
     ),
 }
 
