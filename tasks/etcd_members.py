@@ -13,7 +13,7 @@ from tasks import quorum
 from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.rendering import diff, etcd_unit, peer_url
 from tasks.run import Run
-from tasks.scripts import STRICT, facts, parse_facts, read_file, write_file
+from tasks.scripts import STRICT, facts, keep_foreign, parse_facts, read_file, write_file
 from tasks.step import step
 from tasks.units import calm, is_on
 from tasks.waiting import wait_until
@@ -67,7 +67,7 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
     if member is not None and not member.is_learner and is_on(said["calm"]):
         return unchanged(f"a voter, member {member.id:x}")
     if member is None or member.is_learner:
-        _refuse_join(host, target, etcd, members, said)
+        _refuse_join(host, target, etcd, members, member, said)
     if run.dry_run:
         return planned(
             f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
@@ -168,8 +168,9 @@ def _question(platform: Platform) -> str:
     return facts({"calm": calm("etcd"), "unit": read_file(platform.etcd.unit_file)})
 
 
-def _refuse_join(host: Host, target: Target, etcd: EtcdApi, members: list[Member], said: dict[str, str]) -> None:
-    own = next((m for m in members if m.is_learner and any(str(target.address) in url for url in m.peer_urls)), None)
+def _refuse_join(
+    host: Host, target: Target, etcd: EtcdApi, members: list[Member], own: Member | None, said: dict[str, str]
+) -> None:
     other = next((m for m in members if m.is_learner and m is not own), None)
     if other is not None:
         raise RefusedError(
@@ -215,6 +216,7 @@ def _start(host: Host, platform: Platform, target: Target, members: list[Member]
             "systemctl stop etcd >/dev/null 2>&1 || true\n"
             + move_aside(platform.etcd.data_dir, "before-join")
             + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
+            + keep_foreign(platform.etcd.unit_file, "before-join")
             + write_file(platform.etcd.unit_file, etcd_unit(platform, target, members))
             + script
         )

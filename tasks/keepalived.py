@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from shlex import quote
 
 from pydantic import SecretStr
 
@@ -15,7 +14,7 @@ from configs.platform import Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.rendering import diff, keepalived_conf
 from tasks.run import Run
-from tasks.scripts import STRICT, facts, parse_facts, read_file, write_file
+from tasks.scripts import STRICT, facts, keep_foreign, parse_facts, read_file, write_file
 from tasks.step import step
 from tasks.units import calm, is_off, is_on
 from tasks.waiting import stays, wait_until
@@ -65,12 +64,9 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
 
     # act
     with run.acting(host.name, "starting keepalived as BACKUP"):
-        aside = (
-            f"test ! -e {CONF} || cp -p {CONF} {CONF}.aside-{quote(run.id)}\n" if before and before != wanted else ""
-        )
         start = "systemctl enable keepalived >/dev/null 2>&1\nsystemctl restart keepalived\n"
         host.run(
-            STRICT + aside + write_file(CONF, wanted, "0600") + start,
+            STRICT + keep_foreign(CONF, run.id) + write_file(CONF, wanted, "0600") + start,
             what="starting keepalived",
             timeout_s=platform.timeouts.command_s,
         )

@@ -6,6 +6,7 @@ import base64
 import shlex
 
 STRICT = "set -eu\n"
+OURS = "Written by evenkeel"  # in the first line of every template of a whole file
 
 
 def write_file(path: str, content: str, mode: str = "0644") -> str:
@@ -18,6 +19,12 @@ def write_file(path: str, content: str, mode: str = "0644") -> str:
         f"base64 -d > \"$half\" <<'END'\n{encoded}\nEND\n"
         f'chmod {mode} "$half" && chown 0:0 "$half" && sync "$half" && mv -f "$half" {name}\n'
     )
+
+
+def keep_foreign(path: str, suffix: str) -> str:
+    """Shell: before the file at `path` is written over, a copy of it beside it, unless it is one of ours."""
+    name = shlex.quote(path)
+    return f"test ! -e {name} || grep -qF {shlex.quote(OURS)} {name} || cp -p {name} {shlex.quote(f'{path}.aside-{suffix}')}\n"
 
 
 def tell(name: str, command: str) -> str:

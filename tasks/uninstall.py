@@ -17,6 +17,7 @@ SCRIPT = """
 for script in /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh; do
     test ! -x "$script" || "$script" >/tmp/evenkeel-uninstall.log 2>&1 || true
 done
+systemctl disable --now etcd >/dev/null 2>&1 || true
 systemctl start docker >/dev/null 2>&1 || true
 all=$(docker ps -qa); test -z "$all" || docker stop $all >/dev/null
 all=$(docker ps -qa); test -z "$all" || docker rm $all >/dev/null
@@ -27,25 +28,26 @@ LEFT = {
     "running": "pgrep -xl 'k3s.*|kubelet|kube-.*'",
     "files": "ls -d /usr/local/bin/k3s /etc/rancher/k3s /var/lib/rancher/k3s /var/lib/kubelet",
     "containers": "docker ps -a --format '{{.Names}}'",
+    "etcd": "systemctl is-active etcd | grep -E '^(active|activating|deactivating)'",
     "iptables": "iptables-save | grep -c KUBE-",
 }
 KUBELETS = "k8s_"  # how the kubelet names its containers in docker
-MUST_BE_GONE = ("units", "running", "files", "containers")
+MUST_BE_GONE = ("units", "running", "files", "containers", "etcd")
 
 
 @step("uninstall old k3s")
 def ensure_old_platform_gone(run: Run, host: Host, platform: Platform, live: Live) -> Outcome:
-    """Make a target carry no k3s and no containers, unless they are the live platform's own.
+    """Make a target carry no k3s, no containers and no running etcd, unless they are the live platform's own.
 
-    Undo: none; the old platform's images and bundle stay on the machine, and its image tags are in the record.
+    Undo: none; the old platform's images, bundle and etcd data stay on the machine, its image tags are in the record.
     """
     # probe
     found = read_host_facts(host, platform)
     why_live = live.why_part_of_it(host, found)
     if why_live is not None:
         return unchanged(f"part of the live platform: {why_live}")
-    if not found.has_k3s and not found.containers:
-        return unchanged("no k3s, no containers")
+    if not found.has_k3s and not found.containers and not found.etcd_active:
+        return unchanged("no k3s, no containers, no etcd")
     _refuse_mounts(host, found)
     doomed = _described(found)
     if run.dry_run:
@@ -83,4 +85,8 @@ def _described(found: HostFacts) -> str:
     others = sorted(name for name in found.containers if not name.startswith(KUBELETS))
     pods = len(found.containers) - len(others)
     units = ", ".join(found.k3s_units) or ("remains of k3s" if found.has_k3s else "no k3s")
-    return f"{units}; {pods} containers of pods, {len(others)} others" + (f" ({', '.join(others)})" if others else "")
+    return (
+        f"{units}; {pods} containers of pods, {len(others)} others"
+        + (f" ({', '.join(others)})" if others else "")
+        + ("; its own etcd" if found.etcd_active else "")
+    )

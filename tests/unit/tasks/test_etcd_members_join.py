@@ -163,6 +163,22 @@ def test_nobody_joins_while_another_learner_is_under_way(world: World) -> None:
     assert world.mutations == []
 
 
+def test_a_learner_whose_address_only_begins_alike_is_another(world: World) -> None:
+    world.etcd.begun("10.0.0.210")
+
+    with pytest.raises(RefusedError, match=r"another learner, .*10.0.0.210.*, is under way"):
+        join(world)
+
+
+def test_the_unit_of_another_etcd_is_kept_beside_ours(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.write("/etc/systemd/system/etcd.service", "theirs\n")
+
+    join(world)
+
+    assert host.read("/etc/systemd/system/etcd.service.aside-before-join") == "theirs\n"
+
+
 def test_a_machine_that_runs_another_etcd_does_not_join(world: World) -> None:
     world.hosts["phys-1"].unit("etcd")
 

@@ -64,6 +64,24 @@ def test_a_machine_of_the_live_platform_is_never_uninstalled(world: World, given
     assert world.mutations == []
 
 
+def test_an_etcd_of_the_old_platform_is_stopped_and_its_data_stays(world: World) -> None:
+    host = world.hosts["phys-1"]
+    machines.run_etcd(host)
+
+    assert uninstall(world).why.endswith("; its own etcd")
+
+    assert host.calm("etcd") == ("inactive", "disabled")
+    assert host.read("/mnt/disks/etcd/member/snap/db") == "data\n"
+
+
+def test_an_etcd_that_does_not_stop_is_an_error(world: World) -> None:
+    machines.run_etcd(world.hosts["phys-1"])
+    world.hosts["phys-1"].tell("units/etcd/stubborn", "yes")
+
+    with pytest.raises(VerificationError, match=r"left behind: etcd: active"):
+        uninstall(world)
+
+
 @pytest.mark.parametrize("folder_of", ["kubelet/pods/1/volumes/nfs", "rancher/k3s/storage"])
 def test_a_live_mount_is_not_deleted_through(world: World, folder_of: str) -> None:
     world.hosts["phys-1"].mount(f"/var/lib/{folder_of}", "ext4")
