@@ -35,7 +35,7 @@ from tasks.entrance import Entrance, find_entrance
 from tasks.journal import Journal, Report
 from tasks.live import Live, read_live
 from tasks.outcome import Outcome
-from tasks.record import FINISHED, Facts, Opening, Record, find_newest, prefix
+from tasks.record import Facts, Opening, Record, find_newest, is_over, prefix
 from tasks.rendering import client_url
 from tasks.run import Run
 
@@ -143,10 +143,13 @@ def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bo
         entrance = _entrance(platform, hosts, migration)
         identity = {"etcd": f"{cluster_id:x}", "kubernetes": entrance.credentials.ca_sha256}
         mirror = platform.reports / platform.name / "record.json"
-        record = opening(keys, platform.name, identity=identity, mirror=mirror, dry_run=dry_run)
+        machines = [f"{machine.name} {machine.address}" for machine in platform.machines]
+        record = opening(
+            keys, platform.name, identity=identity, machines=machines, mirror=mirror, dry_run=dry_run
+        )
         report.record = record.name
         run = Run(run_id, journal, lock=lock, intents=None if dry_run else record)
-        if migration is not None and migration[1]["state"] == FINISHED:
+        if is_over(migration, machines):
             hosts = _reachable(platform, hosts)
         kube = KubeCluster(entrance.credentials, _servers(platform, hosts), platform.k3s.api_port)
         session = Session(platform, run, hosts, etcd, keys, kube, entrance, record, secrets)

@@ -11,7 +11,7 @@ from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.k3s import find_node
 from tasks.outcome import Outcome, changed, planned, unchanged
-from tasks.record import Record
+from tasks.record import PRIVATE, Record
 from tasks.run import Run
 from tasks.step import step
 from tasks.waiting import wait_until
@@ -19,7 +19,7 @@ from tasks.workloads import unready
 
 log = logging.getLogger(__name__)
 
-BARE = "bare-pods"
+BARE = f"{PRIVATE}/bare-pods"  # a manifest may hold a password of the pod's
 
 
 def why_stays(pod: Pod) -> str | None:
@@ -177,8 +177,8 @@ def _restore_bare(kube: KubeApi, record: Record) -> None:
         lambda: missing.keys() <= {str(pod) for pod in kube.pods() if pod.ready and not pod.deleting},
         timeout_s=120,
     )
-    for name, manifest in missing.items():
-        record.write(f"{BARE}/{name}", {"manifest": manifest, "restored": True})
+    for name in missing:
+        record.write(f"{BARE}/{name}", {"restored": True})
 
 
 @step("uncordon")

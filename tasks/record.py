@@ -20,6 +20,7 @@ Facts = dict[str, Any]
 
 STATE, FINISHED = "state", "finished"
 PLAN = "plan"  # what a rollback was approved for: one that has it may have begun
+PRIVATE = "private"  # below it lies what belongs to the platform's own secrets: it never leaves its etcd
 MIGRATIONS, ROLLBACKS, BACKUPS = "migrations", "rollbacks", "backups"
 
 
@@ -78,7 +79,8 @@ class Record:
             return
         with self._copying:
             facts = self._keys.items(self._prefix).items()
-            whole = {key.removeprefix(self._prefix): json.loads(text) for key, text in facts}
+            named = {key.removeprefix(self._prefix): text for key, text in facts}
+            whole = {name: json.loads(text) for name, text in named.items() if not name.startswith(f"{PRIVATE}/")}
             self._mirror.parent.mkdir(parents=True, exist_ok=True)
             half = self._mirror.with_suffix(".half")
             half.write_text(json.dumps(whole, indent=1, sort_keys=True), encoding="utf-8")
@@ -104,40 +106,54 @@ def find_newest(keys: KeyValues, platform: str, kind: str = MIGRATIONS) -> tuple
 
 
 Opening = Callable[..., Record]
-"""How a flow finds its record: (keys, platform, identity=, mirror=, dry_run=)."""
+"""How a flow finds its record: (keys, platform, identity=, machines=, mirror=, dry_run=)."""
 
 
-def open_migration(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path, dry_run: bool) -> Record:
-    """The record of the unfinished migration, or of the finished one, or a new one.
+def is_over(migration: tuple[str, Facts] | None, machines: list[str]) -> bool:
+    """Whether this is the finished migration of just these machines; with others in the config a new one begins."""
+    return migration is not None and migration[1]["state"] == FINISHED and migration[1].get("machines", machines) == machines
+
+
+def open_migration(
+    keys: KeyValues, platform: str, *, identity: Facts, machines: list[str], mirror: Path, dry_run: bool
+) -> Record:
+    """The record of the unfinished migration, or of the finished one of the same machines, or a new one.
 
     `identity` (ids of the etcd and Kubernetes clusters) must be what the record was begun with: raises RefusedError
     when it is not, because then some answer came from another cluster, and when a rollback is unfinished.
     """
     _refuse_half_rolled_back(keys, platform)
     found = find_newest(keys, platform)
+    begin = {"identity": identity, "machines": machines}
     if found is None:
-        return _begun(keys, platform, MIGRATIONS, identity, mirror, dry_run=dry_run)
+        return _begun(keys, platform, MIGRATIONS, begin, mirror, dry_run=dry_run)
     name, state = found
     if state["identity"] != identity:
         raise RefusedError(
             f"migration {name} of {platform} was begun on the clusters {state['identity']}, and now {identity} answer: "
             "some address leads to another platform; see sources and targets in the config"
         )
+    if state["state"] == FINISHED and not is_over(found, machines):
+        return _begun(keys, platform, MIGRATIONS, begin, mirror, dry_run=dry_run)
     return Record(keys, platform, name, mirror=None if dry_run else mirror)
 
 
-def open_rollback(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path, dry_run: bool) -> Record:
+def open_rollback(
+    keys: KeyValues, platform: str, *, identity: Facts, machines: list[str], mirror: Path, dry_run: bool
+) -> Record:
     """The record of the unfinished rollback, which is continued, or a new one."""
     found = find_newest(keys, platform, ROLLBACKS)
     if found is not None and found[1]["state"] != FINISHED:
         return Record(keys, platform, found[0], kind=ROLLBACKS)
-    return _begun(keys, platform, ROLLBACKS, identity, mirror, dry_run=dry_run)
+    return _begun(keys, platform, ROLLBACKS, {"identity": identity}, mirror, dry_run=dry_run)
 
 
-def open_backup(keys: KeyValues, platform: str, *, identity: Facts, mirror: Path, dry_run: bool) -> Record:
+def open_backup(
+    keys: KeyValues, platform: str, *, identity: Facts, machines: list[str], mirror: Path, dry_run: bool
+) -> Record:
     """A new record: every backup is one of its own. Raises RefusedError when a rollback is unfinished."""
     _refuse_half_rolled_back(keys, platform)
-    return _begun(keys, platform, BACKUPS, identity, mirror, dry_run=dry_run)
+    return _begun(keys, platform, BACKUPS, {"identity": identity}, mirror, dry_run=dry_run)
 
 
 def _refuse_half_rolled_back(keys: KeyValues, platform: str) -> None:
@@ -152,9 +168,9 @@ def _refuse_half_rolled_back(keys: KeyValues, platform: str) -> None:
         )
 
 
-def _begun(keys: KeyValues, platform: str, kind: str, identity: Facts, mirror: Path, *, dry_run: bool) -> Record:
+def _begun(keys: KeyValues, platform: str, kind: str, begin: Facts, mirror: Path, *, dry_run: bool) -> Record:
     name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     record = Record(keys, platform, name, kind=kind, mirror=mirror if kind == MIGRATIONS and not dry_run else None)
     if not dry_run:
-        record.write(STATE, {"state": "running", "begun": now(), "identity": identity})
+        record.write(STATE, {"state": "running", "begun": now(), **begin})
     return record

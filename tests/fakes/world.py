@@ -48,7 +48,7 @@ class World:
         self.probe = FakeProbe()
         self._runs = count(1)
         self._furnish()
-        self.record = open_migration(self.keys, self.platform.name, identity={}, mirror=folder / "record.json", dry_run=False)
+        self.record = open_migration(self.keys, self.platform.name, identity={}, machines=[], mirror=folder / "record.json", dry_run=False)
         self.fakes: tuple[Faulty, ...] = (*self.hosts.values(), self.etcd, self.kube, self.keys)
         self.life = Life()
         for fake in self.fakes:

@@ -19,7 +19,7 @@ def session_on(world: World, *, dry: bool = False, opening: Opening | None = Non
     entrance = find_entrance(servers, world.hosts, machines.sha256(machines.LIVE_CA))
     run, record = world.run(dry=dry), world.read_only_record() if dry else world.record
     if opening is not None:
-        record = opening(world.keys, world.platform.name, identity={}, mirror=world.folder / "mirror", dry_run=dry)
+        record = opening(world.keys, world.platform.name, identity={}, machines=[], mirror=world.folder / "mirror", dry_run=dry)
     database = world.platform.database
     assert database is not None
     assert database.root_password is not None

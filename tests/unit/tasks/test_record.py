@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from configs.errors import RefusedError
-from tasks.record import PLAN, Opening, Record, find_newest, open_backup, open_migration, open_rollback
+from tasks.record import PLAN, PRIVATE, Opening, Record, find_newest, open_backup, open_migration, open_rollback
 from tests.fakes.keys import FakeKeys
 
 IDENTITY = {"etcd": "e7cd", "kubernetes": "ab12"}
@@ -24,9 +24,15 @@ def mirror(folder: Path) -> Path:
 
 
 def opened(
-    keys: FakeKeys, mirror: Path, *, how: Opening = open_migration, dry: bool = False, identity: object = None
+    keys: FakeKeys,
+    mirror: Path,
+    *,
+    how: Opening = open_migration,
+    dry: bool = False,
+    identity: object = None,
+    machines: tuple[str, ...] = ("vm-1 10.0.0.11", "phys-1 10.0.0.21"),
 ) -> Record:
-    return how(keys, "demo", identity=identity or IDENTITY, mirror=mirror, dry_run=dry)
+    return how(keys, "demo", identity=identity or IDENTITY, machines=[*machines], mirror=mirror, dry_run=dry)
 
 
 def begun(keys: FakeKeys, migration: str, state: str = "running") -> None:
@@ -51,6 +57,23 @@ def test_a_finished_migration_is_found_finished(keys: FakeKeys, mirror: Path) ->
     opened(keys, mirror).finish()
 
     assert opened(keys, mirror).finished
+
+
+def test_other_machines_after_a_finished_migration_begin_a_new_one(keys: FakeKeys, mirror: Path) -> None:
+    first = opened(keys, mirror)
+    first.write("backup", {"name": "old.tgz"})
+    first.finish()
+
+    second = opened(keys, mirror, machines=("phys-1 10.0.0.21", "phys-7 10.0.0.27"))
+
+    assert second.name != first.name
+    assert second.read("backup") is None
+
+
+def test_other_machines_in_the_midst_of_a_migration_continue_it(keys: FakeKeys, mirror: Path) -> None:
+    first = opened(keys, mirror)
+
+    assert opened(keys, mirror, machines=("vm-1 10.0.0.11",)).name == first.name
 
 
 def test_finishing_twice_keeps_the_first_end(keys: FakeKeys, mirror: Path) -> None:
@@ -106,6 +129,14 @@ def test_a_local_mirror_has_everything(keys: FakeKeys, mirror: Path) -> None:
     mirrored = json.loads(mirror.read_text())
     assert mirrored["backup"] == {"name": "a.tgz"}
     assert mirrored["state"]["state"] == "running"
+
+
+def test_what_is_private_to_the_platform_does_not_leave_its_etcd(keys: FakeKeys, mirror: Path) -> None:
+    record = opened(keys, mirror)
+    record.write(f"{PRIVATE}/bare-pods/shop/client", {"manifest": {"env": "pa55word"}})
+
+    assert record.below(f"{PRIVATE}/bare-pods") == {"shop/client": {"manifest": {"env": "pa55word"}}}
+    assert "pa55word" not in mirror.read_text()
 
 
 def test_every_backup_has_a_record_of_its_own(keys: FakeKeys, mirror: Path) -> None:
