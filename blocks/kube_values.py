@@ -55,16 +55,18 @@ def workload_of(kind: str, item: Manifest) -> Workload:
     else:
         desired, ready = item["spec"].get("replicas", 1), status.get("readyReplicas", 0)
         updated = _replicas_updated(kind, status, desired)
-    containers = item["spec"]["template"]["spec"]["containers"]
+    pod = item["spec"]["template"]["spec"]
+    initial = pod.get("initContainers") or []
     return Workload(
         kind,
         meta["namespace"],
         meta["name"],
         desired,
         ready if current else 0,
-        {container["name"]: container["image"] for container in containers},
+        {container["name"]: container["image"] for container in (*initial, *pod["containers"])},
         updated=current and updated,
         recreate=item["spec"].get("strategy", {}).get("type") == "Recreate",
+        initial=frozenset(container["name"] for container in initial),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -26,6 +27,15 @@ NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS = 404, 409, 429
 PASSING = (CONFLICT, 500, 502, 503, 504)
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+ADDRESSED_KINDS = {
+    "ConfigMap": ("/api/v1/configmaps",),
+    "Endpoints": ("/api/v1/endpoints",),
+    "Service": ("/api/v1/services",),
+    "PersistentVolume": ("/api/v1/persistentvolumes",),
+    "StorageClass": ("/apis/storage.k8s.io/v1/storageclasses",),
+    "CronJob": ("/apis/batch/v1/cronjobs", "/apis/batch/v1beta1/cronjobs"),  # v1 has them from Kubernetes 1.21
+}
+"""What may name a machine, besides workloads, and where servers of several versions list it."""
 
 
 class KubeCluster:
@@ -95,19 +105,13 @@ class KubeCluster:
             return False
 
     def manifests(self) -> dict[str, str]:
-        core = {
-            "ConfigMap": "configmaps",
-            "Endpoints": "endpoints",
-            "Service": "services",
-            "PersistentVolume": "persistentvolumes",
-        }
         paths = {
-            **{kind: f"/api/v1/{plural}" for kind, plural in core.items()},
-            **{kind: f"/apis/apps/v1/{plural}" for kind, plural in WORKLOAD_KINDS.items()},
+            **ADDRESSED_KINDS,
+            **{kind: (f"/apis/apps/v1/{plural}",) for kind, plural in WORKLOAD_KINDS.items()},
         }
         found: dict[str, str] = {}
-        for kind, path in paths.items():
-            for item in self._list(path):
+        for kind, versions in paths.items():
+            for item in self._list_first(versions):
                 meta = item["metadata"]
                 meta.pop("managedFields", None)
                 found[f"{kind} {meta.get('namespace', '-')}/{meta['name']}"] = json.dumps(item)
@@ -121,8 +125,11 @@ class KubeCluster:
         self._call("PATCH", _workload_path(workload), {"spec": {"replicas": replicas}})
 
     def set_images(self, workload: Workload, images: dict[str, str]) -> None:
-        containers = [{"name": name, "image": image} for name, image in images.items()]
-        body = {"spec": {"template": {"spec": {"containers": containers}}}}
+        parts: dict[str, list[dict[str, str]]] = {}
+        for name, image in images.items():
+            kind = "initContainers" if name in workload.initial else "containers"
+            parts.setdefault(kind, []).append({"name": name, "image": image})
+        body = {"spec": {"template": {"spec": parts}}}
         # A strategic patch merges lists by name; a merge patch would replace the other containers.
         self._call("PATCH", _workload_path(workload), body, content=STRATEGIC_PATCH)
 
@@ -173,6 +180,14 @@ class KubeCluster:
     def _list(self, path: str, chosen: dict[str, str] | None = None) -> list[Manifest]:
         items: list[Manifest] = self._call("GET", f"{path}?{urlencode(chosen)}" if chosen else path)["items"]
         return items
+
+    def _list_first(self, paths: tuple[str, ...]) -> list[Manifest]:
+        """The list at the first path that the server knows; an empty one when it knows none."""
+        for path in paths:
+            found = self._or_none(partial(self._list, path))
+            if found is not None:
+                return found
+        return []
 
     def _call(self, method: str, path: str, body: Manifest | None = None, *, content: str | None = None) -> Manifest:
         answer: Manifest = json.loads(self._on_any(lambda api: _request(api, method, path, body, content)))

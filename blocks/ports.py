@@ -134,10 +134,13 @@ class Workload:
     desired: int
     ready: int
     images: dict[str, str]
+    """By container, those that initialise included."""
     updated: bool = True
     """Whether all of its pods are of the present wish."""
     recreate: bool = False
     """Whether its strategy forbids two at once."""
+    initial: frozenset[str] = frozenset()
+    """Names of the containers that only initialise."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"

@@ -53,7 +53,6 @@ class Keepalived(StrictModel):
 class Drain(StrictModel):
     """What draining may do."""
 
-    ignore_namespaces: tuple[Label, ...] = ()
     no_surge: tuple[ShellSafe, ...] = Field(
         (), description="namespace/name of Deployments of one replica that must not have a second one while they move"
     )

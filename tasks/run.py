@@ -82,7 +82,6 @@ class Run:
         if self._intents is not None and intent is not None:
             self._intents.fulfil(intent)
 
-
     def _ask_guard(self) -> None:
         with self._beginning:
             begin, self._first_act = self._first_act, None

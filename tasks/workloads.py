@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from blocks.ports import Host, KubeApi
@@ -98,7 +97,7 @@ def parse_old_images(said: dict[str, str]) -> dict[str, Any]:
     return {
         "workloads": {
             f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}": _images(
-                item["spec"]["template"]["spec"]["containers"]
+                item["spec"]["template"]["spec"]
             )
             for item in items
         },
@@ -107,5 +106,6 @@ def parse_old_images(said: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _images(containers: Iterable[dict[str, Any]]) -> dict[str, str]:
+def _images(pod: dict[str, Any]) -> dict[str, str]:
+    containers = (*pod.get("initContainers", ()), *pod["containers"])
     return {container["name"]: container["image"] for container in containers}

@@ -98,6 +98,16 @@ def test_a_status_that_is_older_than_the_wish_counts_for_nothing() -> None:
     assert workload_of("Deployment", item).ready == 0
 
 
+def test_containers_that_initialise_have_images_too() -> None:
+    pod_spec = {"initContainers": [{"name": "wait", "image": "app/wait:1"}], "containers": [{"name": "main", "image": "app/web:2"}]}
+    meta = {"namespace": "shop", "name": "web"}
+
+    found = workload_of("Deployment", {"metadata": meta, "spec": {"template": {"spec": pod_spec}}, "status": {}})
+
+    assert found.images == {"wait": "app/wait:1", "main": "app/web:2"}
+    assert found.initial == {"wait"}
+
+
 def test_images_are_told_with_their_digests() -> None:
     statuses = [
         {"image": "app/web:2.0", "imageID": "docker-pullable://app/web@sha256:2"},
