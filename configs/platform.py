@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -72,6 +73,14 @@ class Interruption(StrictModel):
         return limits.get(series.split()[0])
 
 
+class Gate(StrEnum):
+    """Where a migration can wait for a person's yes."""
+
+    BEGIN = "begin"
+    DRAIN = "drain"
+    RETIRE = "retire"
+
+
 class Platform(StrictModel):
     """One platform and its move. Everything that a flow does is a function of this and of the world."""
 
@@ -89,6 +98,9 @@ class Platform(StrictModel):
     rollback: Rollback = Rollback()
     http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
     interruption: Interruption | None = Field(Interruption(), description="null: clients are not played")
+    gates: tuple[Gate, ...] = Field(
+        (), description="before what a person is asked in Prefect's UI: begin (to change anything), drain, retire (the sources)"
+    )
     timeouts: Timeouts = Timeouts()
     reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
 

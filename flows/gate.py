@@ -12,6 +12,7 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from configs.errors import ApprovalMissingError
+from configs.platform import Gate, Platform
 from flows.session import Session
 from tasks.journal import now
 from tasks.record import Record
@@ -27,6 +28,27 @@ class Approval(RunInput):
     decision: Literal["approve", "abort"] = Field(description="approve what the log and the artifact say will be done")
     operator: str = Field(min_length=1, description="who says so")
     platform: str = Field(description="the platform's name, typed out")
+
+
+def pass_gate(session: Session, gate: Gate, *, told_not_to_ask: bool) -> None:
+    """Return only if nobody has to be asked at this gate, or this migration has a yes to what comes behind it."""
+    if gate not in session.platform.gates or session.record.finished:
+        return
+    plan = behind(gate, session.platform)
+    require_approval(session, plan, told_not_to_ask=told_not_to_ask)
+    if not session.run.dry_run:
+        refuse_unapproved(session.record, plan)
+
+
+def behind(gate: Gate, platform: Platform) -> str:
+    """What comes behind a gate of a migration; the same words as long as the config names the same machines."""
+    sources, targets = (", ".join(machine.name for machine in group) for group in (platform.sources, platform.targets))
+    holders = ", ".join(target.name for target in platform.vip_holders)
+    return {
+        Gate.BEGIN: f"- back the database up, uninstall the old platform on {targets} (there is no undo), join them to etcd and k3s",
+        Gate.DRAIN: f"- drain {sources}, one at a time, and hand the VIP {platform.vip} over to one of {holders}",
+        Gate.RETIRE: f"- stop k3s and etcd on {sources}, delete their nodes, remove their etcd members: {targets} are on their own",
+    }[gate]
 
 
 def plan_hash(plan: str) -> str:
@@ -53,11 +75,11 @@ def require_approval(session: Session, plan: str, *, told_not_to_ask: bool) -> N
         )
     except FlowPauseTimeout as error:
         raise ApprovalMissingError(
-            f"{name}: nobody answered within {session.platform.timeouts.approval_s:g} s: nothing was done"
+            f"{name}: nobody answered within {session.platform.timeouts.approval_s:g} s: nothing further is done"
         ) from error
     if answer.decision != "approve" or answer.platform != name:
         raise ApprovalMissingError(
-            f"{name}: {answer.operator} answered {answer.decision} for {answer.platform!r}: nothing was done"
+            f"{name}: {answer.operator} answered {answer.decision} for {answer.platform!r}: nothing further is done"
         )
     _keep(session.record, plan, answer.operator)
 

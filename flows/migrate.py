@@ -9,10 +9,12 @@ from prefect.futures import PrefectFuture
 
 from blocks.http import get
 from configs.load import load_platform
+from configs.platform import Gate
 from flows.backup import take_backup
 from flows.clients import watched
 from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
+from flows.gate import pass_gate
 from flows.preflight import preflight
 from flows.session import Session, open_session
 from tasks.bundle import ensure_images_loaded, ensure_k3s_files
@@ -38,21 +40,28 @@ Futures = list[PrefectFuture[Outcome]]
 
 
 @flow(name="migrate", flow_run_name="migrate {config}, dry run: {dry_run}")
-def migrate(config: str = "configs/prod.yaml", ignore_interruption: bool = False, dry_run: bool = False) -> None:
+def migrate(
+    config: str = "configs/prod.yaml",
+    approved: bool = False,
+    ignore_interruption: bool = False,
+    dry_run: bool = False,
+) -> None:
     """Make the platform run on its targets only, its users not noticing; run again, continue or confirm that.
 
     Args:
         config: path of the platform's YAML, from the project's root.
+        approved: do not wait for a person's approval at the config's `gates`.
         ignore_interruption: go on although clients wait for longer than the config's `interruption` allows.
         dry_run: walk the same steps, change nothing, list per host what would be done.
     """
     with open_session(load_platform(Path(config)), "migrate", opening=open_migration, dry_run=dry_run) as session:
-        move(session, enforced=not ignore_interruption)
+        move(session, enforced=not ignore_interruption, approved=approved)
 
 
-def move(session: Session, *, enforced: bool = True) -> None:
+def move(session: Session, *, enforced: bool = True, approved: bool = False) -> None:
     """The runbook. From its first change on clients are played; with `enforced` it stops when they wait for too long."""
     preflight(session)
+    pass_gate(session, Gate.BEGIN, told_not_to_ask=approved)
     take_backup(session)
     record_old_images(session)
     with watched(session, enforced=enforced):
@@ -61,9 +70,11 @@ def move(session: Session, *, enforced: bool = True) -> None:
         session.all_done(loaded)
         join_k3s(session)
         listening = begin_keepalived(session)
+        pass_gate(session, Gate.DRAIN, told_not_to_ask=approved)
         drain_sources([source.name for source in session.sources])
         session.all_done(listening)
         hand_over_vip(session)
+        pass_gate(session, Gate.RETIRE, told_not_to_ask=approved)
         retire_sources(session)
         verify(session)
 

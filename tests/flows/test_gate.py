@@ -17,10 +17,11 @@ from prefect.states import Running
 from pydantic import ValidationError
 
 from configs.errors import ApprovalMissingError
-from flows.gate import APPROVALS, plan_hash, refuse_unapproved, require_approval
+from configs.platform import Gate
+from flows.gate import APPROVALS, pass_gate, plan_hash, refuse_unapproved, require_approval
 from flows.session import Session
 from tasks.record import Facts
-from tests.fakes.platform import platform
+from tests.fakes.platform import WISH, platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform, session_on
 
@@ -85,8 +86,8 @@ def test_a_yes_is_kept_with_who_said_it_and_what_for(patient: World) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({**YES, "decision": "abort"}, "demo: mei answered abort for 'demo': nothing was done"),
-        ({**YES, "platform": "prod"}, "demo: mei answered approve for 'prod': nothing was done"),
+        ({**YES, "decision": "abort"}, "demo: mei answered abort for 'demo': nothing further is done"),
+        ({**YES, "platform": "prod"}, "demo: mei answered approve for 'prod': nothing further is done"),
     ],
     ids=["no", "another platform's name"],
 )
@@ -105,7 +106,7 @@ def test_a_run_that_is_resumed_by_force_has_no_yes(patient: World) -> None:
 def test_without_an_answer_nothing_is_done(world: World) -> None:
     world.platform = platform(http_checks=[], timeouts={"approval_s": 0.5})
 
-    with pytest.raises(ApprovalMissingError, match=r"demo: nobody answered within 0.5 s: nothing was done"):
+    with pytest.raises(ApprovalMissingError, match=r"demo: nobody answered within 0.5 s: nothing further is done"):
         perform(ask, world)
     assert approval(world) is None
 
@@ -128,6 +129,31 @@ def test_a_run_that_is_told_not_to_ask_says_so_in_the_record(world: World) -> No
     require_approval(session_on(world), PLAN, told_not_to_ask=True)
 
     assert (approval(world) or {})["operator"] == "nobody: the run was told not to ask"
+
+
+def test_a_migration_waits_at_the_gates_of_its_config_only(world: World) -> None:
+    world.platform = platform(gates=["drain"], timeouts={"approval_s": 0.5})
+
+    perform(lambda session: pass_gate(session, Gate.BEGIN, told_not_to_ask=False), world)
+    with pytest.raises(ApprovalMissingError, match="nobody answered"):
+        perform(lambda session: pass_gate(session, Gate.DRAIN, told_not_to_ask=False), world)
+
+
+def test_a_gate_that_was_passed_stays_open_while_the_machines_are_the_same(world: World) -> None:
+    world.platform = platform(gates=["retire"], timeouts={"approval_s": 0.5})
+    pass_gate(session_on(world), Gate.RETIRE, told_not_to_ask=True)
+    perform(lambda session: pass_gate(session, Gate.RETIRE, told_not_to_ask=False), world)
+
+    world.platform = platform(gates=["retire"], timeouts={"approval_s": 0.5}, targets=WISH["targets"][1:])
+    with pytest.raises(ApprovalMissingError, match="nobody answered"):
+        perform(lambda session: pass_gate(session, Gate.RETIRE, told_not_to_ask=False), world)
+
+
+def test_a_finished_migration_asks_nobody(world: World) -> None:
+    world.platform = platform(gates=["begin"], timeouts={"approval_s": 0.5})
+    world.record.finish()
+
+    perform(lambda session: pass_gate(session, Gate.BEGIN, told_not_to_ask=False), world)
 
 
 def test_a_yes_is_for_exactly_one_plan(world: World) -> None:

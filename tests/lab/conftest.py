@@ -16,6 +16,7 @@ from deployments import orchestrator, rehearse
 from tests.faults import state
 from tests.lab import world
 from tests.lab.clients import Client
+from tests.lab.leaks import Arguments
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Migrated:
     before: Before
     report: dict[str, Any]
     client: Client
+    arguments: set[str]
+    """Command lines that were seen meanwhile."""
     state: dict[str, Any]
 
 
@@ -95,6 +98,7 @@ def migrated(fresh_lab: None, secrets: dict[str, str]) -> Migrated:
     before = Before(
         world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]), world.keys("vm-1", "/bystander/"), world.web(), world.images("vm-1")
     )
-    with Client() as client:
+    world.on("phys-4", "systemctl start etcd")  # of the old platform, on ports that the new one needs
+    with Client() as client, Arguments() as arguments:
         report = run_flow()
-    return Migrated(before, report, client, state.the_lab("phys-1"))
+    return Migrated(before, report, client, arguments.seen, state.the_lab("phys-1"))

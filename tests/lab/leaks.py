@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from deployments import orchestrator
 from tests.lab import world
+
+PACE_S = 0.05
+LOOKS = 3  # at each process: it is born as a copy of its parent, and has its own arguments a moment later
 
 # A daemon's own configuration, mode 0600, is where its secret has to be.
 OWN = ("/etc/keepalived/keepalived.conf", "/etc/systemd/system/k3s", "/var/lib/rancher/", "/etc/rancher/")
@@ -19,6 +23,7 @@ class Arguments:
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
+        self._looks: Counter[str] = Counter()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -31,12 +36,16 @@ class Arguments:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.05):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+        while not self._ended.wait(PACE_S):
+            for process in Path("/proc").glob("[0-9]*"):
+                self._looks[process.name] += 1
+                if self._looks[process.name] > LOOKS:
+                    continue
                 try:
-                    self.seen.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+                    said = (process / "cmdline").read_bytes()
                 except OSError:
                     continue
+                self.seen.add(said.replace(b"\0", b" ").decode(errors="replace"))
 
 
 def left_behind(values: Iterable[str]) -> list[str]:

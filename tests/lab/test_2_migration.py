@@ -87,6 +87,17 @@ def test_no_secret_is_in_the_record_or_in_the_report(migrated: Migrated, secrets
         assert value not in told, name
 
 
+def test_no_secret_was_an_argument_of_any_process(migrated: Migrated, secrets: dict[str, str]) -> None:
+    token = world.on("phys-1", "cat /var/lib/rancher/k3s/server/token").strip().rpartition(":")[2]
+    assert any("kube-apiserver" in line for line in migrated.arguments)
+    assert not [line for line in migrated.arguments for value in (*secrets.values(), token) if value in line]
+
+
+def test_an_etcd_of_the_old_platform_was_stopped_first(migrated: Migrated) -> None:
+    (why,) = [e["why"] for e in migrated.report["entries"] if (e["step"], e["target"]) == ("uninstall old k3s", "phys-4")]
+    assert why.endswith("its own etcd")
+
+
 def test_no_request_failed_while_the_sources_were_drained(migrated: Migrated) -> None:
     begun, ended = span(migrated, "drain")
     assert len([r for r in migrated.client.requests if begun <= r.at <= ended]) > 10 * (ended - begun)
