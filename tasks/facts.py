@@ -15,6 +15,11 @@ K3S_UNITS = ("k3s", "k3s-agent")
 # Only the part that names the CA; the rest of a token is a secret and stays on its machine.
 ENVS = "/etc/systemd/system/k3s.service.env /etc/systemd/system/k3s-agent.service.env"
 OWN_CA = rf"sed -nE 's/^K3S_TOKEN=.?K10([0-9a-f]{{64}})::.*/\1/p' {ENVS}"
+# The command line of a server, on one line; a token in it is cut out before it leaves the machine.
+SERVER = (
+    r"""sed -n '/^ExecStart=/,/\(^\|[^\\]\)$/p' /etc/systemd/system/k3s.service | tr -s "\\\\\n\t' " ' ' """
+    r"""| sed -E 's/ (-t|--(agent-)?token|--datastore-endpoint)[= ][^ ]+//g'"""
+)
 DATA_MOUNTS = r"""awk '$2 ~ "^/var/lib/(kubelet|rancher)/" && $3 !~ "^(tmpfs|overlay|proc|sysfs|nsfs)$" {print $2, $3}' /proc/mounts"""
 
 
@@ -33,6 +38,8 @@ class HostFacts:
     """k3s units whose file exists."""
     k3s_ca: str
     """SHA-256 of the CA that the machine's k3s was told to trust, if it has one."""
+    k3s_server: str
+    """The command line of the server that is installed there."""
     uninstallers: tuple[str, ...]
     containers: tuple[str, ...]
     mounts: tuple[str, ...]
@@ -64,6 +71,7 @@ def fact_script(platform: Platform) -> str:
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
             "ca": OWN_CA,
+            "server": SERVER,
             "uninstallers": "ls /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh",
             "containers": "docker ps -a --format '{{.Names}}'",
             "mounts": DATA_MOUNTS,
@@ -90,6 +98,7 @@ def parse_host_facts(output: str) -> HostFacts:
         missing_commands=tuple(said["commands"].splitlines()),
         k3s_units=tuple(said["units"].split()),
         k3s_ca=said["ca"].split("\n")[0],
+        k3s_server=said["server"].strip(),
         uninstallers=tuple(said["uninstallers"].splitlines()),
         containers=tuple(said["containers"].splitlines()),
         mounts=tuple(said["mounts"].splitlines()),

@@ -19,6 +19,7 @@ from tasks.outcome import Outcome, unchanged
 from tasks.rendering import peer_url
 from tasks.run import Run
 from tasks.scripts import facts, parse_facts, read_file
+from tasks.server_flags import differing
 from tasks.step import step
 from tasks.waiting import wait_until
 from tasks.workloads import unready
@@ -54,7 +55,8 @@ def check_machine(run: Run, host: Host, platform: Platform, machine: Machine, li
 
     # act
     # verify
-    return unchanged("fit")
+    other = differing(found.k3s_server, platform.k3s.server_args) if isinstance(machine, Source) else ""
+    return unchanged("fit", notes=(f"k3s.server_args are not its server's flags: {other}",) if other else ())
 
 
 def _wrong_on_target(found: HostFacts, platform: Platform, live: Live, host: Host) -> list[str]:

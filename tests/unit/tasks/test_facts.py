@@ -30,11 +30,34 @@ def test_an_old_server() -> None:
     assert (found.k3s_units, found.uninstallers) == (("k3s",), ("/usr/local/bin/k3s-uninstall.sh",))
     assert found.has_k3s
     assert found.k3s_ca == "ab" * 32
+    assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --docker"
     assert found.containers == ("k8s_POD_web", "k8s_web_web")
     assert found.mounts == ("/var/lib/kubelet/pods/1/volumes/nfs nfs4",)
     assert (found.etcd_active, found.etcd_data, found.docker_active) == (True, True, True)
     assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
     assert found.interfaces == ("lo", "eth0", "docker0")
+
+
+UNIT = """[Service]
+ExecStart=/usr/local/bin/k3s \\
+    server \\
+\t'--node-name' \\
+\t'vm-1' \\
+\t'--token' \\
+\t't0psecret' \\
+\t'--disable' \\
+\t'traefik' \\
+
+ExecReload=/bin/kill
+"""
+
+
+def test_a_servers_command_line_leaves_the_machine_without_its_token(world: World) -> None:
+    world.hosts["vm-1"].write("/etc/systemd/system/k3s.service", UNIT)
+
+    found = read_host_facts(world.hosts["vm-1"], world.platform)
+
+    assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --node-name vm-1 --disable traefik"
 
 
 def test_a_machine_that_never_had_anything() -> None:

@@ -54,6 +54,14 @@ def test_everything_that_is_wrong_with_a_machine_is_told_at_once(world: World) -
     assert len(str(refused.value).splitlines()) == 2
 
 
+def test_flags_that_are_not_the_running_servers_are_noted(world: World) -> None:
+    world.hosts["vm-1"].write("/etc/systemd/system/k3s.service", "ExecStart=/usr/local/bin/k3s server --flannel-backend=none\n")
+
+    (note,) = check(world, "vm-1").notes
+
+    assert "k3s.server_args are not its server's flags: it has --flannel-backend=none, it lacks --" in note
+
+
 def test_a_clock_that_is_off_is_refused(world: World) -> None:
     world.hosts["phys-1"].tell("clock", "60")
 
