@@ -98,6 +98,9 @@ def test_a_learner_that_cannot_catch_up_is_removed_again(
     message = r"phys-\d: joining etcd failed, the learner is removed again, etcd is as before: .* not within 25 s"
     story.saw("etcd-peers-blocked, stale-hosts", told(ended, message))
     assert members == before["members"]
+    notes = ended.entries("write /etc/hosts")["phys-2"]["notes"]
+    for address in ("10.99.0.97", "10.99.0.96"):
+        assert any(f"now shadowed: {address} vm-2" in note for note in notes), notes
 
 
 def test_a_full_disk_is_told(story: Story, secrets: dict[str, str], config: Path) -> None:

@@ -27,6 +27,14 @@ def connect(user: str, password: str) -> Any:
     return pymysql.connect(host=world.VIP, port=30306, user=user, password=password, connect_timeout=5, autocommit=True)
 
 
+def answers(password: str) -> bool:
+    try:
+        connect("root", password).close()
+    except pymysql.MySQLError:
+        return False
+    return True
+
+
 def checksums(password: str) -> dict[str, int]:
     """Every table of the platform's database, by the database's own checksum."""
     with connect("root", password) as db:

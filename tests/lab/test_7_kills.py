@@ -1,4 +1,4 @@
-"""The nastiest moments to die in, each on a fresh lab; `make test-faults` has all moments."""
+"""The nastiest moments to die in, each on a fresh lab, and the way back from one; `make test-faults` has all moments."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from tests.faults import state
 from tests.faults.kills import kill_in_act
 from tests.faults.quorum import is_healthy
-from tests.lab import world
-from tests.lab.conftest import Migrated, run_flow
+from tests.lab import release, world
+from tests.lab.conftest import Migrated, run_deployment, run_flow
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,23 @@ def test_killed_in_the_middle_the_same_command_goes_on(
     kill_in_act(doing, nth, secrets)
     assert is_healthy()
     run_flow()
+    assert state.differences(state.the_lab("phys-1"), migrated.state) == []
+
+
+def test_a_rollback_in_the_middle_of_the_drains_and_the_migration_goes_on(migrated: Migrated, secrets: dict[str, str]) -> None:
+    root = secrets["LAB_MYSQL_ROOT_PASSWORD"]
+    world.lab("up", "--fresh", timeout_s=3000)
+    before, tags = release.checksums(root), world.images("vm-1")
+    kill_in_act("evicting", 2, secrets)
+    assert any(cordoned for *_, cordoned in world.nodes("vm-1"))
+    world.eventually("the database answers", lambda: release.answers(root), within_s=150)
+    release.spoil_rows(root)
+
+    ran = run_deployment("rollback/lab")
+
+    assert ran.ok, ran.report["error"]
+    assert release.checksums(root) == before
+    assert {name: found for name, found in world.images("phys-1").items() if name in tags} == tags
+    run_flow()
+    assert release.checksums(root) == before
     assert state.differences(state.the_lab("phys-1"), migrated.state) == []
