@@ -15,6 +15,8 @@ from configs.hosts import Machine, Role, Source, Ssh, Target
 from configs.timeouts import Timeouts
 
 MAX_RECOMMENDED_ETCD = 7
+OURS = ("--node-name", "--node-ip", "--token", "-t", "--agent-token", "--datastore-endpoint")
+"""Flags of k3s that are a machine's own, a secret, or given to the installer in another way."""
 
 
 class Etcd(StrictModel):
@@ -37,6 +39,22 @@ class K3s(StrictModel):
     api_port: int = Field(10443, ge=1, le=65535)
     server_args: tuple[ShellSafe, ...] = Field(description="must be the flags of the running servers")
     agent_args: tuple[ShellSafe, ...] = ("--docker",)
+
+    @model_validator(mode="after")
+    def _leaves_to_us_what_is_ours(self) -> K3s:
+        for where, words in (("server_args", self.server_args), ("agent_args", self.agent_args)):
+            ours = [name for name in OURS if any(word == name or word.startswith(f"{name}=") for word in words)]
+            if ours:
+                raise ValueError(f"{where}: {', '.join(ours)}: leave it out: it is given to each machine by us")
+        return self
+
+    @model_validator(mode="after")
+    def _agrees_on_the_port(self) -> K3s:
+        flag = "--https-listen-port="
+        port = next((word.removeprefix(flag) for word in self.server_args if word.startswith(flag)), None)
+        if port is not None and port != str(self.api_port):
+            raise ValueError(f"api_port: {self.api_port}, but server_args have {flag}{port}: write the same")
+        return self
 
 
 class Keepalived(StrictModel):

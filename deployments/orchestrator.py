@@ -32,9 +32,9 @@ console = Console(highlight=False)
 
 
 def environment() -> dict[str, str]:
-    """What every Prefect process of a rehearsal gets. Its state lies in .run/, nothing of the user's own is touched."""
+    """What every Prefect process of a rehearsal gets. Its state lies in .run/, nothing of the user's own is touched or used."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_") or name == "PREFECT_PORT"},
         "PREFECT_HOME": str(RUN / "prefect"),
         "PREFECT_API_URL": f"{UI}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -53,7 +53,7 @@ def prefect(*words: str) -> int:
 def _require_schedules() -> None:
     with (RUN / "prefect.log").open("ab") as log:
         done = subprocess.run(
-            [sys.executable, "-m", "deployments.schedule"],
+            [sys.executable, "-m", "deployments.schedule", "prod", "lab"],
             cwd=ROOT,
             env=environment(),
             stdout=log,

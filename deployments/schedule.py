@@ -1,11 +1,12 @@
 """Put the backups' schedules, as the configs wish them, on their deployments.
 
-From the project's root, after every `prefect deploy`: python -m deployments.schedule
+From the project's root, after every `prefect deploy`: python -m deployments.schedule [NAME...]
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from prefect.client.orchestration import get_client
@@ -20,9 +21,9 @@ app = typer.Typer(add_completion=False, help=__doc__)
 
 
 @app.command()
-def main() -> None:
-    """Set the schedules of backup/prod and backup/lab; a config that does not exist yet is told and left out."""
-    for name in ("prod", "lab"):
+def main(names: Annotated[list[str] | None, typer.Argument(help="of deployments and their configs")] = None) -> None:
+    """Set the schedule of backup/NAME, backup/prod by default; a config that does not exist yet is told and left out."""
+    for name in names or ["prod"]:
         path = Path("configs") / f"{name}.yaml"
         if not path.exists():
             typer.echo(f"backup/{name}: no {path}, no schedule")

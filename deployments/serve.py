@@ -36,9 +36,9 @@ def runner_deployments() -> list[RunnerDeployment]:
 
 
 def _schedules(entry: dict[str, Any]) -> list[CronSchedule]:
-    """Those of the config that the entry's parameters name; only backups have any."""
+    """Those of the config that the entry's parameters name; only backups have any, and no rehearsal runs by itself."""
     config = Path(entry["parameters"]["config"])
-    if not entry["entrypoint"].endswith(":backup") or not config.exists():
+    if not entry["entrypoint"].endswith(":backup") or "rehearsal" in entry["tags"] or not config.exists():
         return []
     wish = load_platform(config).backup.schedule
     return [CronSchedule(cron=wish.cron, timezone=wish.timezone)] if wish else []

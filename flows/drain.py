@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from functools import partial
+
 from prefect import flow
 
+from configs.errors import EvenkeelError
+from configs.hosts import Source
 from flows.session import Session, current_session
 from tasks.drain import ensure_cordoned, ensure_drained, ensure_uncordoned
 from tasks.surge import ensure_surge_ended, ensure_surged, surged, to_surge
+
+log = logging.getLogger(__name__)
 
 
 @flow(name="drain-sources", flow_run_name="drain: {sources}")
@@ -26,11 +34,21 @@ def drain_sources(sources: list[str]) -> None:
         for source in leaving:
             ensure_drained(run, source, session.platform, kube, session.record)
     except Exception:
-        for source in leaving:
-            ensure_uncordoned(run, source, kube)
-        end_surge(session)
+        give_up(session, leaving)
         raise
     end_surge(session)
+
+
+def give_up(session: Session, leaving: list[Source]) -> None:
+    """Bring back what can be: what one undoing meets is told, and keeps no other from being tried."""
+    run, kube = session.run, session.kube
+    undoings: list[Callable[[], object]] = [partial(ensure_uncordoned, run, source, kube) for source in leaving]
+    undoings.append(partial(end_surge, session))
+    for undo in undoings:
+        try:
+            undo()
+        except EvenkeelError as error:
+            log.warning("the drains are given up, and this could not be undone: %s", error)
 
 
 def surge(session: Session, sources: list[str]) -> None:

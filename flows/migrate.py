@@ -62,9 +62,9 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
     """The runbook. From its first change on clients are played; with `enforced` it stops when they wait for too long."""
     preflight(session)
     pass_gate(session, Gate.BEGIN, told_not_to_ask=approved)
-    take_backup(session)
-    record_old_images(session)
     with watched(session, enforced=enforced):
+        take_backup(session)
+        record_old_images(session)
         loaded = prepare_machines(session)
         join_etcd([target.name for target in session.platform.new_members])
         session.all_done(loaded)

@@ -88,8 +88,7 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
             _evict_all(kube, source.name, platform.timeouts.drain_s)
         except EvenkeelError as error:
             if not error.retryable:
-                kube.set_unschedulable(source.name, False)
-                log.warning("%s: the drain is given up, the node is uncordoned again", source.name)
+                _uncordon(kube, source.name)
             raise
         _restore_bare(kube, record)
 
@@ -123,6 +122,16 @@ def _evict_all(kube: KubeApi, node: str, timeout_s: float) -> None:
         raise DeadlineExceededError(
             f"{node}: not drained within {timeout_s:g} s: {still()}: give the workload a replica more or its budget room, then run again"
         ) from error
+
+
+def _uncordon(kube: KubeApi, node: str) -> None:
+    """The node as before; what this meets does not hide why the drain is given up."""
+    try:
+        kube.set_unschedulable(node, False)
+    except EvenkeelError as error:
+        log.warning("%s: the drain is given up, and the node could not be uncordoned: %s", node, error)
+    else:
+        log.warning("%s: the drain is given up, the node is uncordoned again", node)
 
 
 def _ask(kube: KubeApi, pod: Pod) -> str:
@@ -195,7 +204,7 @@ def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
         return planned("uncordoned")
 
     # act
-    with run.acting(source.name, "uncordoning"):
+    with run.acting(source.name, "uncordoning", undoing=True):
         kube.set_unschedulable(source.name, False)
 
     # verify

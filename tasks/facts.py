@@ -34,6 +34,7 @@ class HostFacts:
     bundle_bytes: int
     missing_files: tuple[str, ...]
     missing_commands: tuple[str, ...]
+    has_helm: bool
     k3s_units: tuple[str, ...]
     """k3s units whose file exists."""
     k3s_ca: str
@@ -69,6 +70,7 @@ def fact_script(platform: Platform) -> str:
             "free": f"df --output=avail -B1 /var/lib | tail -n1; du -scb {listed} | tail -n1 | cut -f1",
             "missing": f'for f in {listed}; do test -s "$f" || echo "$f"; done',
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
+            "helm": "command -v helm",
             "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
             "ca": OWN_CA,
             "server": SERVER,
@@ -96,6 +98,7 @@ def parse_host_facts(output: str) -> HostFacts:
         bundle_bytes=int(bundle),
         missing_files=tuple(said["missing"].splitlines()),
         missing_commands=tuple(said["commands"].splitlines()),
+        has_helm=bool(said["helm"]),
         k3s_units=tuple(said["units"].split()),
         k3s_ca=said["ca"].split("\n")[0],
         k3s_server=said["server"].strip(),

@@ -63,9 +63,10 @@ def check_images(run: Run, host: Host, platform: Platform, images: Mapping[str, 
         raise RefusedError(f"{host.name}: docker does not run: systemctl start docker")
     missing = answer["missing"].split()
     if missing:
-        where = platform.rollback.old_bundle or f"{platform.k3s.bundle}/image"
+        folders = filter(None, (f"{platform.k3s.bundle}/image", platform.rollback.old_bundle))
+        where = " ".join(f"{folder}/*.tar" for folder in folders)
         raise RefusedError(
-            f"{host.name}: docker lacks {', '.join(missing)}: load them there first: for t in {where}/*.tar; do docker load -i $t; done"
+            f"{host.name}: docker lacks {', '.join(missing)}: load them there first: for t in {where}; do docker load -i $t; done"
         )
 
     # act

@@ -55,8 +55,16 @@ def check_machine(run: Run, host: Host, platform: Platform, machine: Machine, li
 
     # act
     # verify
+    return unchanged("fit", notes=_worth_a_thought(found, platform, machine))
+
+
+def _worth_a_thought(found: HostFacts, platform: Platform, machine: Machine) -> tuple[str, ...]:
     other = differing(found.k3s_server, platform.k3s.server_args) if isinstance(machine, Source) else ""
-    return unchanged("fit", notes=(f"k3s.server_args are not its server's flags: {other}",) if other else ())
+    helpless = machine == platform.servers[0] and not found.has_helm
+    return (
+        *([f"k3s.server_args are not its server's flags: {other}"] if other else []),
+        *(["no `helm` there: backups need it once the sources have left: install it"] if helpless else []),
+    )
 
 
 def _wrong_on_target(found: HostFacts, platform: Platform, live: Live, host: Host) -> list[str]:

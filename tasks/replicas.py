@@ -37,7 +37,7 @@ def ensure_back(
     workload = find()
 
     # act
-    with run.acting(str(workload), f"scaling to {replicas}"):
+    with run.acting(str(workload), f"scaling to {replicas}", undoing=True):
         kube.scale(workload, replicas)
 
     # verify

@@ -32,7 +32,8 @@ def check_archive(run: Run, lake: Host, platform: Platform, name: str, recorded:
     archive = read_archive(lake, platform, f"{name}.tar.gz")
     if archive.fault:
         raise RefusedError(
-            f"{lake.name}: {archive.fault}: choose another with backup=NAME: ls {platform.backup.lake} there"
+            f"{lake.name}: {archive.fault}: choose another with backup=NAME: ls {platform.backup.lake} there, where the file "
+            "lake must be mounted"
         )
     if recorded is not None and archive.sha256 != recorded["sha256"]:
         raise RefusedError(

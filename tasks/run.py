@@ -68,12 +68,16 @@ class Run:
         self._first_act, self._guard = begin, None
 
     @contextmanager
-    def acting(self, target: str, doing: str) -> Iterator[None]:
-        """Wrap everything that changes the world. Raises AnotherRunError when the platform is no longer ours."""
+    def acting(self, target: str, doing: str, *, undoing: bool = False) -> Iterator[None]:
+        """Wrap everything that changes the world. Raises AnotherRunError when the platform is no longer ours.
+
+        The guard is not asked when the world is only brought back to what it was: to stop halfway helps nobody.
+        """
         if self._lock is None:
             raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done")
         self._lock.check()
-        self._ask_guard()
+        if not undoing:
+            self._ask_guard()
         log.info("%s: %s", target, doing)
         intent = self._intents.intend(target, doing) if self._intents else None
         tell("before act", target, doing)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-# One machine's own, or given to the installer in another way.
-OWN = {"--node-name", "--node-ip", "--token", "-t", "--agent-token", "--datastore-endpoint"}
+from configs.platform import OURS
 
 Flag = tuple[str, str]
 
 
 def parse_flags(words: Iterable[str]) -> set[Flag]:
     """Names and values, whether written `--name=value` or `--name value`; without those that are one machine's own."""
-    return {flag for flag in _pairs(list(words)) if flag[0] not in OWN}
+    return {flag for flag in _pairs(list(words)) if flag[0] not in OURS}
 
 
 def differing(running: str, wished: Iterable[str]) -> str:

@@ -57,7 +57,7 @@ def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, recor
     known = set(_tars(kube, platform))
     today = sorted(name for name in known if f"{datetime.now(UTC):%Y%m%d}" in name)
     notes = (f"today's backup {today[-1]} is kept, this one gets another name",) if today else ()
-    _refuse_absent_lake(lake, platform)
+    _refuse_absent_lake(lake, platform, known)
 
     # act
     with run.acting(platform.name, "taking a backup"):
@@ -178,11 +178,13 @@ def _day(name: str) -> str | None:
     return "-".join(found.groups()) if found else None
 
 
-def _refuse_absent_lake(lake: Host, platform: Platform) -> None:
-    # backup-ctl makes its own folder with the first backup; what it lies in is the file lake.
+def _refuse_absent_lake(lake: Host, platform: Platform, known: Collection[str]) -> None:
+    # backup-ctl makes its own folder with the first backup; what it lies in is the file lake. A mount point without its
+    # mount is a folder, too: the archives that backup-ctl lists are not there.
     mounted = quote(str(PurePosixPath(platform.backup.lake).parent))
-    if lake.run(f"test -d {mounted}", what="looking for the file lake", check=False).exit_code != 0:
+    listed = "".join(f" && test -e {quote(f'{platform.backup.lake}/{name}')}" for name in sorted(known)[-1:])
+    if lake.run(f"test -d {mounted}{listed}", what="looking for the file lake", check=False).exit_code != 0:
         raise RefusedError(
-            f"{lake.name}: no folder for {platform.backup.lake}: mount the file lake there (mount -t glusterfs "
-            "localhost:uap-global ...), or write backup.lake"
+            f"{lake.name}: {platform.backup.lake} is not the folder that backup-ctl writes to: mount the file lake there "
+            "(mount -t glusterfs localhost:uap-global ...), or write backup.lake"
         )

@@ -9,7 +9,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from configs.errors import DeadlineExceededError, HostError, QuorumAtRiskError
+from configs.errors import DeadlineExceededError, HostError, InterruptionError, QuorumAtRiskError
 from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.preflight import preflight
@@ -42,6 +42,38 @@ def test_a_drain_that_is_given_up_leaves_every_source_schedulable(world: World) 
         perform(drain, world)
 
     assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [False, False]
+
+
+def test_what_cannot_be_brought_back_keeps_nothing_else_from_it(world: World) -> None:
+    world.platform = platform(timeouts={"drain_s": 5})
+    cordoned(world)
+    world.kube.bare("shop", "stuck", on="vm-2")
+    world.kube.budgets["shop/stuck"] = 10_000
+    world.kube.fail("set_unschedulable", HostError("no"), times=1)
+
+    with pytest.raises(DeadlineExceededError, match="vm-2: not drained within 5 s"):
+        perform(drain, world)
+
+    assert world.kube.node_map["vm-2"].unschedulable is False
+
+
+def test_a_run_that_stops_because_clients_waited_leaves_the_sources_schedulable(world: World) -> None:
+    def waits(session: Session) -> None:
+        session.run.guard(Refusing())
+        drain(session)
+
+    cordoned(world)
+    with pytest.raises(InterruptionError):
+        perform(waits, world)
+
+    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [False, False]
+
+
+class Refusing:
+    """A guard after clients have waited for too long."""
+
+    def check(self) -> None:
+        raise InterruptionError("clients: http: no answer for 9 s")
 
 
 def test_after_a_failed_join_no_further_target_is_tried(world: World) -> None:

@@ -55,6 +55,15 @@ BAD = {
     ),
     "a secret in no place": ({"database": {**DATABASE, "password": {}}}, "database.password: write exactly one"),
     "a semicolon": ({"etcd": {"cluster_token": "a;reboot"}}, "etcd.cluster_token: 'a;reboot' holds ';'"),
+    "a token among the flags": (
+        {"k3s": {**K3S, "server_args": ["--token=s3cret"]}},
+        "k3s: server_args: --token: leave it out: it is given to each machine by us",
+    ),
+    "a node's name among the flags": ({"k3s": {**K3S, "agent_args": ["--node-name=a"]}}, "k3s: agent_args: --node-name: "),
+    "two ports": (
+        {"k3s": {**K3S, "server_args": ["--https-listen-port=6443"]}},
+        "k3s: api_port: 10443, but server_args have --https-listen-port=6443: write the same",
+    ),
     "a dollar": ({"k3s": {**K3S, "server_args": ["--x=$(id)"]}}, "k3s.server_args[0]: "),
     "a quote": ({"database": {**DATABASE, "user": "o'neill"}}, "database.user: "),
     "a newline": ({"etcd": {"cluster_token": "a\nb"}}, "etcd.cluster_token: "),

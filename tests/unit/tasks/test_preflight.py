@@ -54,6 +54,13 @@ def test_everything_that_is_wrong_with_a_machine_is_told_at_once(world: World) -
     assert len(str(refused.value).splitlines()) == 2
 
 
+def test_a_helm_that_later_backups_will_lack_is_noted(world: World) -> None:
+    world.hosts["phys-1"].tell("lacks", "helm")
+
+    assert check(world, "phys-1").notes == ("no `helm` there: backups need it once the sources have left: install it",)
+    assert check(world, "phys-2").notes == ()
+
+
 def test_flags_that_are_not_the_running_servers_are_noted(world: World) -> None:
     world.hosts["vm-1"].write("/etc/systemd/system/k3s.service", "ExecStart=/usr/local/bin/k3s server --flannel-backend=none\n")
 

@@ -81,7 +81,18 @@ def test_without_the_file_lake_nothing_is_changed(world: World) -> None:
     world.backups.hosts = world.backups.hosts[1:]
     world.forget()
 
-    with pytest.raises(RefusedError, match="vm-1: no folder for /mnt/uap-global/backup: mount the file lake"):
+    with pytest.raises(RefusedError, match="vm-1: /mnt/uap-global/backup is not the folder that backup-ctl writes to: mount the file lake"):
+        back_up(world)
+    assert world.mutations == []
+
+
+def test_an_empty_mount_point_is_not_taken_for_the_file_lake(world: World) -> None:
+    world.backups.has_archive("tidb-backup-20260101")
+    world.hosts["vm-1"].run("rm -r /mnt/uap-global/*", what="given")
+    world.backups.hosts = world.backups.hosts[1:]
+    world.forget()
+
+    with pytest.raises(RefusedError, match="vm-1: /mnt/uap-global/backup is not the folder that backup-ctl writes to"):
         back_up(world)
     assert world.mutations == []
 
