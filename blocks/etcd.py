@@ -58,7 +58,7 @@ class EtcdCluster:
                 failures.append(str(error))
                 continue
             if self._endpoints[0] != endpoint:
-                self._endpoints.sort(key=lambda other: other != endpoint)
+                self._endpoints = sorted(self._endpoints, key=lambda other: other != endpoint)  # others read it meanwhile
             return answer
         raise EtcdUnavailableError("etcd: no member answered: " + "; ".join(failures[:3]))
 
@@ -126,7 +126,7 @@ class EtcdCluster:
         """Machines that are switched off are waited for side by side, once. Otherwise the order stays as it was given."""
         with ThreadPoolExecutor(len(self._endpoints)) as pool:
             up = dict(zip(self._endpoints, pool.map(self._answers, self._endpoints), strict=True))
-        self._endpoints.sort(key=lambda endpoint: not up[endpoint])
+        self._endpoints = sorted(self._endpoints, key=lambda endpoint: not up[endpoint])
 
     def _answers(self, endpoint: str) -> bool:
         try:

@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import urllib3
+import websocket
 from kubernetes import client as kube
 from kubernetes.stream import stream
 
 from blocks.kube_credentials import KubeCredentials
 from blocks.kube_values import WORKLOAD_KINDS, Manifest, image_ids, node_of, pod_of, restore_of, workload_of
 from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
-from configs.errors import EvenkeelError, EvictionBlockedError, HostError, KubeUnavailableError
+from configs.errors import (
+    DeadlineExceededError,
+    EvenkeelError,
+    EvictionBlockedError,
+    ExecBrokenError,
+    HostError,
+    KubeUnavailableError,
+)
 
 T = TypeVar("T")
 
@@ -142,12 +151,15 @@ class KubeCluster:
         return next((restore_of(item) for item in found if item["metadata"]["name"] == name), None)
 
     def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult:
-        """See ports.KubeApi. The protocol has no end of input: the command must not wait for one."""
+        """See ports.KubeApi. The protocol has no end of input: the command must not wait for one.
 
-        def attach(api: kube.ApiClient) -> ExecResult:
+        Once begun it is begun on no other server: what breaks may still run in the pod.
+        """
+
+        def attach(api: kube.ApiClient) -> Any:
             # The client library swaps the ApiClient's transport while it streams: an own one keeps other threads' calls whole.
             own = kube.CoreV1Api(kube.ApiClient(api.configuration))
-            socket = stream(
+            return stream(
                 own.connect_get_namespaced_pod_exec,
                 pod,
                 namespace,
@@ -158,16 +170,21 @@ class KubeCluster:
                 tty=False,
                 _preload_content=False,
             )
+
+        where = f"{namespace}/{pod}"
+        socket = self._on_any(attach)
+        try:
             if stdin:
                 socket.write_stdin(stdin)
             socket.run_forever(timeout=timeout_s)
             if socket.is_open():
+                raise DeadlineExceededError(f"{where}: exec not done within {timeout_s:g} s")
+            return ExecResult(_return_code(socket, where), socket.read_stdout(), socket.read_stderr())
+        except (websocket.WebSocketException, OSError) as error:
+            raise ExecBrokenError(f"{where}: the exec's connection broke: {error or type(error).__name__}") from error
+        finally:
+            with suppress(websocket.WebSocketException, OSError):
                 socket.close()
-                raise KubeUnavailableError(f"{namespace}/{pod}: exec not done within {timeout_s:g} s")
-            return_code = _return_code(socket, f"{namespace}/{pod}")
-            return ExecResult(return_code, socket.read_stdout(), socket.read_stderr())
-
-        return self._on_any(attach)
 
     def _eviction_version(self) -> str:
         """policy/v1 answers 400 for evictions before Kubernetes 1.22, policy/v1beta1 is gone from 1.25: ask discovery."""
@@ -208,7 +225,7 @@ class KubeCluster:
                 failures.append(str(error))
                 continue
             if self._order[0] != address:
-                self._order.sort(key=lambda other: other != address)
+                self._order = sorted(self._order, key=lambda other: other != address)  # others read it meanwhile
             return answer
         raise KubeUnavailableError("no API server answered: " + "; ".join(failures))
 
@@ -232,7 +249,7 @@ def _return_code(socket: Any, where: str) -> int:
     try:
         return int(socket.returncode)
     except (TypeError, KeyError) as error:
-        raise KubeUnavailableError(f"{where}: the exec's connection broke before the command ended") from error
+        raise ExecBrokenError(f"{where}: the exec's connection broke before the command ended") from error
 
 
 def _request(

@@ -35,5 +35,5 @@ def refuse_long_auth_pass(ref: SecretRef, secret: SecretStr) -> None:
     if length > AUTH_PASS_LENGTH:
         raise ConfigError(
             f"keepalived.auth_pass: what {ref} holds has {length} characters, keepalived reads the first {AUTH_PASS_LENGTH}: "
-            "write what the sources have"
+            "write the first ones of what the sources have"
         )

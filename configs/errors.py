@@ -72,8 +72,16 @@ class KubeUnavailableError(TransientError):
     """No API server of the platform answered."""
 
 
+class OutcomeUnknownError(EvenkeelError):
+    """A command that must not run twice was begun, and its answer got lost: it may still be at work. Never retried by itself."""
+
+
 class DeadlineExceededError(EvenkeelError):
     """What was awaited did not come true in time. Not retried: the deadline has already allowed for what can pass."""
+
+
+class ExecBrokenError(KubeUnavailableError):
+    """The connection to a command in a pod broke: it may be done, not begun, or still at work there."""
 
 
 class EvictionBlockedError(TransientError):

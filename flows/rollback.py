@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +11,7 @@ from prefect import flow
 
 from blocks.http import get
 from configs.database import Database
-from configs.errors import ConfigError, DeadlineExceededError, EvenkeelError, RefusedError
+from configs.errors import ConfigError, DeadlineExceededError, EvenkeelError, OutcomeUnknownError, RefusedError
 from configs.load import load_platform
 from flows.gate import refuse_unapproved, require_approval
 from flows.rollback_plan import described_plan, name_of_backup, plan_of
@@ -20,7 +22,9 @@ from tasks.images import Images, check_images, ensure_images
 from tasks.record import PLAN, Facts, open_rollback
 from tasks.restore import RESTORE, RESTORED, check_archive, ensure_restored, restore_of_ours
 from tasks.verification import verify_services, verify_workloads
-from tasks.writers import ensure_quiesced, ensure_writer_back, find_workload
+from tasks.writers import ensure_quiesced, ensure_writer_back, find_workload, still_scaled
+
+UNFINISHED = "the rollback is unfinished, its writers have no pods"
 
 What = Literal["both", "data", "images"]
 
@@ -70,7 +74,10 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
         refuse_unapproved(session.record, words)
     if chosen is not None:
         bring_data_back(session, chosen)
-    bring_images_back(session, wish)
+    with owing_writers(session):
+        if chosen is not None:
+            set_accounts(session)
+        bring_images_back(session, wish)
     if chosen is not None:
         bring_writers_back(session)
     verify(session)
@@ -82,8 +89,9 @@ def give_up(session: Session) -> None:
         raise RefusedError(f"{session.platform.name}: no rollback is unfinished: there is nothing to abandon")
     try:
         bring_writers_back(session)
-    except DeadlineExceededError:  # scaled as before, only not Ready yet; whom nobody scaled is still owed his pods
-        finish(session)
+    except DeadlineExceededError:
+        if not still_scaled(session.kube, session.platform, session.record):  # as before, only not Ready yet
+            finish(session)
         raise
     finish(session)
 
@@ -124,15 +132,26 @@ def bring_data_back(session: Session, chosen: Facts) -> None:
         ensure_restored(run, platform, kube, record, name)
     except EvenkeelError as error:
         # How far it came is not known, or it goes on without us: whoever runs it again finds out, the writers wait.
-        if error.retryable or restore_of_ours(kube, platform, record, name) is not None:
-            error.within(f"{platform.name}: the rollback is unfinished, its writers have no pods: run it again")
+        unknown = error.retryable or isinstance(error, OutcomeUnknownError)
+        if unknown or restore_of_ours(kube, platform, record, name) is not None:
+            error.within(f"{platform.name}: {UNFINISHED}: run it again")
         else:
             try:
                 set_accounts(session)  # a restore that failed half-way may have taken the users away
             finally:
                 give_up(session)
         raise
-    set_accounts(session)
+
+
+@contextmanager
+def owing_writers(session: Session) -> Iterator[None]:
+    """Whatever goes wrong here, writers may be without pods: the error says so, and what to type."""
+    try:
+        yield
+    except EvenkeelError as error:
+        if still_scaled(session.kube, session.platform, session.record):
+            error.within(f"{session.platform.name}: {UNFINISHED}: run it again, or end it with abandon=true")
+        raise
 
 
 def set_accounts(session: Session) -> None:

@@ -9,7 +9,16 @@ from shlex import quote
 from typing import Any
 
 from blocks.ports import Host, KubeApi
-from configs.errors import CommandFailedError, HostError, RefusedError, TransientError, VerificationError
+from configs.errors import (
+    CommandFailedError,
+    DeadlineExceededError,
+    ExecBrokenError,
+    HostError,
+    OutcomeUnknownError,
+    RefusedError,
+    TransientError,
+    VerificationError,
+)
 from configs.platform import Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
 from tasks.run import Run
@@ -18,7 +27,10 @@ from tasks.step import step
 from tasks.waiting import wait_until
 
 KUBECONFIG = "export KUBECONFIG=/etc/rancher/k3s/k3s.yaml\n"
+HELM_GRACE_S = 60  # its own clock starts later, and it has to write down how it ended
 ALREADY = "already"
+REPEATABLE = ("ls-tar", "ls-backup", "patch-tidb-for-br")
+"""Subcommands that do no harm when they run twice."""
 NO_API = re.compile(r"connection to the server \S+ was refused|unable to connect to the server", re.IGNORECASE)
 """What kubectl says in the pod when no API server took its question, so that nothing was begun."""
 
@@ -52,6 +64,11 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -
         raise TransientError(f"{helm.name}: `helm list` does not answer there: does the API server run on that machine?")
     status, chart, values = _release(said, backup.release)
     chart_wanted = PurePosixPath(backup.chart).name.removesuffix(".tgz")
+    if status.startswith("pending-"):
+        raise RefusedError(
+            f"{helm.name}: release {backup.release} is {status}: another helm is at work, or was killed: wait for it, or there: "
+            f"helm {'uninstall' if status == 'pending-install' else 'rollback'} {backup.release} -n {backup.namespace}"
+        )
     right = status == "deployed" and chart == chart_wanted and values == wanted
     if right and kube.pod_named(backup.namespace, backup.workload_label):
         return unchanged(f"{chart} is deployed, its pod is Ready")
@@ -62,7 +79,9 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -
     # act
     with run.acting(helm.name, f"helm upgrade --install {backup.release}: {what}"):
         try:
-            helm.run(_upgrade(platform, wanted), what="helm upgrade --install", timeout_s=platform.timeouts.helm_s)
+            # Helm gives up by itself first: one that is killed leaves its release pending, for nobody to touch.
+            timeout_s = platform.timeouts.helm_s + HELM_GRACE_S
+            helm.run(_upgrade(platform, wanted), what="helm upgrade --install", timeout_s=timeout_s)
         except CommandFailedError as error:
             error.within(f"see helm history {backup.release} -n {backup.namespace} on {helm.name}")
             raise
@@ -102,8 +121,9 @@ def ensure_tidb_patched(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
 def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) -> str:
     """What backup-ctl's control script answers, without a terminal.
 
-    Raises HostError with its words when it fails, TransientError when what it lacked is the API server: the service
-    `kubernetes` names a server that has gone until its lease ends, 15 s later (kubernetes/kubernetes#22609).
+    Raises HostError with its words when it fails, OutcomeUnknownError when its answer got lost, TransientError when what
+    it lacked is the API server: the service `kubernetes` names a server that has gone until its lease ends, 15 s later
+    (kubernetes/kubernetes#22609).
     """
     backup = platform.backup
     pod = kube.pod_named(backup.namespace, backup.workload_label)
@@ -112,7 +132,15 @@ def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) ->
             f"backup-ctl: no Ready pod {backup.workload_label} in namespace {backup.namespace}: "
             f"kubectl get pods -n {backup.namespace}"
         )
-    result = kube.exec(backup.namespace, pod, [backup.control, *words], timeout_s=timeout_s)
+    try:
+        result = kube.exec(backup.namespace, pod, [backup.control, *words], timeout_s=timeout_s)
+    except (ExecBrokenError, DeadlineExceededError) as error:
+        if words[0] in REPEATABLE:
+            raise
+        raise OutcomeUnknownError(
+            f"{error}: {' '.join(words)} may still be at work there, and is not begun a second time beside it: wait until "
+            f"`kubectl exec -n {backup.namespace} {pod} -- ps` shows it no more, then run the same command again"
+        ) from error
     if result.exit_code != 0:
         said = (result.stderr.strip() or result.stdout.strip())[-400:]
         kind = TransientError if NO_API.search(said) else HostError

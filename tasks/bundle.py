@@ -9,9 +9,9 @@ from blocks.ports import Host
 from configs.errors import VerificationError
 from configs.platform import K3s, Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
-from tasks.rendering import diff, k3s_profile
+from tasks.rendering import diff_of_ours, k3s_profile
 from tasks.run import Run
-from tasks.scripts import STRICT, facts, parse_facts, read_file, write_file
+from tasks.scripts import STRICT, facts, keep_foreign, parse_facts, read_file, write_file
 from tasks.step import step
 
 BINARY = "/usr/local/bin/k3s"
@@ -52,7 +52,7 @@ def ensure_k3s_files(run: Run, host: Host, platform: Platform) -> Outcome:
     before = said["profile"] + "\n" if said["profile"] else ""
     if not missing and before == profile and said["executable"] == "yes":
         return unchanged("files are in place")
-    diffs = (diff(PROFILE, before, profile),) if before != profile else ()
+    diffs = (diff_of_ours(PROFILE, before, profile),) if before != profile else ()
     what = ", ".join([*missing, *([PROFILE] if diffs else [])]) or BINARY
     if run.dry_run:
         return planned(f"copied from {platform.k3s.bundle}: {what}", diffs=diffs)
@@ -65,7 +65,8 @@ def ensure_k3s_files(run: Run, host: Host, platform: Platform) -> Outcome:
             f"chmod {'0755' if target == BINARY else '0644'} {quote(target)}.half; mv -f {quote(target)}.half {quote(target)}\n"
             for target, source in missing.items()
         )
-        script = STRICT + copying + f"chmod +x {BINARY}\n" + write_file(PROFILE, profile) + "set +e\n" + question
+        writing = keep_foreign(PROFILE, "before-join") + write_file(PROFILE, profile)
+        script = STRICT + copying + f"chmod +x {BINARY}\n" + writing + "set +e\n" + question
         answer = parse_facts(host.run(script, what=f"staging {what}", timeout_s=platform.timeouts.copy_s).stdout)
 
     # verify

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from blocks.ports import KubeApi, Pod
-from configs.errors import DeadlineExceededError, EvenkeelError, EvictionBlockedError, RefusedError
+from configs.errors import DeadlineExceededError, EvenkeelError, RefusedError, TransientError
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.k3s import find_node
@@ -120,7 +120,8 @@ def _evict_all(kube: KubeApi, node: str, timeout_s: float) -> None:
         wait_until(f"{node} is drained", all_gone, timeout_s=timeout_s, still=still)
     except DeadlineExceededError as error:
         raise DeadlineExceededError(
-            f"{node}: not drained within {timeout_s:g} s: {still()}: give the workload a replica more or its budget room, then run again"
+            f"{node}: not drained within {timeout_s:g} s: {still() or error}: give the workload a replica more or its budget "
+            "room, then run again"
         ) from error
 
 
@@ -137,7 +138,7 @@ def _uncordon(kube: KubeApi, node: str) -> None:
 def _ask(kube: KubeApi, pod: Pod) -> str:
     try:
         kube.evict(pod)
-    except EvictionBlockedError as error:
+    except TransientError as error:  # a budget; or a pod of two budgets, to which the API says 500, every time
         return str(error)
     return "evicted, not yet gone"
 
@@ -154,17 +155,18 @@ def _keep_bare(kube: KubeApi, record: Record, pods: list[Pod]) -> None:
 def afresh(manifest: dict[str, Any]) -> dict[str, Any]:
     """A pod's manifest without what belonged to that one pod: its node, identity, status and injected token volume."""
     meta, spec = manifest["metadata"], dict(manifest["spec"])
-    for name in ("nodeName", "serviceAccount"):
+    for name in ("nodeName", "serviceAccount", "ephemeralContainers"):
         spec.pop(name, None)
     account = spec.get("serviceAccountName", "default")
     injected = {
         v["name"] for v in spec.get("volumes", ()) if v["name"].startswith((f"{account}-token-", "kube-api-access-"))
     }
     spec["volumes"] = [volume for volume in spec.get("volumes", ()) if volume["name"] not in injected]
-    spec["containers"] = [
-        {**container, "volumeMounts": [m for m in container.get("volumeMounts", ()) if m["name"] not in injected]}
-        for container in spec["containers"]
-    ]
+    for kind in spec.keys() & {"containers", "initContainers"}:
+        spec[kind] = [
+            {**container, "volumeMounts": [m for m in container.get("volumeMounts", ()) if m["name"] not in injected]}
+            for container in spec[kind]
+        ]
     kept = {name: meta[name] for name in ("name", "namespace", "labels", "annotations") if name in meta}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": kept, "spec": spec}
 

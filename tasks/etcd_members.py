@@ -11,7 +11,7 @@ from configs.hosts import Machine, Target
 from configs.platform import Platform
 from tasks import quorum
 from tasks.outcome import Outcome, changed, planned, unchanged
-from tasks.rendering import diff, etcd_unit, peer_url
+from tasks.rendering import diff_of_ours, etcd_unit, peer_url
 from tasks.run import Run
 from tasks.scripts import STRICT, facts, keep_foreign, parse_facts, read_file, write_file
 from tasks.step import step
@@ -192,7 +192,7 @@ def _refuse_join(
 def _planned_diff(platform: Platform, target: Target, members: list[Member], current: str) -> str:
     added = Member(0, target.name, (peer_url(platform, target),), (), is_learner=True)
     wanted = etcd_unit(platform, target, [*(m for m in members if m.peer_urls != added.peer_urls), added])
-    return diff(platform.etcd.unit_file, current, wanted)
+    return diff_of_ours(platform.etcd.unit_file, current, wanted)
 
 
 def _learner(etcd: EtcdApi, members: list[Member], url: str, timeout_s: float) -> Member:
@@ -254,11 +254,12 @@ def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: s
 
 def move_aside(folder: str, suffix: str) -> str:
     """Shell: empty `folder` into a neighbour that keeps the data; a mount point itself can't be moved, its content can."""
-    name = quote(folder)
-    neighbour = quote(f"{folder}.aside-{suffix}")
-    inside = quote(f"{folder}/.aside-{suffix}")
     return (
-        f"if mountpoint -q {name}; then mkdir -p {inside}; "
-        f"find {name} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -exec mv -t {inside} {{}} +; "
-        f'elif test -n "$(ls -A {name} 2>/dev/null)"; then n={neighbour}; test ! -e "$n" || n="$n.$(date +%s)"; mv {name} "$n"; fi\n'
+        f"d={quote(folder)}; n=$d{quote(f'.aside-{suffix}')}\n"
+        f'! mountpoint -q "$d" || n=$d/{quote(f".aside-{suffix}")}\n'
+        'test ! -e "$n" || n="$n.$(date +%s)"\n'
+        """inside() { find "$d" -mindepth 1 -maxdepth 1 ! -name '.aside-*' "$@"; }\n"""
+        'if test -z "$(inside -print -quit 2>/dev/null)"; then :\n'
+        'elif mountpoint -q "$d"; then mkdir "$n" && inside -exec mv -t "$n" {} +\n'
+        'else mv "$d" "$n"; fi\n'
     )

@@ -55,6 +55,8 @@ def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: 
         exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
         installer = (
             f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh >/tmp/evenkeel-k3s.log 2>&1\n"
+            # The installer starts nothing where it changed nothing, be it stopped.
+            f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
         )
         try:
             host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)

@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 from pydantic import SecretStr
 
 from blocks.ports import Host, KubeApi
+from blocks.secrets import AUTH_PASS_LENGTH
 from configs.errors import RefusedError, VerificationError
 from configs.hosts import Target
 from configs.platform import Platform
 from tasks.outcome import Outcome, changed, planned, unchanged
-from tasks.rendering import diff, keepalived_conf
+from tasks.rendering import diff_of_ours, keepalived_conf
 from tasks.run import Run
 from tasks.scripts import STRICT, facts, keep_foreign, parse_facts, read_file, write_file
 from tasks.step import step
@@ -57,7 +58,7 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
     wanted = keepalived_conf(platform, target, auth_pass)
     if before == wanted and said["mode"] == "600 0" and is_on(said["calm"]):
         return unchanged("keepalived runs as configured")
-    diffs = (diff(CONF, _masked(before), _masked(wanted)),)
+    diffs = (diff_of_ours(CONF, _masked(before), _masked(wanted)),)
     if run.dry_run:
         return planned("keepalived becomes a BACKUP", diffs=diffs)
     had_it = holds(host, platform)
@@ -140,7 +141,8 @@ def vrrp_mismatch(conf: str, platform: Platform, auth_pass: SecretStr) -> str | 
         return f"keepalived.virtual_router_id: {wish.virtual_router_id}, but it has {found.get('virtual_router_id')}"
     if found.get("advert_int", "1") != str(wish.advert_interval_s):
         return f"keepalived.advert_interval_s: {wish.advert_interval_s}, but it has {found.get('advert_int', '1')}"
-    if found.get("auth_pass") != auth_pass.get_secret_value():
+    # keepalived reads the first eight bytes of a longer one (RFC 2338).
+    if found.get("auth_pass", "")[:AUTH_PASS_LENGTH] != auth_pass.get_secret_value():
         return f"keepalived.auth_pass: what {wish.auth_pass} holds is not its password"
     return None
 

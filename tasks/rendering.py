@@ -14,6 +14,7 @@ from blocks.ports import Member
 from configs.database import Database
 from configs.hosts import Machine, Target
 from configs.platform import Platform
+from tasks.scripts import OURS
 
 BEGIN, END = "# BEGIN evenkeel", "# END evenkeel"
 
@@ -124,6 +125,14 @@ def _outside_block(text: str) -> str:
     # Without its end, only the line that begins the block is surely ours.
     kept = after if end else rest.partition("\n")[2]
     return before + kept.lstrip("\n")
+
+
+def diff_of_ours(path: str, before: str, after: str) -> str:
+    """A diff of a file that is ours as a whole; what somebody else wrote there is kept aside, and may hold a secret."""
+    if OURS in before or not before:
+        return diff(path, before, after)
+    lines = len(before.splitlines())
+    return f"{path}: {lines} lines that are not ours are kept aside and not shown\n{diff(path, '', after)}"
 
 
 def diff(path: str, before: str, after: str) -> str:

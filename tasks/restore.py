@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from blocks.ports import Host, KubeApi, RestoreObject
 from configs.errors import HostError, RefusedError
 from configs.platform import Platform
@@ -18,7 +16,8 @@ from tasks.tidb import read_archive
 from tasks.waiting import wait_until
 
 RESTORE, RESTORED = "restore", "restored"
-COMPLETE, FAILED = "Complete", "Failed"
+COMPLETE = "Complete"
+FAILED = ("Failed", "Invalid")  # of an invalid one TiDB's operator takes no further note
 SPACE = 3  # the archive, its unpacked files, and what the database grows by while they are loaded
 
 
@@ -78,7 +77,7 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
     namespace, timeouts = platform.rollback.restores_namespace, platform.timeouts
     wait_until(
         f"restore {namespace}/{name} ends",
-        lambda: _ended(kube, namespace, name),
+        lambda: _ended(kube, platform, record, name),
         timeout_s=timeouts.restore_s,
         poll_s=2,
     )
@@ -86,7 +85,8 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
     if ended is None or ended.phase != COMPLETE:
         told = ended.message if ended else "it is gone"
         raise HostError(
-            f"restore {namespace}/{name}: Failed: {told}: kubectl describe restores.pingcap.com {name} -n {namespace}"
+            f"restore {namespace}/{name}: {ended.phase if ended else FAILED[0]}: {told}: kubectl describe "
+            f"restores.pingcap.com {name} -n {namespace}"
         )
     record.write(RESTORED, {"name": name, "uid": ended.uid, "at": now()})
     return changed(f"{name} is restored")
@@ -99,21 +99,25 @@ def _begin(kube: KubeApi, platform: Platform, record: Record, name: str) -> None
     if name in loaded or kube.restore_object(platform.rollback.restores_namespace, name) is not None:
         control(kube, platform, "rm-backup", f"--name={name}", timeout_s=timeout_s)
     control(kube, platform, "load", f"--name={name}", timeout_s=timeout_s)
-    record.write(RESTORE, {"name": name, "intended": now()})
+    left = kube.restore_object(platform.rollback.restores_namespace, name)
+    record.write(RESTORE, {"name": name, "intended": now(), "before": left.uid if left else None})
     control(kube, platform, "restore", f"--name={name}", timeout_s=timeout_s)
 
 
 def restore_of_ours(kube: KubeApi, platform: Platform, record: Record, name: str) -> RestoreObject | None:
-    """The restore that this rollback began and that has not failed: the object is not older than our intent."""
+    """The restore that this rollback began and that has not failed: another object than was there before our intent.
+
+    Clocks are not compared: the API server's may be behind ours.
+    """
     intent = record.read(RESTORE)
     found = kube.restore_object(platform.rollback.restores_namespace, name)
-    if intent is None or intent["name"] != name or found is None or found.phase == FAILED:
+    if intent is None or intent["name"] != name or found is None or found.phase in FAILED:
         return None
-    # Kubernetes keeps whole seconds.
-    begun = datetime.fromisoformat(intent["intended"]).replace(microsecond=0)
-    return found if datetime.fromisoformat(found.created) >= begun else None
+    return found if found.uid != intent["before"] else None
 
 
-def _ended(kube: KubeApi, namespace: str, name: str) -> bool:
-    found = kube.restore_object(namespace, name)
-    return found is None or found.phase in (COMPLETE, FAILED)
+def _ended(kube: KubeApi, platform: Platform, record: Record, name: str) -> bool:
+    found = kube.restore_object(platform.rollback.restores_namespace, name)
+    if found is None or found.phase in FAILED:
+        return True
+    return found.phase == COMPLETE and restore_of_ours(kube, platform, record, name) is not None

@@ -35,6 +35,16 @@ class Guard(Protocol):
     def check(self) -> None: ...
 
 
+class Refusal:
+    """A guard that has said no, once and for all."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def check(self) -> None:
+        raise self._error
+
+
 class Intents(Protocol):
     """Where a run says what it is about to do, and that it has done it, so that a killed one leaves no riddle."""
 
@@ -90,7 +100,11 @@ class Run:
         with self._beginning:
             begin, self._first_act = self._first_act, None
             if begin is not None:
-                begin()
+                try:
+                    begin()
+                except Exception as error:
+                    self._guard = Refusal(error)  # what stands beside this act is no more allowed than it
+                    raise
             if self._guard is not None:
                 self._guard.check()
 

@@ -54,6 +54,17 @@ def ensure_writer_back(run: Run, writer: Writer, platform: Platform, kube: KubeA
     return ensure_back(run, record, _key(writer), lambda: find_workload(kube, writer), kube, timeout_s=timeout_s)
 
 
+def still_scaled(kube: KubeApi, platform: Platform, record: Record) -> list[Writer]:
+    """The writers that have other replicas than are recorded for them, by our doing."""
+    return [
+        writer
+        for writer in platform.rollback.writers
+        if (kept := record.read(_key(writer))) is not None
+        and not kept["back"]
+        and find_workload(kube, writer).desired != kept["replicas"]
+    ]
+
+
 def find_workload(kube: KubeApi, writer: Writer) -> Workload:
     """The writer as a workload. Raises RefusedError when there is none."""
     found = next((w for w in kube.workloads() if str(w) == str(writer)), None)

@@ -149,7 +149,7 @@ enable_and_start() {
     systemctl enable "$unit" > /dev/null
     systemctl daemon-reload
     [ "$INSTALL_K3S_SKIP_START" = true ] && return
-    if [ "$before" = "$(installed_hashes)" ] && systemctl is-active --quiet "$name"; then
+    if [ "$before" = "$(installed_hashes)" ]; then
         info "No change detected so skipping service start"
         return
     fi
