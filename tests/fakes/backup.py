@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from blocks.ports import ExecResult, RestoreObject
 from tests.fakes.database import FakeDatabase
@@ -26,6 +26,8 @@ class FakeBackupCtl:
         """How backups go wrong that report success: "missing", "empty" or "truncated"."""
         self.restore_fails = ""
         """What the restore's object says when it fails."""
+        self.behind_s = 0.0
+        """How far the API server's clock is behind ours."""
         for host in self.hosts:
             host.path(LAKE).mkdir(parents=True)
         kube.programs["/tidb-ctl.sh"] = self.answer
@@ -83,7 +85,7 @@ class FakeBackupCtl:
         if name not in self.loaded or name in self.kube.restores:
             return ExecResult(1, "", f"{name}: not loaded, or restored already\n")
         self.kube.changes(f"restore {name}")
-        created = datetime.now(UTC).replace(microsecond=0).isoformat()
+        created = (datetime.now(UTC) - timedelta(seconds=self.behind_s)).replace(microsecond=0).isoformat()
         self.kube.restores[name] = RestoreObject(f"uid-{name}-{created}", created, "Running", "")
         return "restore begun"
 

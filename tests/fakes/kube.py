@@ -135,7 +135,7 @@ class FakeKube(Faulty):
             return told or ExecResult(0, "", "")
 
     def scale(self, workload: Workload, replicas: int) -> None:
-        with self.calling("scale"):
+        with self.calling(f"scale {workload}"):
             self.changes(f"scale {workload} to {replicas}")
             self._called(workload).replicas = replicas
 

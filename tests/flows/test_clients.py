@@ -73,6 +73,22 @@ def test_a_run_can_go_on_regardless_and_tells_all_the_same(world: World) -> None
     assert [one["gaps"][0]["seconds"] for one in report.interruptions if one["gaps"]] == [pytest.approx(3, abs=0.5)]
 
 
+def side_by_side(session: Session) -> None:
+    with watched(session, enforced=True):
+        session.all_done(
+            [session.submit(ensure_hosts_file, session.hosts[name], session.platform) for name in ("vm-1", "vm-2", "phys-1")]
+        )
+
+
+def test_what_stands_beside_a_refused_first_change_is_refused_with_it(world: World) -> None:
+    world.probe.mute.add("api")
+
+    with pytest.raises(RefusedError, match=r"not answered before the first change"):
+        perform(side_by_side, world)
+    assert [mutation for mutation in world.mutations if "hosts" in mutation] == []
+    assert world.probe.starts == 1
+
+
 def test_nothing_is_changed_where_clients_are_not_answered_to_begin_with(world: World) -> None:
     world.probe.mute.add("api")
 

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from configs.errors import DeadlineExceededError, EvenkeelError, HostError, RefusedError
+from configs.errors import (
+    DeadlineExceededError,
+    EvenkeelError,
+    ExecBrokenError,
+    HostError,
+    OutcomeUnknownError,
+    RefusedError,
+)
 from flows.backup import take_backup
 from flows.rollback import give_up, roll_back
 from flows.session import Session
@@ -14,6 +21,7 @@ from tasks.journal import Report
 from tasks.record import open_backup, open_rollback
 from tests.fakes.faults import Killed
 from tests.fakes.platform import platform
+from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 
@@ -127,6 +135,48 @@ def test_nothing_writes_beside_a_restore_that_takes_too_long(spoiled: World) -> 
     back(spoiled)
 
     assert_back(spoiled)
+
+
+def test_writers_wait_while_nobody_knows_whether_a_restore_was_begun(spoiled: World) -> None:
+    answer = spoiled.backups.answer
+
+    def breaks(argv: list[str], stdin: str) -> Any:
+        if argv[1] == "restore":
+            raise ExecBrokenError("uap/backup-ctl: the exec's connection broke")
+        return answer(argv, stdin)
+
+    spoiled.kube.programs["/tidb-ctl.sh"] = breaks
+    with pytest.raises(OutcomeUnknownError, match=r"its writers have no pods: run it again: .*may still be at work there"):
+        back(spoiled)
+    assert web(spoiled).desired == 0
+    spoiled.kube.programs["/tidb-ctl.sh"] = answer
+
+    back(spoiled)
+
+    assert_back(spoiled)
+
+
+def test_what_fails_after_the_restore_says_that_writers_wait(spoiled: World) -> None:
+    spoiled.kube.fail("set_images", HostError("the API says no"))
+
+    with pytest.raises(HostError, match="its writers have no pods: run it again, or end it with abandon=true: the API says no"):
+        back(spoiled)
+
+
+def test_a_rollback_is_not_over_while_one_writer_of_two_is_at_0(spoiled: World) -> None:
+    writers = [{"namespace": "shop", "name": "web"}, {"namespace": "shop", "name": "other"}]
+    spoiled.kube.has(FakeWorkload("Deployment", "shop", "other", 3), on="vm-2")
+    spoiled.platform = platform(http_checks=[], rollback={"writers": writers}, timeouts={"rollout_s": 5})
+    spoiled.kube.fail("set_images", HostError("the API says no"))
+    with pytest.raises(HostError):
+        back(spoiled)
+    spoiled.kube.polls = 10_000
+    spoiled.kube.fail("scale Deployment shop/other", HostError("no"))
+
+    for _ in range(2):  # web is not Ready in time, and other is still owed its pods: the second try finds that unfinished
+        with pytest.raises(DeadlineExceededError, match="shop/web has 2 Ready replicas"):
+            perform(give_up, spoiled, opening=open_rollback)
+    assert sorted(w.desired for w in spoiled.kube.workloads() if w.name in ("web", "other")) == [2, 3]
 
 
 @pytest.mark.parametrize("spoil", ["empty", "truncated"])

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Stands in for the vendor's installer: writes a unit, its environment and an uninstaller, then starts the unit.
+# Stands in for the vendor's installer: writes a unit, its environment and an uninstaller, then starts the unit, but not
+# where nothing has changed.
 S=$R/.state
 test ! -e "$S/installer-fails" || { cat "$S/installer-fails" >>"$S/journal"; exit 1; }
 case $INSTALL_K3S_EXEC in server*) unit=k3s ;; *) unit=k3s-agent ;; esac
 units=$R/etc/systemd/system
+before=$(cat "$units/$unit.service" "$units/$unit.service.env" 2>/dev/null || true)
 mkdir -p "$units" "$S/units/$unit" "$R/usr/local/bin"
 printf '[Service]\nEnvironmentFile=%s\nExecStart=/usr/local/bin/k3s %s\n' "$unit.service.env" "$INSTALL_K3S_EXEC" >"$units/$unit.service"
 for name in K3S_TOKEN K3S_URL K3S_DATASTORE_ENDPOINT; do
@@ -12,5 +14,5 @@ for name in K3S_TOKEN K3S_URL K3S_DATASTORE_ENDPOINT; do
 done >"$units/$unit.service.env"
 chmod 600 "$units/$unit.service.env"
 cp "$R/opt/k3s/vendor/k3s-uninstall.sh" "$R/usr/local/bin/$unit-uninstall.sh"
-echo active >"$S/units/$unit/active"
 echo enabled >"$S/units/$unit/enabled"
+test "$before" = "$(cat "$units/$unit.service" "$units/$unit.service.env")" || echo active >"$S/units/$unit/active"

@@ -3,7 +3,16 @@
 import pytest
 
 from blocks.ports import ExecResult
-from configs.errors import CommandFailedError, HostError, RefusedError, TransientError
+from configs.errors import (
+    CommandFailedError,
+    DeadlineExceededError,
+    EvenkeelError,
+    ExecBrokenError,
+    HostError,
+    OutcomeUnknownError,
+    RefusedError,
+    TransientError,
+)
 from tasks.backup_ctl import control, ensure_backup_ctl, ensure_tidb_patched, helm_values
 from tasks.outcome import Change, Outcome
 from tests.fakes.platform import WISH, platform
@@ -72,6 +81,34 @@ def test_an_upgrade_that_fails_tells_helms_words_and_where_to_look(world: World)
 def test_patching_twice_is_recognised(world: World) -> None:
     assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.CHANGED
     assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.UNCHANGED
+
+
+@pytest.mark.parametrize("lost", [ExecBrokenError("uap/b: broke"), DeadlineExceededError("uap/b: not done within 5 s")], ids=str)
+def test_what_must_not_run_twice_is_not_begun_again_when_its_answer_is_lost(world: World, lost: EvenkeelError) -> None:
+    world.kube.fail("exec", lost)
+
+    with pytest.raises(OutcomeUnknownError, match=r"load --name=x may still be at work there, .* run the same command again") as told:
+        control(world.kube, world.platform, "load", "--name=x", timeout_s=5)
+    assert not told.value.retryable
+
+
+def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:
+    world.kube.fail("exec", ExecBrokenError("uap/b: broke"))
+
+    with pytest.raises(ExecBrokenError) as told:
+        control(world.kube, world.platform, "ls-tar", timeout_s=5)
+    assert told.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [("pending-upgrade", "helm rollback backup-ctl -n uap"), ("pending-install", "helm uninstall backup-ctl -n uap")],
+)
+def test_a_release_that_a_killed_helm_has_left_is_told_with_the_way_out(world: World, status: str, advice: str) -> None:
+    world.hosts["vm-1"].tell("helm-list", f'[{{"name":"backup-ctl","status":"{status}","chart":"c"}}]')
+
+    with pytest.raises(RefusedError, match=rf"vm-1: release backup-ctl is {status}: .*{advice}"):
+        install(world)
 
 
 def test_a_subcommand_that_fails_is_told_with_its_words(world: World) -> None:

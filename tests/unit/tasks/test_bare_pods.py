@@ -46,6 +46,17 @@ def test_a_pod_made_afresh_keeps_what_its_owner_wrote() -> None:
     }
 
 
+def test_a_pod_that_initialises_is_made_afresh_without_the_injected_token_too() -> None:
+    mounts = [{"name": "data"}, {"name": "app-token-x7k2p"}]
+    initial = [{"name": "wait", "image": "app/wait:1.0", "volumeMounts": mounts}]
+    spec = {**MANIFEST["spec"], "initContainers": initial, "ephemeralContainers": [{"name": "debugger"}]}  # type: ignore[dict-item]
+
+    found = afresh({**MANIFEST, "spec": spec})["spec"]
+
+    assert found["initContainers"] == [{"name": "wait", "image": "app/wait:1.0", "volumeMounts": [{"name": "data"}]}]
+    assert "ephemeralContainers" not in found
+
+
 def test_a_bare_pod_is_made_anew_elsewhere(world: World) -> None:
     cordoned(world)
 

@@ -61,6 +61,19 @@ def test_a_drain_that_is_given_up_uncordons_and_says_each_pods_reason(world: Wor
     assert world.kube.node_map["vm-1"].unschedulable is False
 
 
+def test_an_eviction_that_the_api_never_grants_is_told_and_keeps_no_other_pod(world: World) -> None:
+    world.platform = platform(timeouts={"drain_s": 20})
+    cordoned(world)
+    two = KubeUnavailableError("HTTP 500: This pod has more than one PodDisruptionBudget")
+    world.kube.fail("evict", two, times=10_000)
+
+    with pytest.raises(DeadlineExceededError) as given_up:
+        drain(world)
+
+    for pod in ("shop/web-1", "shop/web-2", "shop/client"):
+        assert f"{pod}: HTTP 500: This pod has more than one PodDisruptionBudget" in str(given_up.value)
+
+
 @pytest.mark.parametrize("facts", [{"mirror": True}, {"owner": "DaemonSet"}, {"phase": "Succeeded"}], ids=str)
 def test_static_daemon_and_finished_pods_stay(world: World, facts: dict[str, object]) -> None:
     cordoned(world)

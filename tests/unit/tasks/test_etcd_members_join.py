@@ -69,6 +69,19 @@ def test_data_below_a_mount_point_is_moved_aside_within_it(world: World) -> None
     assert host.read(f"{DATA}/.aside-before-join/member/old") == "old data\n"
 
 
+def test_what_is_moved_aside_below_a_mount_point_meets_nothing_of_before(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.mount(DATA, "ext4")
+    host.write(f"{DATA}/.aside-before-join/member/old", "old data\n")
+    host.write(f"{DATA}/member/half", "a half copy\n")
+
+    join(world)
+
+    assert host.read(f"{DATA}/.aside-before-join/member/old") == "old data\n"
+    (later,) = host.path(DATA).glob(".aside-before-join.*")
+    assert (later / "member/half").read_text() == "a half copy\n"
+
+
 def test_a_learner_that_never_catches_up_is_backed_out(world: World) -> None:
     world.etcd.never_in_sync = True
 

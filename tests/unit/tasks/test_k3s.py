@@ -44,6 +44,15 @@ def test_a_target_becomes_a_ready_node(world: World, name: str, unit: str) -> No
     assert world.kube.node_map[name].ready
 
 
+def test_a_k3s_that_somebody_has_stopped_is_started(world: World) -> None:
+    staged(world)
+    join(world)
+    world.hosts["phys-1"].unit("k3s", "inactive")
+
+    assert join(world).change is Change.CHANGED
+    assert world.hosts["phys-1"].calm("k3s") == ("active", "enabled")
+
+
 def test_a_server_of_the_old_cluster_is_not_taken_for_joined(world: World) -> None:
     world.kube.joins("phys-1", "10.0.0.21", server=True)
 

@@ -40,9 +40,11 @@ def test_the_configuration_is_for_root_only(world: World) -> None:
 def test_an_older_configuration_is_kept_aside(world: World) -> None:
     world.hosts["phys-1"].write(CONF, "vrrp_instance OLD {}\n")
 
-    stand_by(world)
+    (told,) = stand_by(world).diffs
 
     assert world.hosts["phys-1"].read(f"{CONF}.aside-run-1") == "vrrp_instance OLD {}\n"
+    assert "OLD" not in told
+    assert f"{CONF}: 1 lines that are not ours are kept aside and not shown" in told
 
 
 def test_a_configuration_that_others_may_read_is_written_again(world: World) -> None:
@@ -145,3 +147,7 @@ def test_an_api_that_is_silent_at_the_vip_is_an_error(world: World) -> None:
 )
 def test_a_wish_that_speaks_another_vrrp_is_told(conf: str, said: str | None) -> None:
     assert vrrp_mismatch(conf, platform(), SecretStr("s3cret")) == said
+
+
+def test_of_a_long_password_keepalived_reads_the_first_eight_bytes() -> None:
+    assert vrrp_mismatch(RIGHT.replace("s3cret", "s3cretword"), platform(), SecretStr("s3cretwo")) is None

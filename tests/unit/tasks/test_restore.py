@@ -87,7 +87,9 @@ def test_what_an_earlier_restore_left_is_removed_first(world: World) -> None:
     assert restore(world).change is Change.CHANGED
 
 
-def test_a_restore_that_still_runs_is_awaited_by_the_next_run_and_not_begun_again(world: World) -> None:
+@pytest.mark.parametrize("behind_s", [0, 5], ids=["clocks agree", "the server's clock is behind"])
+def test_a_restore_that_still_runs_is_awaited_by_the_next_run_and_not_begun_again(world: World, behind_s: float) -> None:
+    world.backups.behind_s = behind_s
     world.kube.restoring = lambda _name: ("Running", "")
     world.platform = platform(timeouts={"restore_s": 5})
     with pytest.raises(DeadlineExceededError):
@@ -102,6 +104,13 @@ def test_a_failed_restore_tells_the_operators_message(world: World) -> None:
     world.backups.restore_fails = "region 4711 not found"
 
     with pytest.raises(HostError, match=r"Failed: region 4711 not found: kubectl describe restores.pingcap.com"):
+        restore(world)
+
+
+def test_a_restore_that_the_operator_calls_invalid_has_failed(world: World) -> None:
+    world.kube.restoring = lambda _name: ("Invalid", "spec.br is missing")
+
+    with pytest.raises(HostError, match=r"Invalid: spec.br is missing: kubectl describe restores.pingcap.com"):
         restore(world)
 
 
