@@ -37,7 +37,7 @@ class K3s(StrictModel):
     images: tuple[ShellSafe, ...] = Field(description="tars for docker load, relative to the bundle")
     airgap_images: ShellSafe = "vendor/k3s-airgap-images-amd64.tar"
     api_port: int = Field(10443, ge=1, le=65535)
-    server_args: tuple[ShellSafe, ...] = Field(description="must be the flags of the running servers")
+    server_args: tuple[ShellSafe, ...] = Field(description="the flags of the running servers, but for those in OURS")
     agent_args: tuple[ShellSafe, ...] = ("--docker",)
 
     @model_validator(mode="after")
