@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -178,13 +177,11 @@ class KubeCluster:
                 socket.write_stdin(stdin)
             socket.run_forever(timeout=timeout_s)
             if socket.is_open():
+                socket.close()
                 raise DeadlineExceededError(f"{where}: exec not done within {timeout_s:g} s")
             return ExecResult(_return_code(socket, where), socket.read_stdout(), socket.read_stderr())
         except (websocket.WebSocketException, OSError) as error:
             raise ExecBrokenError(f"{where}: the exec's connection broke: {error or type(error).__name__}") from error
-        finally:
-            with suppress(websocket.WebSocketException, OSError):
-                socket.close()
 
     def _eviction_version(self) -> str:
         """policy/v1 answers 400 for evictions before Kubernetes 1.22, policy/v1beta1 is gone from 1.25: ask discovery."""

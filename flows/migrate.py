@@ -59,12 +59,12 @@ def migrate(
 
 
 def move(session: Session, *, enforced: bool = True, approved: bool = False) -> None:
-    """The runbook. From its first change on clients are played; with `enforced` it stops when they wait for too long."""
+    """The runbook. Once there is a backup clients are played; with `enforced` it stops when they wait for too long."""
     preflight(session)
     pass_gate(session, Gate.BEGIN, told_not_to_ask=approved)
-    with watched(session, enforced=enforced):
-        take_backup(session)
-        record_old_images(session)
+    take_backup(session)
+    record_old_images(session)
+    with watched(session, enforced=enforced):  # not before: what clients write to sample would be in the backup
         loaded = prepare_machines(session)
         join_etcd([target.name for target in session.platform.new_members])
         session.all_done(loaded)
