@@ -54,15 +54,16 @@ def ensure_writer_back(run: Run, writer: Writer, platform: Platform, kube: KubeA
     return ensure_back(run, record, _key(writer), lambda: find_workload(kube, writer), kube, timeout_s=timeout_s)
 
 
+def owed(platform: Platform, record: Record) -> dict[Writer, int]:
+    """The writers that were scaled to 0 and not brought back, with the replicas that are recorded for them."""
+    kept = {writer: record.read(_key(writer)) for writer in platform.rollback.writers}
+    return {writer: facts["replicas"] for writer, facts in kept.items() if facts is not None and not facts["back"]}
+
+
 def still_scaled(kube: KubeApi, platform: Platform, record: Record) -> list[Writer]:
-    """The writers that have other replicas than are recorded for them, by our doing."""
-    return [
-        writer
-        for writer in platform.rollback.writers
-        if (kept := record.read(_key(writer))) is not None
-        and not kept["back"]
-        and find_workload(kube, writer).desired != kept["replicas"]
-    ]
+    """The writers that have other replicas than they are owed."""
+    owing = owed(platform, record).items()
+    return [writer for writer, replicas in owing if find_workload(kube, writer).desired != replicas]
 
 
 def find_workload(kube: KubeApi, writer: Writer) -> Workload:
