@@ -18,6 +18,15 @@ from tests.lab import world
 from tests.lab.clients import Client
 from tests.lab.leaks import Arguments
 
+OLD_ETCD = """
+cat > /run/systemd/system/etcd.service <<'END'
+[Service]
+ExecStart=/usr/local/bin/etcd --data-dir /var/tmp/old-etcd
+END
+systemctl daemon-reload && systemctl start etcd
+"""
+"""Of the old platform, on ports that the new one needs. Its unit is gone after a boot, as /run is."""
+
 
 @dataclass(frozen=True)
 class Before:
@@ -98,7 +107,7 @@ def migrated(fresh_lab: None, secrets: dict[str, str]) -> Migrated:
     before = Before(
         world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]), world.keys("vm-1", "/bystander/"), world.web(), world.images("vm-1")
     )
-    world.on("phys-4", "systemctl start etcd")  # of the old platform, on ports that the new one needs
+    world.on("phys-4", OLD_ETCD)
     with Client() as client, Arguments() as arguments:
         report = run_flow()
     return Migrated(before, report, client, arguments.seen, state.the_lab("phys-1"))
