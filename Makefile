@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: help setup rehearse rehearse-down test test-unit test-lab test-faults lint fmt lock
+.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick test-lab test-faults lint fmt lock
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,9 +30,15 @@ rehearse-down: $(READY)  ## end the rehearsal's Prefect server and lab
 	@$(PY) -m deployments.orchestrator down
 	@$(VENV)/bin/lab down
 
-test: lint test-unit test-lab  ## everything that CI runs
+test: lint test-quick test-lab  ## everything that CI runs
 
-test-unit: $(READY)  ## unit and flow tests: seconds, no daemon
+test-unit: $(READY)  ## steps, parsers and models on fakes: half a minute, no daemon
+	@$(PY) -m pytest -q tests/unit
+
+test-flows: $(READY)  ## order and engine semantics, in Prefect itself: a minute, no daemon
+	@$(PY) -m pytest -q tests/flows
+
+test-quick: $(READY)  # both, side by side
 	@$(PY) -m pytest -q tests/flows > .flows.log 2>&1 & flows=$$!; \
 	$(PY) -m pytest -q tests/unit; unit=$$?; \
 	wait $$flows; flows=$$?; cat .flows.log; rm -f .flows.log; exit $$((unit || flows))
@@ -40,7 +46,7 @@ test-unit: $(READY)  ## unit and flow tests: seconds, no daemon
 test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost
 	@$(PY) -m pytest -q tests/lab
 
-test-faults: $(READY)  ## hours: the migration killed at every moment of every act
+test-faults: $(READY)  ## two hours: the migration killed at every moment of every act
 	@$(PY) -m pytest -q -s tests/faults
 
 lint: $(READY)  ## ruff, mypy --strict on product code, the layers
