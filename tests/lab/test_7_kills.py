@@ -16,7 +16,6 @@ from tests.lab.conftest import Migrated, run_deployment, run_flow
     [
         pytest.param("uninstalling", 4, id="while four targets are being uninstalled"),
         pytest.param("joining etcd", 2, id="while a learner catches up"),
-        pytest.param("stopping k3s", 2, id="while k3s is being stopped on sources"),
     ],
 )
 def test_killed_in_the_middle_the_same_command_goes_on(
@@ -29,7 +28,7 @@ def test_killed_in_the_middle_the_same_command_goes_on(
     assert state.differences(state.the_lab("phys-1"), migrated.state) == []
 
 
-def test_a_rollback_in_the_middle_of_the_drains_and_the_migration_goes_on(migrated: Migrated, secrets: dict[str, str]) -> None:
+def test_a_rollback_in_the_middle_of_the_drains_and_one_more_kill(migrated: Migrated, secrets: dict[str, str]) -> None:
     root = secrets["LAB_MYSQL_ROOT_PASSWORD"]
     world.lab("up", "--fresh", timeout_s=3000)
     before, tags = release.checksums(root), world.images("vm-1")
@@ -43,6 +42,8 @@ def test_a_rollback_in_the_middle_of_the_drains_and_the_migration_goes_on(migrat
     assert ran.ok, ran.report["error"]
     assert release.checksums(root) == before
     assert {name: found for name, found in world.images("phys-1").items() if name in tags} == tags
+    kill_in_act("stopping k3s", 2, secrets)
+    assert is_healthy()
     run_flow()
     assert release.checksums(root) == before
     assert state.differences(state.the_lab("phys-1"), migrated.state) == []
