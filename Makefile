@@ -4,8 +4,9 @@ SHELL := /bin/bash
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick test-lab test-faults lint fmt lock
+.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick unit-steps unit-others test-lab test-faults lint fmt lock
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,16 +33,20 @@ rehearse-down: $(READY)  ## end the rehearsal's Prefect server and lab
 
 test: lint test-quick test-lab  ## everything that CI runs
 
-test-unit: $(READY)  ## steps, parsers and models on fakes: half a minute, no daemon
-	@$(PY) -m pytest -q tests/unit
+test-unit: $(READY)  ## steps, parsers and models on fakes: seconds, no daemon
+	@$(BESIDE) unit-steps unit-others
+
+unit-steps: $(READY)
+	@$(PY) -m pytest -q tests/unit/tasks
+
+unit-others: $(READY)
+	@$(PY) -m pytest -q tests/unit --ignore tests/unit/tasks
 
 test-flows: $(READY)  ## order and engine semantics, in Prefect itself: a minute, no daemon
 	@$(PY) -m pytest -q tests/flows
 
 test-quick: $(READY)  # both, side by side
-	@$(PY) -m pytest -q tests/flows > .flows.log 2>&1 & flows=$$!; \
-	$(PY) -m pytest -q tests/unit; unit=$$?; \
-	wait $$flows; flows=$$?; cat .flows.log; rm -f .flows.log; exit $$((unit || flows))
+	@$(BESIDE) test-unit test-flows
 
 test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost
 	@$(PY) -m pytest -q tests/lab
