@@ -63,13 +63,13 @@ def relay(machines: list[Machine]) -> None:
         for key, _ in selector.select(left):
             to, delay_s = key.data
             try:
-                frame = key.fileobj.recv(LARGEST)  # type: ignore[union-attr]
+                frame = key.fileobj.recv(LARGEST)  # type: ignore[union-attr]  # only sockets are registered
             except OSError:
                 selector.unregister(key.fileobj)  # the cable has been taken away
                 continue
             if not delay_s:
                 _send(to, frame)
-            elif random.random() >= LOSS:  # noqa: S311
+            elif random.random() >= LOSS:  # noqa: S311 - loss needs no secrecy
                 heapq.heappush(waiting, (time.monotonic() + delay_s, next(order), to, frame))
         while waiting and waiting[0][0] <= time.monotonic():
             _, _, to, frame = heapq.heappop(waiting)
