@@ -69,6 +69,11 @@ spec:
 END
 k3s kubectl -n iottepa rollout status deployment/stubborn --timeout=60s"""
 
+# Its replica set makes pods anew until it is gone itself, so they are ended until none comes.
+_SOFT = """stubborn() { k3s kubectl -n iottepa "$@" -l app=stubborn 2>/dev/null; }
+test -z "$(stubborn get deployments -o name)" || stubborn delete deployments
+while test -n "$(stubborn get replicasets,pods -o name)"; do stubborn delete pods --force --grace-period=0; sleep 0.2; done"""
+
 _STRANGER = f"""cat > /run/lab-stranger.conf <<'END'
 vrrp_instance stranger {{
     state BACKUP
@@ -149,10 +154,7 @@ ssh-keygen -q -A; systemctl restart ssh""",
         "a pod does not end when it is asked to",
         ("vm-1",),
         _STUBBORN,
-        """if k3s kubectl -n iottepa get deployment stubborn >/dev/null 2>&1; then
-    k3s kubectl -n iottepa delete deployment stubborn --wait=false
-    k3s kubectl -n iottepa delete pods -l app=stubborn --force --grace-period=0 2>/dev/null
-fi""",
+        _SOFT,
     ),
     "mere-user": Fault(
         "there is a user `mere` with our key, who is not root",
