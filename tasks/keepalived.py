@@ -135,16 +135,26 @@ def _calm(host: Host, platform: Platform) -> str:
 
 def vrrp_mismatch(conf: str, platform: Platform, auth_pass: SecretStr) -> str | None:
     """What in a source's keepalived.conf contradicts the wish, without the password; None when they agree."""
-    found = dict(re.findall(r"^\s*(virtual_router_id|advert_int|auth_pass)\s+(\S+)", conf, re.MULTILINE))
+    own = _instance(conf, platform)
+    found = dict(re.findall(r"^\s*(virtual_router_id|advert_int|auth_pass)\s+(\S+)", own, re.MULTILINE))
     wish = platform.keepalived
+    if re.search(r"^\s*unicast_peer\b", own, re.MULTILINE):
+        return "its adverts go to its unicast_peer only, no target would hear them: let it multicast, restart keepalived there"
     if found.get("virtual_router_id") != str(wish.virtual_router_id):
-        return f"keepalived.virtual_router_id: {wish.virtual_router_id}, but it has {found.get('virtual_router_id')}"
+        return f"keepalived.virtual_router_id: {wish.virtual_router_id}, but it has {found.get('virtual_router_id')}: write that"
     if found.get("advert_int", "1") != str(wish.advert_interval_s):
-        return f"keepalived.advert_interval_s: {wish.advert_interval_s}, but it has {found.get('advert_int', '1')}"
+        return f"keepalived.advert_interval_s: {wish.advert_interval_s}, but it has {found.get('advert_int', '1')}: write that"
     # keepalived reads the first eight bytes of a longer one (RFC 2338).
     if found.get("auth_pass", "")[:AUTH_PASS_LENGTH] != auth_pass.get_secret_value():
-        return f"keepalived.auth_pass: what {wish.auth_pass} holds is not its password"
+        return f"keepalived.auth_pass: what {wish.auth_pass} holds is not its password: put that there"
     return None
+
+
+def _instance(conf: str, platform: Platform) -> str:
+    """The vrrp_instance that has the VIP; all of the file when none names it."""
+    vip = re.compile(rf"(?<![\d.]){re.escape(str(platform.vip))}(?![\d.])")
+    parts = re.split(r"^(?=\s*vrrp_instance\b)", conf, flags=re.MULTILINE)
+    return next((part for part in parts if vip.search(part)), conf)
 
 
 def stranger_heard(journal: str, platform: Platform) -> str | None:

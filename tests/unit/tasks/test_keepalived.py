@@ -13,6 +13,8 @@ from tests.unit.tasks.cases import standing_by
 
 CONF = "/etc/keepalived/keepalived.conf"
 RIGHT = "virtual_router_id 51\n  advert_int 1\n  auth_pass s3cret\n"
+OURS = f"vrrp_instance VI_1 {{\n{RIGHT}  virtual_ipaddress {{\n    10.0.0.100/24\n  }}\n}}\n"
+OTHER = "vrrp_instance VI_2 {\n  virtual_router_id 52\n  virtual_ipaddress {\n    10.0.0.10\n  }\n}\n"
 
 
 def stand_by(world: World) -> Outcome:
@@ -135,15 +137,24 @@ def test_an_api_that_is_silent_at_the_vip_is_an_error(world: World) -> None:
     [
         (RIGHT, None),
         (RIGHT.replace("  advert_int 1\n", ""), None),
-        (RIGHT.replace("51", "52"), "keepalived.virtual_router_id: 51, but it has 52"),
-        (RIGHT.replace("advert_int 1", "advert_int 3"), "keepalived.advert_interval_s: 1, but it has 3"),
+        (RIGHT.replace("51", "52"), "keepalived.virtual_router_id: 51, but it has 52: write that"),
+        (RIGHT.replace("advert_int 1", "advert_int 3"), "keepalived.advert_interval_s: 1, but it has 3: write that"),
         (
             RIGHT.replace("s3cret", "0ther"),
-            "keepalived.auth_pass: what environment variable VRRP_PASSWORD holds is not its password",
+            "keepalived.auth_pass: what environment variable VRRP_PASSWORD holds is not its password: put that there",
         ),
-        ("", "keepalived.virtual_router_id: 51, but it has None"),
+        (
+            f"{RIGHT}  unicast_peer {{\n    10.0.0.12\n  }}\n",
+            "its adverts go to its unicast_peer only, no target would hear them: let it multicast, restart keepalived there",
+        ),
+        (OURS + OTHER, None),
+        (OTHER + OURS, None),
+        ("", "keepalived.virtual_router_id: 51, but it has None: write that"),
     ],
-    ids=["the same", "a default", "another router", "another interval", "another password", "nothing"],
+    ids=[
+        "the same", "a default", "another router", "another interval", "another password", "unicast",
+        "another instance after", "another instance before", "nothing",
+    ],
 )
 def test_a_wish_that_speaks_another_vrrp_is_told(conf: str, said: str | None) -> None:
     assert vrrp_mismatch(conf, platform(), SecretStr("s3cret")) == said
