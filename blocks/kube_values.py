@@ -23,6 +23,7 @@ def node_of(item: Manifest) -> Node:
         ready=conditions.get("Ready") == "True",
         unschedulable=bool(item["spec"].get("unschedulable")),
         address=internal[0] if internal else "",
+        version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
     )
 
 

@@ -58,6 +58,11 @@ class MemberStatus:
     db_size: int
     errors: tuple[str, ...] = ()
 
+    @property
+    def healthy(self) -> bool:
+        """Whether it knows a leader and reports no error."""
+        return bool(self.leader) and not self.errors
+
 
 class EtcdApi(Protocol):
     """The membership of the platform's etcd."""
@@ -102,6 +107,8 @@ class Node:
     ready: bool
     unschedulable: bool
     address: str
+    version: str = ""
+    """Of its kubelet, which is its k3s's."""
 
 
 @dataclass(frozen=True)

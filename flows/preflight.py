@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 
 from flows.session import Session
-from tasks.preflight import check_cluster, check_etcd, check_machine, check_vip
+from tasks.fitness import check_machine
+from tasks.preflight import check_cluster, check_etcd, check_vip
+from tasks.routes import check_routes
+from tasks.versions import read_versions
 
 log = logging.getLogger(__name__)
 
@@ -13,15 +16,15 @@ log = logging.getLogger(__name__)
 def preflight(session: Session) -> None:
     """Return only if the platform can bear the move; otherwise the errors say what to type."""
     platform, live = session.platform, session.live()
+    running = read_versions(session.etcd, session.kube)
+    machines = [machine for machine in platform.machines if machine.name in session.hosts]
+    knocking = [] if session.record.finished else machines  # afterwards nobody joins, and sources may be walled off
     for warning in platform.warnings():
         log.warning("%s: %s", platform.name, warning)
     session.all_done(
         [
-            *(
-                session.submit(check_machine, session.hosts[m.name], platform, m, live)
-                for m in platform.machines
-                if m.name in session.hosts
-            ),
+            *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
+            *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in knocking),
             session.submit(check_etcd, platform, session.etcd),
             session.submit(check_cluster, platform, session.kube),
             session.submit(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from shlex import quote
 
-from blocks.ports import EtcdApi, Host, Member
+from blocks.ports import EtcdApi, Host, Member, MemberStatus
 from configs.errors import EtcdUnavailableError, EvenkeelError, QuorumAtRiskError, RefusedError
 from configs.hosts import Machine, Target
 from configs.platform import Platform
@@ -26,17 +27,18 @@ def find_member(members: list[Member], url: str) -> Member | None:
     return next((member for member in members if url in member.peer_urls), None)
 
 
+def statuses(etcd: EtcdApi, members: list[Member]) -> dict[int, MemberStatus]:
+    """By id, what each member says of itself; the silent ones are left out."""
+    said = {}
+    for member in members:
+        with suppress(EtcdUnavailableError):
+            said[member.id] = etcd.status(member)
+    return said
+
+
 def answering(etcd: EtcdApi, members: list[Member]) -> set[int]:
     """Ids of the members that answer, know a leader and report no error."""
-    up = set()
-    for member in members:
-        try:
-            status = etcd.status(member)
-        except EtcdUnavailableError:
-            continue
-        if status.leader and not status.errors:
-            up.add(member.id)
-    return up
+    return {one for one, status in statuses(etcd, members).items() if status.healthy}
 
 
 def lists_agree(etcd: EtcdApi, members: list[Member]) -> bool:
@@ -112,8 +114,7 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     ]
     if not voters:
         raise RefusedError(f"{source.name}: no target is an etcd voter yet: let the join finish first")
-    up = answering(etcd, voters)
-    heirs = {member.id: etcd.status(member) for member in voters if member.id in up}
+    heirs = {one: status for one, status in statuses(etcd, voters).items() if status.healthy}
     if not heirs:
         raise EtcdUnavailableError(f"{source.name}: moving etcd's leadership: no target's member answers")
     if all(status.leader != leaving.id for status in heirs.values()):

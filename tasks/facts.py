@@ -9,6 +9,7 @@ from shlex import quote
 from blocks.ports import Host
 from configs.platform import Platform
 from tasks.scripts import facts, parse_facts
+from tasks.versions import Versions
 
 K3S_UNITS = ("k3s", "k3s-agent")
 
@@ -35,6 +36,8 @@ class HostFacts:
     missing_files: tuple[str, ...]
     missing_commands: tuple[str, ...]
     has_helm: bool
+    brings: Versions
+    """What would join from here: the etcd that is installed, the k3s of the bundle."""
     k3s_units: tuple[str, ...]
     """k3s units whose file exists."""
     k3s_ca: str
@@ -71,6 +74,8 @@ def fact_script(platform: Platform) -> str:
             "missing": f'for f in {listed}; do test -s "$f" || echo "$f"; done',
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "helm": "command -v helm",
+            "etcd_version": f"{quote(platform.etcd.binary)} --version",
+            "k3s_version": f"{quote(k3s.bundle)}/vendor/k3s --version",
             "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
             "ca": OWN_CA,
             "server": SERVER,
@@ -99,6 +104,7 @@ def parse_host_facts(output: str) -> HostFacts:
         missing_files=tuple(said["missing"].splitlines()),
         missing_commands=tuple(said["commands"].splitlines()),
         has_helm=bool(said["helm"]),
+        brings=Versions(said["etcd_version"], said["k3s_version"]),
         k3s_units=tuple(said["units"].split()),
         k3s_ca=said["ca"].split("\n")[0],
         k3s_server=said["server"].strip(),

@@ -1,89 +1,26 @@
-"""Questions that may refuse. They change nothing, and all of their answers are told together."""
+"""Whether etcd, the cluster and the VIP can bear the move. Nothing is changed, and all answers are told together."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
 from blocks.ports import EtcdApi, Host, KubeApi
 from configs.errors import DeadlineExceededError, EtcdUnavailableError, RefusedError
-from configs.hosts import Machine, Source, Target
+from configs.hosts import Source
 from configs.platform import Platform
 from tasks import quorum
 from tasks.etcd_members import answering, lists_agree
-from tasks.facts import HostFacts, read_host_facts
 from tasks.keepalived import CONF, JOURNAL, holders, stranger_heard, vrrp_mismatch
-from tasks.live import Live
 from tasks.outcome import Outcome, unchanged
 from tasks.rendering import peer_url
 from tasks.run import Run
 from tasks.scripts import facts, parse_facts, read_file
-from tasks.server_flags import differing
 from tasks.step import step
 from tasks.waiting import wait_until
 from tasks.workloads import unready
 
-MAX_SKEW_S = 5  # leases and certificates of this job bear more, VRRP and logs read side by side do not
-SPARE_BYTES = (
-    5 * 2**30
-)  # what kubelet keeps free by default is 10-15 %; an image takes its tar's size twice while loaded
 # etcd 3.5.1 to 3.5.19 does not persist a learner's promotion, so that a later upgrade fails (etcd#19557).
 UNPERSISTED_PROMOTION = (range(1, 20), "3.5.")
-
-
-@step("check machine")
-def check_machine(run: Run, host: Host, platform: Platform, machine: Machine, live: Live) -> Outcome:
-    """Make sure that the machine can be worked on: root, clock, address, and on a target bundle, commands and space.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
-    asked = datetime.now(UTC)
-    found = read_host_facts(host, platform)
-    answered = datetime.now(UTC)
-    # The machine read its clock at some moment of the round trip.
-    skew_s = max((asked - found.clock).total_seconds(), (found.clock - answered).total_seconds())
-    wrong = [
-        *([f"uid {found.uid}: set ssh.user to root"] if found.uid != 0 else []),
-        *([f"its clock is {skew_s:.0f} s off: chronyc makestep"] if skew_s > MAX_SKEW_S else []),
-        *([f"it does not have the address {machine.address}"] if str(machine.address) not in found.addresses else []),
-        *(_wrong_on_target(found, platform, live, host) if isinstance(machine, Target) else []),
-    ]
-    if wrong:
-        raise RefusedError("\n".join(f"{host.name}: {what}" for what in wrong))
-
-    # act
-    # verify
-    return unchanged("fit", notes=_worth_a_thought(found, platform, machine))
-
-
-def _worth_a_thought(found: HostFacts, platform: Platform, machine: Machine) -> tuple[str, ...]:
-    other = differing(found.k3s_server, platform.k3s.server_args) if isinstance(machine, Source) else ""
-    helpless = machine == platform.servers[0] and not found.has_helm
-    return (
-        *([f"k3s.server_args are not its server's flags: {other}"] if other else []),
-        *(["no `helm` there: backups need it once the sources have left: install it"] if helpless else []),
-    )
-
-
-def _wrong_on_target(found: HostFacts, platform: Platform, live: Live, host: Host) -> list[str]:
-    if live.why_part_of_it(host, found) is not None:
-        return []
-    needed = 2 * found.bundle_bytes + SPARE_BYTES
-    interface = platform.keepalived.interface
-    return [
-        *(f"no {path}: copy the vendor's bundle there" for path in found.missing_files),
-        *(f"no command {command}: apt-get install it there" for command in found.missing_commands),
-        *(
-            [f"{found.free_bytes >> 20} MB free below /var/lib, {needed >> 20} MB are needed: make room"]
-            if found.free_bytes < needed
-            else []
-        ),
-        *([f"no interface {interface}: see keepalived.interface"] if interface not in found.interfaces else []),
-        *(["docker does not run: systemctl start docker"] if not found.docker_active else []),
-        *(f"uninstalling would delete through a live mount, {mount}: umount it there" for mount in found.mounts),
-    ]
 
 
 @step("check etcd")
@@ -177,17 +114,19 @@ def check_vip(run: Run, platform: Platform, hosts: dict[str, Host], auth_pass: S
         raise RefusedError(
             f"vip: {platform.vip} is held by {names}, it must be exactly one: see keepalived on the sources"
         )
-    holder = found[0]
+    holder, notes = found[0], tuple[str, ...]()
     if isinstance(next(m for m in platform.machines if m.name == holder.name), Source):
         journal = JOURNAL.format(seconds=10 * platform.keepalived.advert_interval_s)
-        question = facts({"conf": read_file(CONF), "journal": journal})
+        address = f"ip -4 -o addr show | grep -oE ' {platform.vip}/[0-9]+'"
+        question = facts({"conf": read_file(CONF), "journal": journal, "address": address})
         said = parse_facts(holder.run(question, what="reading keepalived's configuration").stdout)
         mismatch = vrrp_mismatch(said["conf"], platform, auth_pass)
         if mismatch is not None:
-            raise RefusedError(f"{holder.name}: {mismatch}: write what the holder has")
+            raise RefusedError(f"{holder.name}: {mismatch}")
         stranger = stranger_heard(said["journal"], platform)
         if stranger is not None:
             raise RefusedError(f"{holder.name}: {stranger}")
+        notes = _other_prefix(said["address"], platform)
     if not kube.is_ready(str(platform.vip)):
         raise RefusedError(
             f"vip: the API does not answer at {platform.join_url} with a certificate for it: add --tls-san={platform.vip} to the servers"
@@ -195,4 +134,9 @@ def check_vip(run: Run, platform: Platform, hosts: dict[str, Host], auth_pass: S
 
     # act
     # verify
-    return unchanged(f"held by {holder.name}, the API answers there")
+    return unchanged(f"held by {holder.name}, the API answers there", notes=notes)
+
+
+def _other_prefix(address: str, platform: Platform) -> tuple[str, ...]:
+    has, wish = address.rpartition("/")[2], platform.keepalived.prefix_length
+    return (f"the holder has the VIP as /{has}, targets will as /{wish}: see keepalived.prefix_length",) if has != str(wish) else ()

@@ -159,7 +159,7 @@ class FakeKube(Faulty):
     # What a test sets up.
 
     def joins(self, name: str, address: str, *, server: bool) -> None:
-        self.node_map[name] = Node(name, ready=True, unschedulable=False, address=address)
+        self.node_map[name] = Node(name, ready=True, unschedulable=False, address=address, version="v1.20.2+k3s1")
         if server:
             self.api_servers[address] = True
 

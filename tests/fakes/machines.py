@@ -93,16 +93,21 @@ def make_source(host: FakeHost) -> None:
     run_etcd(host)
 
 
+def bring(host: FakeHost, *, etcd: str, k3s: str) -> None:
+    """The versions that a target would join with."""
+    host.write("/usr/local/bin/etcd", f"#!/bin/sh\necho 'etcd Version: {etcd}'\n", mode=0o755)
+    host.write("/opt/k3s/vendor/k3s", f"#!/bin/sh\necho 'k3s version v{k3s}+k3s1 (abc)'\n", mode=0o755)
+
+
 def make_target(host: FakeHost, *, server: bool) -> None:
     host.call_it(f"old-{host.name}")
     run_k3s(host, unit="k3s" if server else "k3s-agent", ca=OLD_CA)
     run_docker(host, "k8s_web_shop app/web:1.0 Up pod\nold_tool app/tool:0.9 Exited plain", "app/web:1.0 sha256:1")
     host.unit("keepalived", "inactive", "disabled")
     host.unit("etcd", "inactive", "disabled")
-    host.write("/usr/local/bin/etcd", "#!/bin/sh\n", mode=0o755)
+    bring(host, etcd="3.5.21", k3s="1.20.2")
     for script in VENDOR.iterdir():
         host.write(f"/opt/k3s/vendor/{script.name}", script.read_text(), mode=0o755)
-    host.write("/opt/k3s/vendor/k3s", "the new k3s\n")
     host.write("/opt/k3s/vendor/k3s-airgap-images-amd64.tar", "airgap images\n")
     host.write("/opt/k3s/image/app.tar", "")
     host.path("/opt/k3s/image/app.tar").write_bytes(image_tar("app/web:2.0", "app/db:1.0"))

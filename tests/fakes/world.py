@@ -14,6 +14,7 @@ from tasks.journal import Journal, Report
 from tasks.live import Live, read_live
 from tasks.record import Record, open_migration
 from tasks.run import Run
+from tasks.versions import Versions, read_versions
 from tests.fakes import machines
 from tests.fakes.backup import FakeBackupCtl
 from tests.fakes.clock import FakeTime
@@ -76,6 +77,10 @@ class World:
     @property
     def live(self) -> Live:
         return read_live(self.etcd, self.kube, machines.sha256(machines.LIVE_CA))
+
+    @property
+    def running(self) -> Versions:
+        return read_versions(self.etcd, self.kube)
 
     @property
     def vip_on(self) -> list[str]:

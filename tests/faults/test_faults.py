@@ -59,6 +59,7 @@ def told(ended: Ended, message: str) -> str:
         ("ssh-blocked", r"phys-2: opening SSH .*: is it up, and is sshd on this port\?"),
         ("docker-dead", r"phys-2: docker does not run: systemctl start docker"),
         ("etcd-stopped", r"voters etcd-node-2 do not answer: 2 of 3 are up, quorum is 2; .* bring them back first"),
+        ("etcd-peers-blocked", r"phys-2: it does not reach vm-1 at port 2380 \(silent\), .*: let TCP through"),
         ("stranger", r"vm-1: .*another router .*VRID 51"),
     ],
 )
@@ -90,10 +91,9 @@ def test_a_login_that_cannot_work_is_refused(
 def test_a_learner_that_cannot_catch_up_is_removed_again(
     story: Story, before: dict[str, Any], secrets: dict[str, str], config: Path
 ) -> None:
-    fault("etcd-peers-blocked", *world.TARGETS)
     fault("disk-full", "phys-5")
     fault("stale-hosts", "phys-2")
-    ended = migrate(secrets, config)
+    ended = migrate(secrets, config, at("before act", "joining etcd", "etcd-peers-blocked", *world.TARGETS))
     members = world.members("vm-1")
     message = r"phys-\d: joining etcd failed, the learner is removed again, etcd is as before: .* not within 25 s"
     story.saw("etcd-peers-blocked, stale-hosts", told(ended, message))

@@ -127,7 +127,8 @@ def targets_of(world: World) -> list[Any]:
 
 
 CASES: dict[str, Case] = {
-    "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live), asks=True),
+    "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live, w.running), asks=True),
+    "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
     "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
     "check_cluster": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),

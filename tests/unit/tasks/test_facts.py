@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.facts import parse_host_facts, read_host_facts
+from tasks.versions import numbers
 from tests.fakes.world import World
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -29,6 +30,7 @@ def test_an_old_server() -> None:
     assert (found.free_bytes, found.bundle_bytes) == (53687091200, 2147483648)
     assert (found.k3s_units, found.uninstallers) == (("k3s",), ("/usr/local/bin/k3s-uninstall.sh",))
     assert found.has_k3s
+    assert (numbers(found.brings.etcd), numbers(found.brings.k3s)) == ((3, 4, 23), (1, 20, 2))
     assert found.k3s_ca == "ab" * 32
     assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --docker"
     assert found.containers == ("k8s_POD_web", "k8s_web_web")

@@ -1,90 +1,14 @@
 """What may refuse before anything is touched."""
 
-from collections.abc import Callable
-
 import pytest
 from pydantic import SecretStr
 
 from configs.errors import EtcdUnavailableError, RefusedError
 from tasks.outcome import Outcome
-from tasks.preflight import check_cluster, check_etcd, check_machine, check_vip
-from tests.fakes.host import FakeHost
-from tests.fakes.platform import platform
+from tasks.preflight import check_cluster, check_etcd, check_vip
+from tests.fakes.platform import WISH, platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
-
-Given = Callable[[FakeHost], object]
-
-
-def check(world: World, name: str = "phys-1") -> Outcome:
-    machine = next(machine for machine in world.platform.machines if machine.name == name)
-    return check_machine.fn(world.run(), world.hosts[name], world.platform, machine, world.live)
-
-
-UNFIT: dict[str, tuple[Given, str]] = {
-    "no root": (lambda host: host.tell("uid", "1000"), "uid 1000: set ssh.user to root"),
-    "another machine": (
-        lambda host: host.tell("addresses", "eth0 10.0.0.99/24"),
-        "does not have the address 10.0.0.21",
-    ),
-    "a file less": (lambda host: host.path("/opt/k3s/vendor/k3s").unlink(), "no /opt/k3s/vendor/k3s: copy"),
-    "a command less": (lambda host: host.tell("lacks", "keepalived"), "no command keepalived: apt-get install"),
-    "a full disk": (lambda host: host.tell("free", str(2**30)), "1024 MB free below /var/lib, 5120 MB are needed"),
-    "another interface": (lambda host: host.tell("addresses", "ens3 10.0.0.21/24"), "no interface eth0"),
-    "no docker": (lambda host: host.unit("docker", "inactive"), "docker does not run: systemctl start docker"),
-    "a mount": (lambda host: host.mount("/var/lib/kubelet/x", "ext4"), "a live mount, /var/lib/kubelet/x ext4"),
-}
-
-
-@pytest.mark.parametrize(("given", "said"), UNFIT.values(), ids=list(UNFIT))
-def test_a_machine_that_is_not_fit_is_refused(world: World, given: Given, said: str) -> None:
-    given(world.hosts["phys-1"])
-
-    with pytest.raises(RefusedError, match="phys-1: ") as refused:
-        check(world)
-    assert said in str(refused.value)
-
-
-def test_everything_that_is_wrong_with_a_machine_is_told_at_once(world: World) -> None:
-    world.hosts["phys-1"].tell("uid", "1000")
-    world.hosts["phys-1"].tell("lacks", "keepalived")
-
-    with pytest.raises(RefusedError) as refused:
-        check(world)
-    assert len(str(refused.value).splitlines()) == 2
-
-
-def test_a_helm_that_later_backups_will_lack_is_noted(world: World) -> None:
-    world.hosts["phys-1"].tell("lacks", "helm")
-
-    assert check(world, "phys-1").notes == ("no `helm` there: backups need it once the sources have left: install it",)
-    assert check(world, "phys-2").notes == ()
-
-
-def test_flags_that_are_not_the_running_servers_are_noted(world: World) -> None:
-    world.hosts["vm-1"].write("/etc/systemd/system/k3s.service", "ExecStart=/usr/local/bin/k3s server --flannel-backend=none\n")
-
-    (note,) = check(world, "vm-1").notes
-
-    assert "k3s.server_args are not its server's flags: it has --flannel-backend=none, it lacks --" in note
-
-
-def test_a_clock_that_is_off_is_refused(world: World) -> None:
-    world.hosts["phys-1"].tell("clock", "60")
-
-    with pytest.raises(RefusedError, match=r"phys-1: its clock is (59|60|61) s off: chronyc makestep"):
-        check(world)
-
-
-def test_a_source_needs_no_bundle(world: World) -> None:
-    assert check(world, "vm-1").why == "fit"
-
-
-def test_a_target_that_has_joined_needs_no_room_any_more(world: World) -> None:
-    world.has_nodes("phys-1")
-    world.hosts["phys-1"].tell("free", "0")
-
-    assert check(world).why == "fit"
 
 
 def ask_etcd(world: World) -> Outcome:
@@ -181,6 +105,12 @@ def test_a_vip_that_two_hold_is_refused(world: World) -> None:
 
     with pytest.raises(RefusedError, match="is held by vm-1, vm-2, it must be exactly one"):
         ask_vip(world)
+
+
+def test_another_prefix_than_the_holders_is_noted(world: World) -> None:
+    world.platform = platform(keepalived={**WISH["keepalived"], "prefix_length": 32})
+
+    assert ask_vip(world).notes == ("the holder has the VIP as /24, targets will as /32: see keepalived.prefix_length",)
 
 
 def test_an_address_that_begins_like_the_vip_is_not_the_vip(world: World) -> None:
