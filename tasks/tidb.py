@@ -28,7 +28,7 @@ ARCHIVE = re.compile(r"tidb-backup-[0-9A-Za-z-]+\.tar\.gz")
 
 # The password is a line of standard input, then a variable of the client's environment: never an argument.
 # An exec's input has no end, so the client gets just the statements' bytes.
-LOGIN = "read -r MYSQL_PWD; export MYSQL_PWD; head -c {size} | mysql -h {host} -P {port} -u {user} -N -B {schema}"
+LOGIN = "IFS= read -r MYSQL_PWD; export MYSQL_PWD; head -c {size} | mysql -h {host} -P {port} -u {user} -N -B {schema}"
 
 
 @dataclass(frozen=True)
