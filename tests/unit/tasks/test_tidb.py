@@ -1,5 +1,7 @@
 """A backup counts when its archive was read whole; the database's password is in no argument."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from pydantic import SecretStr
 from blocks.ports import ExecResult
 from configs.errors import EvenkeelError, HostError, KubeUnavailableError, RefusedError, VerificationError
 from tasks.outcome import Change, Outcome
-from tasks.tidb import BACKUP, ask_sql, ensure_backup, expire_backups
+from tasks.tidb import BACKUP, LOGIN, ask_sql, ensure_backup, expire_backups
 from tests.fakes.platform import WISH, platform
 from tests.fakes.world import World
 
@@ -158,3 +160,19 @@ def test_a_statement_that_is_not_understood_is_not_repeated(world: World) -> Non
 
 def test_an_answer_comes_without_its_line_end(world: World) -> None:
     assert ask(world) == "1"
+
+
+@pytest.mark.parametrize("password", [" blanks at both ends ", "back\\slash", "$HOME'\"`", ""])
+def test_the_client_gets_password_and_statements_as_they_are(tmp_path: Path, password: str) -> None:
+    client = tmp_path / "mysql"
+    client.write_text('#!/bin/sh\nprintf "%s|" "$MYSQL_PWD"\nexec cat\n')
+    client.chmod(0o755)
+    sql = "SELECT 'two\nlines';"
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", LOGIN.format(size=len(sql), host="h", port=1, user="u", schema="s")],
+        input=f"{password}\n{sql}and what is not ours", capture_output=True, text=True, check=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+    )
+
+    assert done.stdout == f"{password}|{sql}"
