@@ -14,19 +14,26 @@ AUTH_PASS_LENGTH = 8  # VRRP's simple password has eight bytes (RFC 2338)
 
 
 def resolve_secret(ref: SecretRef) -> SecretStr:
-    """The secret that `ref` names. Raises ConfigError that says how to provide it."""
+    """The secret that `ref` names, one line. Raises ConfigError that says how to provide it."""
+    value = _held(ref)
+    if value.splitlines() != [value]:
+        raise ConfigError(f"secret: {ref} does not hold one line: write it without a line break, also at its end (printf, not echo)")
+    return SecretStr(value)
+
+
+def _held(ref: SecretRef) -> str:
     if ref.env is not None:
         value = os.environ.get(ref.env)
         if not value:
             raise ConfigError(f"secret: {ref} is not set: export {ref.env}=... where the flow runs")
-        return SecretStr(value)
+        return value
     try:
         block = Secret.load(ref.block)  # type: ignore[arg-type]  # one of the two is set
     except ValueError as error:
         raise ConfigError(
             f"secret: {ref} does not exist: create a block of type Secret with this name in the Prefect UI"
         ) from error
-    return SecretStr(str(block.get()))  # type: ignore[union-attr]  # load is synchronous here
+    return str(block.get())  # type: ignore[union-attr]  # load is synchronous here
 
 
 def refuse_long_auth_pass(ref: SecretRef, secret: SecretStr) -> None:

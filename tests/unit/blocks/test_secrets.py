@@ -30,6 +30,15 @@ def test_a_secret_that_is_not_set_is_told_with_what_to_type(monkeypatch: pytest.
         resolve_secret(REF)
 
 
+@pytest.mark.parametrize("value", ["p4ss\n", "p4\nss", "\n"])
+def test_a_secret_of_several_lines_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DEMO_SECRET", value)
+
+    with pytest.raises(ConfigError, match="environment variable DEMO_SECRET does not hold one line: ") as refused:
+        resolve_secret(REF)
+    assert "p4" not in str(refused.value)
+
+
 def test_a_password_that_keepalived_would_cut_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_SECRET", "n1ne-char")
 
