@@ -1,11 +1,12 @@
 """Whether machines let each other through. A firewall between them is found by who knocks, while there is a way back.
 
-Only TCP is asked: adverts are heard or not when keepalived begins, and the pods' own network is their vendor's.
+Only TCP is asked: adverts are heard or not when keepalived begins, and the pods' own network is their vendor's. A firewall
+that answers like a closed door is not told from one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from shlex import quote
 
 from blocks.ports import Host
@@ -54,14 +55,21 @@ def check_routes(run: Run, host: Host, platform: Platform, machine: Machine, oth
     try:
         wait_until(f"{host.name} reaches the others", all_open, timeout_s=PATIENCE_S)
     except DeadlineExceededError as error:
-        told = ", ".join(f"{name} at port {port} ({said})" for name, port, said in (wall.split(" ", 2) for wall in walls))
         raise RefusedError(
-            f"{host.name}: it does not reach {told}: let TCP through (firewalls, security groups, routes), then run again"
+            f"{host.name}: it does not reach {_told(walls)}: let TCP through (firewalls, security groups, routes), then run again"
         ) from error
 
     # act
     # verify
     return unchanged(f"reaches {len(doors)} doors of {len({machine.name for machine, _ in doors})} machines")
+
+
+def _told(walls: Iterable[str]) -> str:
+    """Walls in words, those of one kind together."""
+    kinds: dict[str, list[str]] = {}
+    for name, port, said in (wall.split(" ", 2) for wall in walls):
+        kinds.setdefault(f"port {port} ({said})", []).append(name)
+    return "; ".join(f"{', '.join(names)} at {kind}" for kind, names in kinds.items())
 
 
 def needed_doors(platform: Platform, machine: Machine, others: Collection[Machine]) -> Iterator[Door]:

@@ -59,7 +59,7 @@ def told(ended: Ended, message: str) -> str:
         ("ssh-blocked", r"phys-2: opening SSH .*: is it up, and is sshd on this port\?"),
         ("docker-dead", r"phys-2: docker does not run: systemctl start docker"),
         ("etcd-stopped", r"voters etcd-node-2 do not answer: 2 of 3 are up, quorum is 2; .* bring them back first"),
-        ("etcd-peers-blocked", r"phys-2: it does not reach vm-1 at port 2380 \(silent\), .*: let TCP through"),
+        ("etcd-peers-blocked", r"phys-2: it does not reach .*vm-1, vm-2, vm-3 at port 2380 \(silent\): let TCP through"),
         ("stranger", r"vm-1: .*another router .*VRID 51"),
     ],
 )

@@ -38,6 +38,13 @@ def test_a_wall_is_refused_with_its_door(world: World, said: str) -> None:
     )
 
 
+def test_walls_of_one_kind_are_told_together(world: World) -> None:
+    world.hosts["phys-1"].tell("walls", "10.0.0.12 2380 silent\n10.0.0.11 2380 silent\n10.0.0.11 10443 No route to host")
+
+    with pytest.raises(RefusedError, match=r"reach vm-1 at port 10443 \(No route to host\); vm-1, vm-2 at port 2380 \(silent\): let"):
+        check(world, "phys-1")
+
+
 def test_a_machine_that_comes_up_meanwhile_is_waited_for(world: World) -> None:
     host = world.hosts["phys-1"]
     host.tell("walls", "10.0.0.12 2380 No route to host")
