@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from blocks.ports import Host
@@ -34,19 +35,21 @@ def check_machine(
     answered = datetime.now(UTC)
     # The machine read its clock at some moment of the round trip.
     skew_s = max((asked - found.clock).total_seconds(), (found.clock - answered).total_seconds())
+    brings = found.brings if isinstance(machine, Target) and machine.etcd else replace(found.brings, etcd="")
     joins = isinstance(machine, Target) and live.why_part_of_it(host, found) is None
     wrong = [
         *([f"uid {found.uid}: set ssh.user to root"] if found.uid != 0 else []),
         *([f"its clock is {skew_s:.0f} s off: chronyc makestep"] if skew_s > MAX_SKEW_S else []),
         *([f"it does not have the address {machine.address}"] if str(machine.address) not in found.addresses else []),
-        *(_wrong_on_target(found, platform, running) if joins else []),
+        *(_wrong_on_target(found, platform) if joins else []),
+        *(why_not_beside(brings, running) if joins else []),
     ]
     if wrong:
         raise RefusedError("\n".join(f"{host.name}: {what}" for what in wrong))
 
     # act
     # verify
-    notes = [*_worth_a_thought(found, platform, machine), *(worth_a_thought(found.brings, running) if joins else [])]
+    notes = [*_worth_a_thought(found, platform, machine), *(worth_a_thought(brings, running) if joins else [])]
     return unchanged("fit", notes=tuple(notes))
 
 
@@ -59,7 +62,7 @@ def _worth_a_thought(found: HostFacts, platform: Platform, machine: Machine) -> 
     ]
 
 
-def _wrong_on_target(found: HostFacts, platform: Platform, running: Versions) -> list[str]:
+def _wrong_on_target(found: HostFacts, platform: Platform) -> list[str]:
     needed = 2 * found.bundle_bytes + SPARE_BYTES
     interface = platform.keepalived.interface
     return [
@@ -71,7 +74,6 @@ def _wrong_on_target(found: HostFacts, platform: Platform, running: Versions) ->
             else []
         ),
         *([f"no interface {interface}: see keepalived.interface"] if interface not in found.interfaces else []),
-        *why_not_beside(found.brings, running),
         *(["docker does not run: systemctl start docker"] if not found.docker_active else []),
         *(f"uninstalling would delete through a live mount, {mount}: umount it there" for mount in found.mounts),
     ]

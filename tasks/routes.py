@@ -48,13 +48,16 @@ def check_routes(run: Run, host: Host, platform: Platform, machine: Machine, oth
     question, walls = facts({"walls": script}), list[str]()
 
     def all_open() -> bool:
+        walls.clear()
         answer = host.run(question, what="knocking at the others", timeout_s=platform.timeouts.command_s)
-        walls[:] = sorted(parse_facts(answer.stdout)["walls"].splitlines())
+        walls.extend(sorted(parse_facts(answer.stdout)["walls"].splitlines()))
         return not walls
 
     try:
         wait_until(f"{host.name} reaches the others", all_open, timeout_s=PATIENCE_S)
     except DeadlineExceededError as error:
+        if not walls:
+            raise  # the machine itself does not answer
         raise RefusedError(
             f"{host.name}: it does not reach {_told(walls)}: let TCP through (firewalls, security groups, routes), then run again"
         ) from error

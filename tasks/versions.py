@@ -41,18 +41,18 @@ def why_not_beside(brought: Versions, running: Versions) -> list[str]:
     https://kubernetes.io/releases/version-skew-policy
     """
     return [
-        f"its {name} is {has}, and the platform runs {has_not}: put that version there"
-        for name, has, has_not in _pairs(brought, running)
-        if numbers(has)[:2] < numbers(has_not)[:2]
+        f"its {name} is {has}, and the platform runs {runs}: put that version there"
+        for name, has, runs in _pairs(brought, running)
+        if numbers(has)[:2] < numbers(runs)[:2]
     ]
 
 
 def worth_a_thought(brought: Versions, running: Versions) -> list[str]:
     """What a target brings and may join, but is another version: the move would be an upgrade, too."""
     return [
-        f"its {name} is {has}, the platform runs {has_not}: rehearse with both"
-        for name, has, has_not in _pairs(brought, running)
-        if numbers(has) != numbers(has_not)
+        f"its {name} is {has}, the platform runs {runs}: rehearse with both"
+        for name, has, runs in _pairs(brought, running)
+        if numbers(has) != numbers(runs)
     ]
 
 

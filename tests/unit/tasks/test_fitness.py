@@ -9,6 +9,7 @@ from tasks.fitness import check_machine
 from tasks.outcome import Outcome
 from tests.fakes import machines
 from tests.fakes.host import FakeHost
+from tests.fakes.platform import WISH, platform
 from tests.fakes.world import World
 
 Given = Callable[[FakeHost], object]
@@ -106,3 +107,11 @@ def test_a_bundle_that_does_not_tell_its_version_is_not_judged(world: World) -> 
     world.hosts["phys-1"].path("/opt/k3s/vendor/k3s").chmod(0o644)
 
     assert check(world).notes == ()
+
+
+def test_the_etcd_of_a_target_that_is_to_be_no_member_is_not_judged(world: World) -> None:
+    phys_1, phys_2, phys_3 = WISH["targets"]
+    world.platform = platform(targets=[phys_1, phys_2, {**phys_3, "etcd": False}])
+    machines.bring(world.hosts["phys-3"], etcd="3.3.25", k3s="1.20.2")
+
+    assert check(world, "phys-3").why == "fit"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.errors import RefusedError
+from configs.errors import DeadlineExceededError, RefusedError
 from configs.hosts import Machine
 from tasks.outcome import Outcome
 from tasks.routes import check_routes, needed_doors
@@ -42,6 +42,13 @@ def test_walls_of_one_kind_are_told_together(world: World) -> None:
     world.hosts["phys-1"].tell("walls", "10.0.0.12 2380 silent\n10.0.0.11 2380 silent\n10.0.0.11 10443 No route to host")
 
     with pytest.raises(RefusedError, match=r"reach vm-1 at port 10443 \(No route to host\); vm-1, vm-2 at port 2380 \(silent\): let"):
+        check(world, "phys-1")
+
+
+def test_a_machine_that_does_not_answer_itself_is_no_wall(world: World) -> None:
+    world.hosts["phys-1"].down = True
+
+    with pytest.raises(DeadlineExceededError, match="phys-1: knocking at the others: SSH broke"):
         check(world, "phys-1")
 
 
