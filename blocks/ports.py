@@ -107,7 +107,7 @@ class Node:
     ready: bool
     unschedulable: bool
     address: str
-    version: str = ""
+    version: str
     """Of its kubelet, which is its k3s's."""
 
 

@@ -46,7 +46,7 @@ def step(title: str) -> Iterator[Step]:
     ticker.start()
     try:
         yield current
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, must not leave a line that ticks on
         _end(current, ticker)
         console.print(f"[red]✗[/red] {title}  [dim]{current.seconds:.1f} s[/dim]")
         raise
