@@ -10,8 +10,6 @@ from pydantic import SecretStr
 from configs.base import SecretRef
 from configs.errors import ConfigError
 
-AUTH_PASS_LENGTH = 8  # VRRP's simple password has eight bytes (RFC 2338)
-
 
 def resolve_secret(ref: SecretRef) -> SecretStr:
     """The secret that `ref` names, one line. Raises ConfigError that says how to provide it."""
@@ -34,13 +32,3 @@ def _held(ref: SecretRef) -> str:
             f"secret: {ref} does not exist: create a block of type Secret with this name in the Prefect UI"
         ) from error
     return str(block.get())  # type: ignore[union-attr]  # load is synchronous here
-
-
-def refuse_long_auth_pass(ref: SecretRef, secret: SecretStr) -> None:
-    """Raise ConfigError for a VRRP password that is longer than keepalived reads: it would cut it silently."""
-    length = len(secret.get_secret_value())
-    if length > AUTH_PASS_LENGTH:
-        raise ConfigError(
-            f"keepalived.auth_pass: what {ref} holds has {length} characters, keepalived reads the first {AUTH_PASS_LENGTH}: "
-            "write the first ones of what the sources have"
-        )

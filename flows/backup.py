@@ -7,12 +7,13 @@ from pathlib import Path
 from prefect import flow
 
 from configs.load import load_platform
+from flows.opening import open_backup
 from flows.session import Session, open_session
-from tasks.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
-from tasks.entrance import find_entrance
-from tasks.record import Record, find_newest, open_backup
-from tasks.tidb import BACKUP, ensure_backup, expire_backups
-from tasks.workloads import ensure_new_images_recorded
+from tasks.database.archive import BACKUP, ensure_backup, expire_backups
+from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
+from tasks.engine.record import Record, find_newest
+from tasks.images.record import ensure_new_images_recorded
+from tasks.k3s.identity import find_entrance
 
 
 @flow(name="backup", flow_run_name="backup {config}, dry run: {dry_run}")

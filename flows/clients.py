@@ -14,10 +14,10 @@ from blocks.probe_database import Sql
 from configs.errors import EvenkeelError, RefusedError
 from flows.report import SAMPLES, tell_of_clients
 from flows.session import Session
-from tasks.interruption import Budget, Samples
-from tasks.record import prefix
-from tasks.rendering import client_url
-from tasks.waiting import wait_until
+from tasks.engine.record import prefix
+from tasks.engine.waiting import wait_until
+from tasks.etcd.unit import client_url
+from tasks.report.interruption import Budget, Samples
 
 log = logging.getLogger(__name__)
 

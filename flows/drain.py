@@ -11,8 +11,9 @@ from prefect import flow
 from configs.errors import EvenkeelError
 from configs.hosts import Source
 from flows.session import Session, current_session
-from tasks.drain import ensure_cordoned, ensure_drained, ensure_uncordoned
-from tasks.surge import ensure_surge_ended, ensure_surged, surged, to_surge
+from tasks.k3s.cordon import ensure_cordoned, ensure_uncordoned
+from tasks.workloads.drain import ensure_drained
+from tasks.workloads.surge import ensure_surge_ended, ensure_surged, surged, to_surge
 
 log = logging.getLogger(__name__)
 

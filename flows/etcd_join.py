@@ -6,8 +6,9 @@ from prefect import flow
 from prefect.futures import as_completed
 
 from flows.session import current_session
-from tasks.etcd_members import ensure_voter, learning
-from tasks.outcome import Outcome
+from tasks.engine.outcome import Outcome
+from tasks.etcd.join import ensure_voter
+from tasks.etcd.members import learning
 
 
 @flow(name="join-etcd", flow_run_name="join etcd: {targets}")

@@ -14,8 +14,8 @@ from pydantic import Field
 from configs.errors import ApprovalMissingError
 from configs.platform import Gate, Platform
 from flows.session import Session
-from tasks.journal import now
-from tasks.record import Record
+from tasks.engine.journal import now
+from tasks.engine.record import Record
 
 log = logging.getLogger(__name__)
 

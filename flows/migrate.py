@@ -15,26 +15,27 @@ from flows.clients import watched
 from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.gate import pass_gate
+from flows.opening import open_migration
 from flows.preflight import preflight
 from flows.session import Session, open_session
-from tasks.bundle import ensure_images_loaded, ensure_k3s_files
-from tasks.etcd_members import ensure_not_leader, ensure_not_member
-from tasks.hosts import ensure_hostname, ensure_hosts_file
-from tasks.k3s import ensure_node
-from tasks.keepalived import ensure_standby, ensure_vip_on_targets, holders
-from tasks.outcome import Outcome
-from tasks.record import open_migration
-from tasks.sources import check_unreferenced, ensure_etcd_retired, ensure_k3s_stopped, ensure_node_deleted
-from tasks.uninstall import ensure_old_platform_gone
-from tasks.verification import (
-    verify_etcd,
-    verify_no_residue,
-    verify_nodes,
-    verify_services,
-    verify_vip,
-    verify_workloads,
-)
-from tasks.workloads import ensure_old_images_recorded
+from tasks.engine.outcome import Outcome
+from tasks.etcd.checks import verify_etcd
+from tasks.etcd.leave import ensure_etcd_retired, ensure_not_leader, ensure_not_member
+from tasks.images.load import ensure_images_loaded
+from tasks.images.record import ensure_old_images_recorded
+from tasks.k3s.bundle import ensure_k3s_files
+from tasks.k3s.join import ensure_node
+from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
+from tasks.k3s.nodes import verify_nodes
+from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
+from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.vip.checks import verify_vip
+from tasks.vip.handover import ensure_vip_on_targets
+from tasks.vip.holder import holders
+from tasks.vip.standby import ensure_standby
+from tasks.workloads.readiness import verify_workloads
+from tasks.workloads.residue import check_unreferenced, verify_no_residue
+from tasks.workloads.services import verify_services
 
 Futures = list[PrefectFuture[Outcome]]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 
 from flows.session import Session
-from tasks.fitness import check_machine
-from tasks.preflight import check_cluster, check_etcd, check_vip
-from tasks.routes import check_routes
-from tasks.versions import read_versions
+from tasks.etcd.checks import check_etcd
+from tasks.k3s.nodes import check_cluster
+from tasks.machine.fitness import check_machine
+from tasks.machine.routes import check_routes
+from tasks.machine.versions import read_versions
+from tasks.vip.checks import check_vip
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import PrefectException
 
 from configs.platform import Interruption, Platform
-from tasks.chart import chart
-from tasks.interruption import Samples, told
-from tasks.journal import Journal, read_report
-from tasks.summary import markdown
+from tasks.engine.journal import Journal, read_report
+from tasks.report.chart import chart
+from tasks.report.interruption import Samples, told
+from tasks.report.summary import markdown
 
 log = logging.getLogger(__name__)
 

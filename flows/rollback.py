@@ -14,15 +14,17 @@ from configs.database import Database
 from configs.errors import ConfigError, DeadlineExceededError, EvenkeelError, OutcomeUnknownError, RefusedError
 from configs.load import load_platform
 from flows.gate import refuse_unapproved, require_approval
+from flows.opening import open_rollback
 from flows.rollback_plan import described_plan, name_of_backup, plan_of
 from flows.session import Session, open_session
-from tasks.accounts import check_database, ensure_accounts
-from tasks.backup_ctl import control
-from tasks.images import Images, check_images, ensure_images
-from tasks.record import PLAN, Facts, open_rollback
-from tasks.restore import RESTORE, RESTORED, check_archive, ensure_restored, restore_of_ours
-from tasks.verification import verify_services, verify_workloads
-from tasks.writers import ensure_quiesced, ensure_writer_back, find_workload, owed, still_scaled
+from tasks.database.accounts import check_database, ensure_accounts
+from tasks.database.control import control
+from tasks.database.restore import RESTORE, RESTORED, check_archive, ensure_restored, restore_of_ours
+from tasks.database.writers import ensure_quiesced, ensure_writer_back, find_workload, owed, still_scaled
+from tasks.engine.record import PLAN, Facts
+from tasks.images.rollout import Images, check_images, ensure_images
+from tasks.workloads.readiness import verify_workloads
+from tasks.workloads.services import verify_services
 
 UNFINISHED = "the rollback is unfinished, its writers have no pods"
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from configs.errors import RefusedError
 from flows.session import Session
-from tasks.images import Images, recorded_images, wanted_images
-from tasks.record import BACKUPS, MIGRATIONS, PLAN, Facts, Record, names_of
-from tasks.tidb import BACKUP, described
-from tasks.workloads import NEW
+from tasks.database.archive import BACKUP, described
+from tasks.engine.record import BACKUPS, MIGRATIONS, PLAN, Facts, Record, names_of
+from tasks.images.record import NEW
+from tasks.images.rollout import Images, recorded_images, wanted_images
 
 
 def plan_of(session: Session, asked: Facts) -> Facts:

@@ -24,20 +24,22 @@ from blocks.ports import EtcdApi, Host, KeyValues, KubeApi, Probe
 from blocks.probe_clients import Wish
 from blocks.probe_process import ProbeProcess
 from blocks.process import process_name
-from blocks.secrets import refuse_long_auth_pass, resolve_secret
+from blocks.secrets import resolve_secret
 from blocks.ssh import SshFleet, SshHost
 from configs.base import SecretRef
 from configs.errors import EvenkeelError, HostUnreachableError
 from configs.hosts import Machine, Source
 from configs.platform import Platform
+from flows.opening import Opening, is_over
 from flows.report import close_killed, reported
-from tasks.entrance import Entrance, find_entrance
-from tasks.journal import Journal, Report
-from tasks.live import Live, read_live
-from tasks.outcome import Outcome
-from tasks.record import Facts, Opening, Record, find_newest, is_over, prefix
-from tasks.rendering import client_url
-from tasks.run import Run
+from tasks.engine.journal import Journal, Report
+from tasks.engine.outcome import Outcome
+from tasks.engine.record import Facts, Record, find_newest, prefix
+from tasks.engine.run import Run
+from tasks.etcd.unit import client_url
+from tasks.k3s.identity import Entrance, find_entrance
+from tasks.machine.live import Live, read_live
+from tasks.vip.conf import refuse_long_auth_pass
 
 _current: ContextVar[Session] = ContextVar("session")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import waiting
+from tasks.engine import waiting
 from tests.fakes.clock import FakeTime
 
 MEMORY = Path("/dev/shm")

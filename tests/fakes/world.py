@@ -10,11 +10,12 @@ from pydantic import SecretStr
 
 from configs.hosts import Role
 from configs.platform import Platform
-from tasks.journal import Journal, Report
-from tasks.live import Live, read_live
-from tasks.record import Record, open_migration
-from tasks.run import Run
-from tasks.versions import Versions, read_versions
+from flows.opening import open_migration
+from tasks.engine.journal import Journal, Report
+from tasks.engine.record import Record
+from tasks.engine.run import Run
+from tasks.machine.live import Live, read_live
+from tasks.machine.versions import Versions, read_versions
 from tests.fakes import machines
 from tests.fakes.backup import FakeBackupCtl
 from tests.fakes.clock import FakeTime

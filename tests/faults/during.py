@@ -15,7 +15,7 @@ import threading
 from prefect.flows import load_flow_from_entrypoint
 from pydantic import BaseModel, Field
 
-from tasks.run import moments
+from tasks.engine.run import moments
 
 IN_ACT_S = 0.7  # after the act began: its command is under way, and not yet done
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from prefect.flows import load_flow_from_entrypoint
 
-from tasks.run import moments
+from tasks.engine.run import moments
 
 PARAMETERS: dict[str, dict[str, object]] = {"rollback": {"approved": True}, "migrate": {"ignore_interruption": True}}
 GUESS_S = 0.2  # an act of unknown length is cut after so long

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from prefect import flow
 
+from flows.opening import Opening
 from flows.session import Session, current, current_session
-from tasks.entrance import find_entrance
-from tasks.journal import Report
-from tasks.record import Opening
+from tasks.engine.journal import Report
+from tasks.k3s.identity import find_entrance
 from tests.fakes import machines
 from tests.fakes.world import World
 

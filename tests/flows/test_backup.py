@@ -11,12 +11,13 @@ import pytest
 
 from configs.errors import VerificationError
 from flows.backup import helm_host, take_backup, way_back
+from flows.opening import open_backup
 from flows.session import Session
-from tasks import waiting
-from tasks.journal import Report
-from tasks.record import BACKUPS, Facts, Record, names_of, open_backup
-from tasks.tidb import BACKUP
-from tasks.workloads import NEW
+from tasks.database.archive import BACKUP
+from tasks.engine import waiting
+from tasks.engine.journal import Report
+from tasks.engine.record import BACKUPS, Facts, Record, names_of
+from tasks.images.record import NEW
 from tests.conftest import MEMORY
 from tests.fakes.clock import FakeTime
 from tests.fakes.platform import WISH, platform

@@ -7,7 +7,7 @@ import pytest
 from configs.errors import InterruptionError, RefusedError
 from flows.clients import watched
 from flows.session import Session
-from tasks.hosts import ensure_hosts_file
+from tasks.machine.hosts import ensure_hosts_file
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 

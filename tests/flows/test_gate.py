@@ -20,7 +20,7 @@ from configs.errors import ApprovalMissingError
 from configs.platform import Gate
 from flows.gate import APPROVALS, pass_gate, plan_hash, refuse_unapproved, require_approval
 from flows.session import Session
-from tasks.record import Facts
+from tasks.engine.record import Facts
 from tests.fakes.platform import WISH, platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform, session_on

@@ -12,8 +12,8 @@ import pytest
 from configs.errors import HostError
 from configs.platform import Platform
 from flows.migrate import move
-from tasks import waiting
-from tasks.journal import Entry, Report
+from tasks.engine import waiting
+from tasks.engine.journal import Entry, Report
 from tests.conftest import MEMORY
 from tests.fakes.clock import FakeTime
 from tests.fakes.platform import WISH, platform

@@ -11,9 +11,9 @@ import pytest
 from configs.platform import Platform
 from flows.report import SAMPLES, close_killed, reported
 from flows.session import Session
-from tasks.interruption import epoch
-from tasks.journal import Journal, Report, read_report
-from tasks.outcome import unchanged
+from tasks.engine.journal import Journal, Report, read_report
+from tasks.engine.outcome import unchanged
+from tasks.report.interruption import epoch
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform

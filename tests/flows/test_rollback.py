@@ -15,10 +15,10 @@ from configs.errors import (
     RefusedError,
 )
 from flows.backup import take_backup
+from flows.opening import open_backup, open_rollback
 from flows.rollback import give_up, roll_back
 from flows.session import Session
-from tasks.journal import Report
-from tasks.record import open_backup, open_rollback
+from tasks.engine.journal import Report
 from tests.fakes.faults import Killed
 from tests.fakes.platform import platform
 from tests.fakes.workload import FakeWorkload

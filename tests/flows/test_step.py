@@ -13,11 +13,11 @@ from configs.errors import (
     HostUnreachableError,
     RefusedError,
 )
-from tasks.etcd_members import ensure_voter
-from tasks.journal import Entry
-from tasks.outcome import Outcome, changed
-from tasks.run import Run
-from tasks.step import RETRIES, RETRY_DELAYS_S, step
+from tasks.engine.journal import Entry
+from tasks.engine.outcome import Outcome, changed
+from tasks.engine.run import Run
+from tasks.engine.step import RETRIES, RETRY_DELAYS_S, step
+from tasks.etcd.join import ensure_voter
 from tests.fakes.host import FakeHost
 from tests.fakes.world import World
 from tests.flows.sessions import perform

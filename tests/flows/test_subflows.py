@@ -15,7 +15,7 @@ from flows.etcd_join import join_etcd
 from flows.preflight import preflight
 from flows.report import reported
 from flows.session import Session
-from tasks.hosts import ensure_hosts_file
+from tasks.machine.hosts import ensure_hosts_file
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform

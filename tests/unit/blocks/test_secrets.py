@@ -3,9 +3,10 @@
 import pytest
 
 from blocks.kube_credentials import parse_kubeconfig
-from blocks.secrets import refuse_long_auth_pass, resolve_secret
+from blocks.secrets import resolve_secret
 from configs.base import SecretRef
 from configs.errors import ConfigError, HostError
+from tasks.vip.conf import refuse_long_auth_pass
 from tests.fakes.machines import LIVE_CA, kubeconfig, sha256
 
 REF = SecretRef(env="DEMO_SECRET")

@@ -8,8 +8,8 @@ from typing import Any
 
 from blocks.ports import Workload
 from configs.database import Writer
-from tasks.surge import ensure_surged
-from tasks.writers import ensure_quiesced
+from tasks.database.writers import ensure_quiesced
+from tasks.workloads.surge import ensure_surged
 from tests.fakes import machines
 from tests.fakes.platform import WISH, platform
 from tests.fakes.workload import FakeWorkload

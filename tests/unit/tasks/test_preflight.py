@@ -4,8 +4,10 @@ import pytest
 from pydantic import SecretStr
 
 from configs.errors import EtcdUnavailableError, RefusedError
-from tasks.outcome import Outcome
-from tasks.preflight import check_cluster, check_etcd, check_vip
+from tasks.engine.outcome import Outcome
+from tasks.etcd.checks import check_etcd
+from tasks.k3s.nodes import check_cluster
+from tasks.vip.checks import check_vip
 from tests.fakes.platform import WISH, platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World

@@ -3,8 +3,10 @@
 import pytest
 
 from configs.errors import DeadlineExceededError, RefusedError, VerificationError
-from tasks.outcome import Change, Outcome
-from tasks.sources import check_unreferenced, ensure_etcd_retired, ensure_k3s_stopped, ensure_node_deleted
+from tasks.engine.outcome import Change, Outcome
+from tasks.etcd.leave import ensure_etcd_retired
+from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
+from tasks.workloads.residue import check_unreferenced
 from tests.fakes.world import World
 from tests.unit.tasks.cases import hosts_of, removed, stopped, targets_of
 

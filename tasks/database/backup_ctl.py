@@ -1,0 +1,149 @@
+"""backup-ctl: installed or upgraded by Helm, and TiDB patched by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from shlex import quote
+from typing import Any
+
+from blocks.ports import Host, KubeApi
+from configs.errors import (
+    CommandFailedError,
+    RefusedError,
+    TransientError,
+    VerificationError,
+)
+from configs.platform import Platform
+from tasks.database.control import control
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
+from tasks.shell.script import STRICT, facts, parse_facts
+
+KUBECONFIG = "export KUBECONFIG=/etc/rancher/k3s/k3s.yaml\n"
+HELM_GRACE_S = 60  # its own clock starts later, and it has to write down how it ended
+ALREADY = "already"
+
+
+def helm_values(platform: Platform) -> dict[str, str]:
+    """The chart's values as the runbook gives them, by their paths."""
+    backup = platform.backup
+    named = {machine.name: machine for machine in platform.machines}
+    bricks = [named[name] for name in backup.glusterfs_nodes] or list(platform.sources)
+    return {
+        "common.env.ENV_EXPIRED_DAYS": str(backup.expired_days),
+        "common.env.ENV_GLUSTERFS_NODE_VIP": str(platform.vip),
+        "common.env.ENV_GLUSTERFS_NODE_IPS": ",".join(str(machine.address) for machine in bricks),
+        "common.env.ENV_GLUSTERFS_NODE_HOSTNAMES": ",".join(machine.name for machine in bricks),
+        "common.nodeSelectorValue": backup.node_selector_value,
+    }
+
+
+@step("install backup-ctl")
+def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -> Outcome:
+    """Make backup-ctl be deployed by Helm from the configured chart with the configured values, its pod Ready.
+
+    Undo: helm rollback, or helm uninstall.
+    """
+    # probe
+    backup, wanted = platform.backup, helm_values(platform)
+    said = parse_facts(helm.run(_question(platform), what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
+    if not said["helm"]:
+        raise RefusedError(f"{helm.name}: no `helm` there: install it, or name another machine in backup.helm_host")
+    if not said["list"]:
+        raise TransientError(f"{helm.name}: `helm list` does not answer there: does the API server run on that machine?")
+    status, chart, values = _release(said, backup.release)
+    chart_wanted = PurePosixPath(backup.chart).name.removesuffix(".tgz")
+    if status.startswith("pending-"):
+        raise RefusedError(
+            f"{helm.name}: release {backup.release} is {status}: another helm is at work, or was killed: wait for it, or there: "
+            f"helm {'uninstall' if status == 'pending-install' else 'rollback'} {backup.release} -n {backup.namespace}"
+        )
+    right = status == "deployed" and chart == chart_wanted and values == wanted
+    if right and kube.pod_named(backup.namespace, backup.workload_label):
+        return unchanged(f"{chart} is deployed, its pod is Ready")
+    what = f"{chart_wanted} " + ("is installed" if not status else f"replaces {chart}, {status}")
+    if run.dry_run:
+        return planned(what, diffs=("\n".join(f"+{name}={value}" for name, value in wanted.items()),))
+
+    # act
+    with run.acting(helm.name, f"helm upgrade --install {backup.release}: {what}"):
+        try:
+            # Helm gives up by itself first: one that is killed leaves its release pending, for nobody to touch.
+            timeout_s = platform.timeouts.helm_s + HELM_GRACE_S
+            helm.run(_upgrade(platform, wanted), what="helm upgrade --install", timeout_s=timeout_s)
+        except CommandFailedError as error:
+            error.within(f"see helm history {backup.release} -n {backup.namespace} on {helm.name}")
+            raise
+
+    # verify
+    wait_until(
+        f"a pod {backup.workload_label} in {backup.namespace} is Ready",
+        lambda: kube.pod_named(backup.namespace, backup.workload_label),
+        timeout_s=platform.timeouts.pod_ready_s,
+    )
+    after = parse_facts(helm.run(_question(platform), what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
+    if _release(after, backup.release) != ("deployed", chart_wanted, wanted):
+        raise VerificationError(
+            f"{helm.name}: Helm upgraded {backup.release}, but it is not as configured: helm get values {backup.release}"
+        )
+    return changed(what)
+
+
+@step("patch TiDB for BR")
+def ensure_tidb_patched(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
+    """Make TiDB able to be backed up and restored. The control script itself recognises one that is.
+
+    Undo: none; the patch only adds the ability.
+    """
+    # probe
+    if run.dry_run:
+        return planned("patched, unless it is already")
+
+    # act
+    with run.acting(platform.name, "patching TiDB for BR"):
+        said = control(kube, platform, "patch-tidb-for-br", timeout_s=platform.timeouts.helm_s)
+
+    # verify
+    return unchanged(said) if ALREADY in said.lower() else changed(said)
+
+
+def _question(platform: Platform) -> str:
+    backup = platform.backup
+    where = f"{quote(backup.release)} -n {quote(backup.namespace)}"
+    return KUBECONFIG + facts(
+        {
+            "helm": "command -v helm",
+            "list": f"helm list -a -n {quote(backup.namespace)} -o json",
+            "values": f"helm get values {where} -o json",
+        }
+    )
+
+
+def _release(said: dict[str, str], name: str) -> tuple[str, str, dict[str, str]]:
+    """Status, chart and values of the release; empty ones when there is none."""
+    found: list[dict[str, Any]] = json.loads(said["list"] or "[]")
+    release = next((item for item in found if item["name"] == name), {})
+    return release.get("status", ""), release.get("chart", ""), _flat(json.loads(said["values"] or "null") or {})
+
+
+def _flat(values: dict[str, Any], path: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        where = f"{path}{name}"
+        flat |= _flat(value, f"{where}.") if isinstance(value, dict) else {where: str(value)}
+    return flat
+
+
+def _upgrade(platform: Platform, values: dict[str, str]) -> str:
+    """A comma inside a value is escaped: Helm reads it as the next value otherwise."""
+    backup = platform.backup
+    settings = " ".join(
+        "--set-string " + quote(f"{name}={value.replace(',', chr(92) + ',')}") for name, value in values.items()
+    )
+    return (
+        f"{STRICT}{KUBECONFIG}helm upgrade --install {quote(backup.release)} {quote(backup.chart)} "
+        f"-n {quote(backup.namespace)} --create-namespace {settings} --wait --timeout {platform.timeouts.helm_s:.0f}s\n"
+    )

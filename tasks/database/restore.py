@@ -1,0 +1,123 @@
+"""The database's data, brought back from a backup by backup-ctl and TiDB's operator."""
+
+from __future__ import annotations
+
+from blocks.ports import Host, KubeApi, RestoreObject
+from configs.errors import HostError, RefusedError
+from configs.platform import Platform
+from tasks.database.archive import read_archive
+from tasks.database.control import control
+from tasks.engine.journal import now
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.record import Facts, Record
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
+from tasks.shell.script import facts, parse_facts
+
+RESTORE, RESTORED = "restore", "restored"
+COMPLETE = "Complete"
+FAILED = ("Failed", "Invalid")  # of an invalid one TiDB's operator takes no further note
+SPACE = 3  # the archive, its unpacked files, and what the database grows by while they are loaded
+
+
+@step("check archive")
+def check_archive(run: Run, lake: Host, platform: Platform, name: str, recorded: Facts | None) -> Outcome:
+    """Make sure that the archive is there, intact, and the very one that was recorded; and that it can be unpacked.
+
+    Changes nothing. Undo: none needed.
+    """
+    # probe
+    archive = read_archive(lake, platform, f"{name}.tar.gz")
+    if archive.fault:
+        raise RefusedError(
+            f"{lake.name}: {archive.fault}: choose another with backup=NAME: ls {platform.backup.lake} there, where the file "
+            "lake must be mounted"
+        )
+    if recorded is not None and archive.sha256 != recorded["sha256"]:
+        raise RefusedError(
+            f"{lake.name}: {archive.name} has sha256 {archive.sha256[:12]}, recorded was {recorded['sha256'][:12]}: it was changed "
+            "since: choose another with backup=NAME"
+        )
+    question = facts({"free": f"df --output=avail -B1 {platform.backup.lake} | tail -n1"})
+    free = int(parse_facts(lake.run(question, what="asking for free space").stdout)["free"] or 0)
+    if free < SPACE * archive.size:
+        raise RefusedError(
+            f"{lake.name}: {free >> 20} MB free in {platform.backup.lake}, {SPACE * archive.size >> 20} MB are needed: make room"
+        )
+
+    # act
+    # verify
+    notes = (
+        () if recorded else (f"{archive.name} is in no record of ours: its checksum has nothing to be compared with",)
+    )
+    return unchanged(f"{archive.name} is intact, {archive.size} bytes", notes=notes)
+
+
+@step("restore data")
+def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record, name: str) -> Outcome:
+    """Make the database's data be those of the backup `name`, once per rollback.
+
+    A restore that a killed run began is awaited, one that failed is begun anew. Undo: a rollback to another backup.
+    """
+    # probe
+    done = record.read(RESTORED)
+    if done is not None:
+        return unchanged(f"{done['name']} was restored at {done['at']}")
+    if run.dry_run:
+        return planned(f"{name} is loaded and restored; rows written since it was taken are lost")
+    running = restore_of_ours(kube, platform, record, name)
+
+    # act
+    with run.acting(platform.name, f"restoring {name}"):
+        if running is None:
+            _begin(kube, platform, record, name)
+
+    # verify
+    namespace, timeouts = platform.rollback.restores_namespace, platform.timeouts
+    wait_until(
+        f"restore {namespace}/{name} ends",
+        lambda: _ended(kube, platform, record, name),
+        timeout_s=timeouts.restore_s,
+        poll_s=2,
+    )
+    ended = kube.restore_object(namespace, name)
+    if ended is None or ended.phase != COMPLETE:
+        told = ended.message if ended else "it is gone"
+        raise HostError(
+            f"restore {namespace}/{name}: {ended.phase if ended else FAILED[0]}: {told}: kubectl describe "
+            f"restores.pingcap.com {name} -n {namespace}"
+        )
+    record.write(RESTORED, {"name": name, "uid": ended.uid, "at": now()})
+    return changed(f"{name} is restored")
+
+
+def _begin(kube: KubeApi, platform: Platform, record: Record, name: str) -> None:
+    """Clear what an earlier restore of this backup left, load it, note the intent, restore."""
+    timeout_s = platform.timeouts.restore_s
+    loaded = control(kube, platform, "ls-backup", timeout_s=timeout_s).split()
+    if name in loaded or kube.restore_object(platform.rollback.restores_namespace, name) is not None:
+        control(kube, platform, "rm-backup", f"--name={name}", timeout_s=timeout_s)
+    control(kube, platform, "load", f"--name={name}", timeout_s=timeout_s)
+    left = kube.restore_object(platform.rollback.restores_namespace, name)
+    record.write(RESTORE, {"name": name, "intended": now(), "before": left.uid if left else None})
+    control(kube, platform, "restore", f"--name={name}", timeout_s=timeout_s)
+
+
+def restore_of_ours(kube: KubeApi, platform: Platform, record: Record, name: str) -> RestoreObject | None:
+    """The restore that this rollback began and that has not failed: another object than was there before our intent.
+
+    Clocks are not compared: the API server's may be behind ours.
+    """
+    intent = record.read(RESTORE)
+    found = kube.restore_object(platform.rollback.restores_namespace, name)
+    if intent is None or intent["name"] != name or found is None or found.phase in FAILED:
+        return None
+    return found if found.uid != intent["before"] else None
+
+
+def _ended(kube: KubeApi, platform: Platform, record: Record, name: str) -> bool:
+    found = kube.restore_object(platform.rollback.restores_namespace, name)
+    if found is None or found.phase in FAILED:
+        return True
+    return found.phase == COMPLETE and restore_of_ours(kube, platform, record, name) is not None

@@ -1,0 +1,1 @@
+"""How a step or a check runs, whatever it is about: the run, its journal and record, waiting."""

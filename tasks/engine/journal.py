@@ -1,0 +1,129 @@
+"""What a run did, as it does it: one entry per step and target, on disk after every change, so that a kill loses none."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.engine.outcome import Outcome
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class Entry:
+    """One step on one target, all attempts together."""
+
+    step: str
+    target: str
+    begun: str
+    ended: str | None = None
+    outcome: str = "running"
+    why: str = ""
+    retries: int = 0
+    ssh_round_trips: int = 0
+    diffs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        if self.ended is None:
+            return 0.0
+        return (datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.begun)).total_seconds()
+
+
+@dataclass
+class Report:
+    """A whole run. `outcome` is running, verified, planned, failed, or killed, which the next run finds out."""
+
+    platform: str
+    run: str
+    flow: str
+    dry_run: bool
+    begun: str = field(default_factory=now)
+    ended: str | None = None
+    outcome: str = "running"
+    error: str = ""
+    record: str = ""
+    """Name of the record below /evenkeel/ that the run belongs to."""
+    warnings: list[str] = field(default_factory=list)
+    interruptions: list[dict[str, Any]] = field(default_factory=list)
+    """What clients noticed, by series of samples."""
+    entries: list[Entry] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        whole = asdict(self)
+        whole["entries"] = [{**asdict(entry), "seconds": entry.seconds} for entry in self.entries]
+        whole["ssh_round_trips"] = sum(entry.ssh_round_trips for entry in self.entries)
+        return whole
+
+
+def read_report(path: Path) -> Report:
+    """The report that a journal keeps at `path`. Raises ValueError when there is something else."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        entries = [Entry(**_known(Entry, entry)) for entry in raw.pop("entries")]
+        return Report(**_known(Report, raw), entries=entries)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a run's report: {error!r}") from error
+
+
+def _known(kind: type[Entry | Report], raw: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: raw[field.name] for field in fields(kind) if field.name in raw}
+
+
+class Journal:
+    """Keeps a Report current on disk, at `path`. Safe for all threads of a run."""
+
+    def __init__(self, report: Report, path: Path) -> None:
+        self.report = report
+        self.path = path
+        self._writing = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._write()
+
+    def begin(self, step: str, target: str) -> Entry:
+        """The entry of this step and target: a new one, or, if its last attempt failed, that one for one more attempt."""
+        with self._writing:
+            last = next((e for e in reversed(self.report.entries) if (e.step, e.target) == (step, target)), None)
+            if last is not None and last.outcome == "failed":
+                last.retries += 1
+                last.outcome, last.ended = "running", None
+                entry = last
+            else:
+                entry = Entry(step, target, now())
+                self.report.entries.append(entry)
+            self._write()
+            return entry
+
+    def end(self, entry: Entry, outcome: Outcome | BaseException, round_trips: int) -> None:
+        with self._writing:
+            entry.ended = now()
+            entry.ssh_round_trips += round_trips
+            if isinstance(outcome, Outcome):
+                entry.outcome, entry.why = outcome.change.value, outcome.why
+                entry.diffs, entry.notes = outcome.diffs, outcome.notes
+            else:
+                entry.outcome, entry.why = "failed", str(outcome)
+            self._write()
+
+    def finish(self, outcome: str, error: str = "", at: str = "") -> None:
+        with self._writing:
+            self.report.ended, self.report.outcome, self.report.error = at or now(), outcome, error
+            self._write()
+
+    def _write(self) -> None:
+        half = self.path.with_suffix(".half")
+        with half.open("w", encoding="utf-8") as file:
+            json.dump(self.report.as_json(), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(self.path)

@@ -1,0 +1,114 @@
+"""What all steps of one run share: whether they may act, and where they write down what they did."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+from configs.errors import EvenkeelError
+from tasks.engine.journal import Journal
+
+log = logging.getLogger(__name__)
+Moment = Callable[[str, str, str], None]
+moments: ContextVar[Moment | None] = ContextVar("moments", default=None)
+"""Told (moment, target, doing) around every act of runs in this context, and (moment, target, step) when one is verified.
+
+Tests use it to kill a run at a chosen point.
+"""
+
+
+class Lock(Protocol):
+    """What a run needs of its lock: an error when it is lost."""
+
+    def check(self) -> None: ...
+
+
+class Guard(Protocol):
+    """Asked before every act; raises when it may not be."""
+
+    def check(self) -> None: ...
+
+
+class Refusal:
+    """A guard that has said no, once and for all."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def check(self) -> None:
+        raise self._error
+
+
+class Intents(Protocol):
+    """Where a run says what it is about to do, and that it has done it, so that a killed one leaves no riddle."""
+
+    def intend(self, target: str, doing: str) -> str: ...
+
+    def fulfil(self, intent: str) -> None: ...
+
+
+class Run:
+    """One run of a flow on one platform. A dry run has no lock and cannot act."""
+
+    def __init__(self, run_id: str, journal: Journal, *, lock: Lock | None, intents: Intents | None = None) -> None:
+        self.id = run_id
+        self.journal = journal
+        self._lock = lock
+        self._intents = intents
+        self._guard: Guard | None = None
+        self._first_act: Callable[[], None] | None = None
+        self._beginning = threading.Lock()
+
+    @property
+    def dry_run(self) -> bool:
+        return self._lock is None
+
+    def guard(self, guard: Guard) -> None:
+        """Let `guard` be asked before every further act."""
+        self._guard = guard
+
+    def at_first_act(self, begin: Callable[[], None] | None) -> None:
+        """Call `begin` once, before the next act. None takes that back, and the guard with it."""
+        self._first_act, self._guard = begin, None
+
+    @contextmanager
+    def acting(self, target: str, doing: str, *, undoing: bool = False) -> Iterator[None]:
+        """Wrap everything that changes the world. Raises AnotherRunError when the platform is no longer ours.
+
+        The guard is not asked when the world is only brought back to what it was: to stop halfway helps nobody.
+        """
+        if self._lock is None:
+            raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done")
+        self._lock.check()
+        if not undoing:
+            self._ask_guard()
+        log.info("%s: %s", target, doing)
+        intent = self._intents.intend(target, doing) if self._intents else None
+        tell("before act", target, doing)
+        yield
+        tell("after act", target, doing)
+        if self._intents is not None and intent is not None:
+            self._intents.fulfil(intent)
+
+    def _ask_guard(self) -> None:
+        with self._beginning:
+            begin, self._first_act = self._first_act, None
+            if begin is not None:
+                try:
+                    begin()
+                except Exception as error:
+                    self._guard = Refusal(error)  # what stands beside this act is no more allowed than it
+                    raise
+            if self._guard is not None:
+                self._guard.check()
+
+
+def tell(moment: str, target: str, doing: str) -> None:
+    """Let who listens in this context know where a run is."""
+    listener = moments.get()
+    if listener is not None:
+        listener(moment, target, doing)

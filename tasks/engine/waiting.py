@@ -1,0 +1,73 @@
+"""The only loop over time in the project."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TypeVar
+
+from configs.errors import DeadlineExceededError, TransientError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time as waiting sees it; tests give one that does not wait."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+WALL = Clock()
+clock: ContextVar[Clock] = ContextVar("clock", default=WALL)
+POLL_S = 1.0
+SAY_SO_S = 15.0  # an operator who sees nothing for longer begins to worry
+
+
+def wait_until(
+    what: str,
+    question: Callable[[], T | None],
+    *,
+    timeout_s: float,
+    poll_s: float = POLL_S,
+    still: Callable[[], str] = lambda: "",
+) -> T:
+    """The first truthy answer to `question`. A TransientError counts as "not yet", and is told if the time runs out.
+
+    `what` names what is awaited, in words, subject first, `still` what is lacking by the last answer. Raises
+    DeadlineExceededError after `timeout_s` seconds; the question is always asked once more at the deadline itself.
+    """
+    now, sleep = clock.get().now, clock.get().sleep
+    begun = said = now()
+    while True:
+        error = ""
+        try:
+            answer = question()
+            if answer:
+                return answer
+        except TransientError as passing:
+            error = str(passing)
+        waited = now() - begun
+        if waited >= timeout_s:
+            raise DeadlineExceededError(": ".join(filter(None, (what, f"not within {timeout_s:g} s", error or still()))))
+        if now() - said >= SAY_SO_S:
+            said = now()
+            log.info("waiting for %.0f s of %g s: %s", waited, timeout_s, ": ".join(filter(None, (what, error or still()))))
+        sleep(min(poll_s, max(0.0, timeout_s - waited)))
+
+
+def stays(what: str, question: Callable[[], bool], *, for_s: float, poll_s: float = POLL_S) -> bool:
+    """Whether `question` was answered yes each time it was asked for `for_s` seconds."""
+    now, sleep = clock.get().now, clock.get().sleep
+    begun = now()
+    while question():
+        if now() - begun >= for_s:
+            return True
+        sleep(poll_s)
+    log.warning("did not stay so for %g s: %s", for_s, what)
+    return False

@@ -1,0 +1,1 @@
+"""The platform's etcd: it grows by the targets and shrinks by the sources."""

@@ -1,0 +1,155 @@
+"""A target joins etcd: added as a learner, started, caught up, promoted; or taken back."""
+
+from __future__ import annotations
+
+import logging
+from shlex import quote
+
+from blocks.ports import EtcdApi, Host, Member
+from configs.errors import EvenkeelError, QuorumAtRiskError, RefusedError
+from configs.hosts import Target
+from configs.platform import Platform
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
+from tasks.etcd import quorum
+from tasks.etcd.members import answering, find_member, lists_agree
+from tasks.etcd.unit import etcd_unit, peer_url
+from tasks.shell.files import diff_of_ours, keep_foreign, move_aside, read_file, write_file
+from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.units import calm, is_on
+
+log = logging.getLogger(__name__)
+
+
+@step("join etcd")
+def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi) -> Outcome:
+    """Make `target` a voting etcd member that has caught up, listed alike by all members.
+
+    Undo: if it can't become one, the learner is removed, the unit stopped, its data moved aside: etcd as before.
+    Refuses while a voter is silent or another learner is under way. Sources: etcd#8298, #13387, siderolabs/talos#14097.
+    """
+    # probe
+    url = peer_url(platform, target)
+    members = etcd.members()
+    member = find_member(members, url)
+    said = parse_facts(
+        host.run(_question(platform), what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout
+    )
+    if member is not None and not member.is_learner and is_on(said["calm"]):
+        return unchanged(f"a voter, member {member.id:x}")
+    if member is None or member.is_learner:
+        _refuse_join(host, target, etcd, members, member, said)
+    if run.dry_run:
+        return planned(
+            f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
+            diffs=(_planned_diff(platform, target, members, said["unit"]),),
+        )
+
+    # act
+    with run.acting(host.name, "joining etcd"):
+        try:
+            member = _learner(etcd, members, url, platform.timeouts.etcd_settle_s)
+            _start(host, platform, target, etcd.members())
+            _promoted(etcd, url, platform.timeouts.etcd_catch_up_s)
+        except EvenkeelError as error:
+            _back_out(host, platform, etcd, url, run.id)
+            error.within(f"{host.name}: joining etcd failed, the learner is removed again, etcd is as before")
+            raise
+
+    # verify
+    wait_until(
+        f"{host.name}: all etcd members list the same members",
+        lambda: lists_agree(etcd, etcd.members()),
+        timeout_s=platform.timeouts.etcd_settle_s,
+    )
+    return changed(f"voter, member {member.id:x}, of {len(members) + 1}")
+
+
+def _question(platform: Platform) -> str:
+    return facts({"calm": calm("etcd"), "unit": read_file(platform.etcd.unit_file)})
+
+
+def _refuse_join(
+    host: Host, target: Target, etcd: EtcdApi, members: list[Member], own: Member | None, said: dict[str, str]
+) -> None:
+    other = next((m for m in members if m.is_learner and m is not own), None)
+    if other is not None:
+        raise RefusedError(
+            f"{host.name}: joining etcd: another learner, {other.name or other.peer_urls}, is under way: finish or remove it first"
+        )
+    if own is None and said["calm"].startswith("activ"):
+        raise RefusedError(
+            f"{host.name}: an etcd of another cluster runs there: systemctl disable --now etcd, then run again"
+        )
+    if any(member.name == target.name for member in members if member is not own):
+        raise RefusedError(
+            f"{host.name}: etcd has a member of this name at another address: give the target another name"
+        )
+    why_not = quorum.why_not_add(members, answering(etcd, members))
+    if why_not is not None:
+        raise QuorumAtRiskError(f"{host.name}: joining etcd: {why_not}")
+
+
+def _planned_diff(platform: Platform, target: Target, members: list[Member], current: str) -> str:
+    added = Member(0, target.name, (peer_url(platform, target),), (), is_learner=True)
+    wanted = etcd_unit(platform, target, [*(m for m in members if m.peer_urls != added.peer_urls), added])
+    return diff_of_ours(platform.etcd.unit_file, current, wanted)
+
+
+def _learner(etcd: EtcdApi, members: list[Member], url: str, timeout_s: float) -> Member:
+    """The member with this URL, added as a learner unless an earlier attempt has. "unhealthy cluster" passes in 5 s."""
+    return find_member(members, url) or wait_until(
+        f"etcd takes {url} as a learner",
+        lambda: find_member(etcd.members(), url) or etcd.add_learner(url),
+        timeout_s=timeout_s,
+    )
+
+
+def _start(host: Host, platform: Platform, target: Target, members: list[Member]) -> None:
+    """Start the member; one that never published its name starts afresh, from the answer of this very add.
+
+    What an unpublished learner has on its disk is a half copy of ours, or another cluster's: it is moved aside.
+    """
+    own = find_member(members, peer_url(platform, target))
+    script = "systemctl daemon-reload\nsystemctl enable etcd >/dev/null 2>&1\nsystemctl start --no-block etcd\n"
+    if own is None or not own.name:
+        script = (
+            "systemctl stop etcd >/dev/null 2>&1 || true\n"
+            + move_aside(platform.etcd.data_dir, "before-join")
+            + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
+            + keep_foreign(platform.etcd.unit_file, "before-join")
+            + write_file(platform.etcd.unit_file, etcd_unit(platform, target, members))
+            + script
+        )
+    host.run(STRICT + script, what="starting etcd", timeout_s=platform.timeouts.command_s)
+
+
+def _promoted(etcd: EtcdApi, url: str, timeout_s: float) -> None:
+    """Promote as soon as the leader says that the learner is in sync; asking is harmless before."""
+
+    def ask() -> bool:
+        member = find_member(etcd.members(), url)
+        if member is None:
+            raise RefusedError(f"{url} is no longer listed: somebody removed it")
+        if member.is_learner:
+            etcd.status(member)  # a learner that never started can be promoted by old versions (etcd#15096)
+            etcd.promote(member)
+        return True
+
+    wait_until(f"etcd promotes {url}", ask, timeout_s=timeout_s, poll_s=0.5)
+
+
+def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: str) -> None:
+    """Leave etcd as it was. A learner may always be removed; a voter is none of this function's business."""
+    member = find_member(etcd.members(), url)
+    if member is not None and not member.is_learner:
+        return
+    if member is not None:
+        etcd.remove(member)
+    script = f"systemctl disable --now etcd >/dev/null 2>&1 || true\n{move_aside(platform.etcd.data_dir, run_id)}"
+    try:
+        host.run(script, what="clearing the failed learner", timeout_s=platform.timeouts.command_s)
+    except EvenkeelError as error:
+        log.warning("%s: the learner's data could not be moved aside now, the next run will: %s", host.name, error)

@@ -1,0 +1,125 @@
+"""A source leaves etcd: its leadership handed over, its member removed, its data moved aside."""
+
+from __future__ import annotations
+
+from blocks.ports import EtcdApi, Host
+from configs.errors import EtcdUnavailableError, QuorumAtRiskError, RefusedError, VerificationError
+from configs.hosts import Machine
+from configs.platform import Platform
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
+from tasks.etcd import quorum
+from tasks.etcd.members import answering, find_member, lists_agree, statuses
+from tasks.etcd.unit import peer_url
+from tasks.shell.files import move_aside
+from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.units import calm, is_off
+
+
+@step("move etcd leader")
+def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdApi) -> Outcome:
+    """Make a target's member the leader if this machine's is: an election by handing over, not by failing.
+
+    Undo: none needed.
+    """
+    # probe
+    members = etcd.members()
+    leaving = find_member(members, peer_url(platform, source))
+    if leaving is None:
+        return unchanged("not a member")
+    if run.dry_run:
+        return planned("if it leads etcd by then, a target's member takes over")
+    voters = [
+        m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner
+    ]
+    if not voters:
+        raise RefusedError(f"{source.name}: no target is an etcd voter yet: let the join finish first")
+    heirs = {one: status for one, status in statuses(etcd, voters).items() if status.healthy}
+    if not heirs:
+        raise EtcdUnavailableError(f"{source.name}: moving etcd's leadership: no target's member answers")
+    if all(status.leader != leaving.id for status in heirs.values()):
+        return unchanged("does not lead")
+
+    # act
+    heir = max((m for m in voters if m.id in heirs), key=lambda m: heirs[m.id].raft_index)
+    with run.acting(source.name, f"handing etcd's leadership to {heir.name}"):
+        etcd.move_leader(heir)
+
+    # verify
+    wait_until(
+        f"{heir.name} leads etcd",
+        lambda: etcd.status(heir).leader == heir.id,
+        timeout_s=platform.timeouts.etcd_settle_s,
+    )
+    return changed(f"{heir.name} leads now")
+
+
+@step("remove etcd member")
+def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdApi) -> Outcome:
+    """Make etcd no longer list this machine, on any member.
+
+    Undo: none; a removed member comes back only as a new one with an empty data folder.
+    """
+    # probe
+    url = peer_url(platform, source)
+    members = etcd.members()
+    leaving = find_member(members, url)
+    if leaving is None:
+        return unchanged("not a member")
+    if run.dry_run:
+        return planned(f"member {leaving.id:x} is removed")
+    why_not = quorum.why_not_remove(members, leaving, answering(etcd, members))
+    if why_not is not None:
+        raise QuorumAtRiskError(f"{source.name}: removing its etcd member: {why_not}: bring members back first")
+
+    # act
+    with run.acting(source.name, f"removing etcd member {leaving.id:x}"):
+        etcd.remove(leaving)
+
+    # verify
+    wait_until(
+        f"{source.name} has left every member's list",
+        lambda: find_member(now := etcd.members(), url) is None and lists_agree(etcd, now),
+        timeout_s=platform.timeouts.etcd_settle_s,
+    )
+    return changed(f"member {leaving.id:x} removed, {len(members) - 1} left")
+
+
+@step("retire etcd data")
+def ensure_etcd_retired(
+    run: Run, host: Host, platform: Platform, source: Machine, etcd: EtcdApi, migration: str
+) -> Outcome:
+    """Make etcd not run on the machine, now or after a reboot, and its data lie aside, kept.
+
+    Undo: none; the data is a copy of what the cluster has.
+    """
+    # probe
+    data = platform.etcd.data_dir
+    question = facts(
+        {"calm": calm("etcd"), "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"}
+    )
+    said = parse_facts(host.run(question, what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
+    if is_off(said["calm"]) and not said["data"]:
+        return unchanged("etcd is off and disabled, its data lies aside")
+    if run.dry_run:
+        return planned(f"etcd is stopped and disabled, {data} moved aside")
+    member = find_member(etcd.members(), peer_url(platform, source))
+    if member is not None:
+        raise RefusedError(
+            f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first"
+        )
+
+    # act
+    with run.acting(host.name, "stopping etcd, moving its data aside"):
+        script = f"{STRICT}systemctl disable --now etcd 2>/dev/null\n{move_aside(data, migration)}set +e\n{question}"
+        answer = host.run(script, what="retiring etcd's data", timeout_s=platform.timeouts.command_s)
+
+    # verify
+    left = parse_facts(answer.stdout)
+    if not is_off(left["calm"]) or left["data"]:
+        raise VerificationError(
+            f"{host.name}: etcd was stopped, yet it is {left['calm'].split()}: see systemctl status etcd there"
+        )
+    return changed(f"etcd is off and disabled, its data lies in {data}.aside-{migration}")

@@ -1,0 +1,40 @@
+"""The members of the platform's etcd: found by URL, asked for their status, compared."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from blocks.ports import EtcdApi, Member, MemberStatus
+from configs.errors import EtcdUnavailableError
+from configs.platform import Platform
+from tasks.etcd.unit import peer_url
+
+
+def find_member(members: list[Member], url: str) -> Member | None:
+    """By peer URL: names can clash, and an unstarted member has none."""
+    return next((member for member in members if url in member.peer_urls), None)
+
+
+def statuses(etcd: EtcdApi, members: list[Member]) -> dict[int, MemberStatus]:
+    """By id, what each member says of itself; the silent ones are left out."""
+    said = {}
+    for member in members:
+        with suppress(EtcdUnavailableError):
+            said[member.id] = etcd.status(member)
+    return said
+
+
+def answering(etcd: EtcdApi, members: list[Member]) -> set[int]:
+    """Ids of the members that answer, know a leader and report no error."""
+    return {one for one, status in statuses(etcd, members).items() if status.healthy}
+
+
+def lists_agree(etcd: EtcdApi, members: list[Member]) -> bool:
+    """Whether every voter's own list is `members`; a learner answers no such question."""
+    return all(etcd.members_seen_by(member) == members for member in members if not member.is_learner)
+
+
+def learning(platform: Platform, etcd: EtcdApi) -> set[str]:
+    """Names of the targets whose joining was begun and has not ended: etcd lists them as learners."""
+    urls = {url for member in etcd.members() if member.is_learner for url in member.peer_urls}
+    return {target.name for target in platform.new_members if peer_url(platform, target) in urls}

@@ -1,0 +1,41 @@
+"""The systemd unit of an etcd member, and the URLs that it is known by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from blocks.ports import Member
+from configs.hosts import Machine, Target
+from configs.platform import Platform
+from configs.rendering import rendered
+
+
+def peer_url(platform: Platform, machine: Machine) -> str:
+    """Where etcd's members meet; it identifies a member."""
+    return f"http://{machine.address}:{platform.etcd.peer_port}"
+
+
+def client_url(platform: Platform, machine: Machine) -> str:
+    """Where etcd serves clients."""
+    return f"http://{machine.address}:{platform.etcd.client_port}"
+
+
+def etcd_unit(platform: Platform, target: Target, members: Collection[Member]) -> str:
+    """The unit of a joining member. `members` are all current ones, the new one included.
+
+    etcd refuses to start when --initial-cluster is not exactly the current membership (etcd#8298).
+    """
+    own = peer_url(platform, target)
+    names = {url: target.name if url == own else member.name for member in members for url in member.peer_urls}
+    return rendered(
+        "etcd.service.j2",
+        name=target.name,
+        binary=platform.etcd.binary,
+        data_dir=platform.etcd.data_dir,
+        peer_url=own,
+        client_url=client_url(platform, target),
+        peer_port=platform.etcd.peer_port,
+        client_port=platform.etcd.client_port,
+        cluster_token=platform.etcd.cluster_token,
+        initial_cluster=",".join(f"{name}={url}" for url, name in names.items()),
+    )

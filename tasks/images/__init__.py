@@ -1,0 +1,1 @@
+"""Container images: loaded, recorded, rolled back."""

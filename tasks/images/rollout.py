@@ -1,0 +1,126 @@
+"""Workloads' images: which to go back to, whether machines have them, and the rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from shlex import quote
+
+from blocks.ports import Host, KubeApi, Workload
+from configs.errors import DeadlineExceededError, RefusedError, VerificationError
+from configs.platform import Platform
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.record import Record
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
+from tasks.images.record import NEW, OLD
+from tasks.shell.script import facts, parse_facts
+
+Images = dict[str, dict[str, str]]
+"""By workload ("Deployment ns/name"), by container: the image."""
+
+
+def recorded_images(record: Record, source: str) -> Images:
+    """The images that were recorded before the first uninstall: of the live platform ("new") or of the old one ("old").
+
+    Raises RefusedError when there is no such record.
+    """
+    records = {"new": {"": record.read(NEW) or {}}, "old": record.below(OLD)}[source]
+    found: Images = {}
+    for recorded in records.values():
+        found |= recorded.get("workloads", {})
+    if not found:
+        raise RefusedError(f"no images of the {source} platform are in the record {record.name}: give image_map")
+    return found
+
+
+def wanted_images(wish: Images, present: list[Workload]) -> Images:
+    """What of the wish differs from the present, for workloads and containers that exist."""
+    differing: Images = {}
+    for workload in present:
+        images = wish.get(str(workload), {})
+        changes = {name: image for name, image in images.items() if workload.images.get(name, image) != image}
+        if changes:
+            differing[str(workload)] = changes
+    return differing
+
+
+@step("check images")
+def check_images(run: Run, host: Host, platform: Platform, images: Mapping[str, Mapping[str, str]]) -> Outcome:
+    """Make sure that docker on a node has every image that may have to run there.
+
+    Changes nothing. Undo: none needed.
+    """
+    # probe
+    names = sorted({image for containers in images.values() for image in containers.values()})
+    questions = {
+        "docker": "systemctl is-active docker",
+        "missing": f'for i in {" ".join(map(quote, names))}; do docker image inspect "$i" >/dev/null 2>&1 || echo "$i"; done',
+    }
+    asked = host.run(facts(questions), what="asking docker for images", timeout_s=platform.timeouts.command_s)
+    answer = parse_facts(asked.stdout)
+    if answer["docker"] != "active":
+        raise RefusedError(f"{host.name}: docker does not run: systemctl start docker")
+    missing = answer["missing"].split()
+    if missing:
+        folders = filter(None, (f"{platform.k3s.bundle}/image", platform.rollback.old_bundle))
+        where = " ".join(f"{folder}/*.tar" for folder in folders)
+        raise RefusedError(
+            f"{host.name}: docker lacks {', '.join(missing)}: load them there first: for t in {where}; do docker load -i $t; done"
+        )
+
+    # act
+    # verify
+    return unchanged(f"has {len(names)} images")
+
+
+@step("set images")
+def ensure_images(
+    run: Run, workload: Workload, platform: Platform, kube: KubeApi, images: Mapping[str, str]
+) -> Outcome:
+    """Make the workload's containers, by name, run these images, all of its pods Ready.
+
+    Undo: set the images that the report tells.
+    """
+    # probe
+    now_there = _find(kube, workload)
+    changes = {name: image for name, image in images.items() if now_there.images.get(name) != image}
+    if not changes and _rolled_out(now_there):
+        return unchanged("runs " + ", ".join(images.values()))
+    what = (
+        ", ".join(f"{name}: {now_there.images.get(name)} becomes {image}" for name, image in changes.items())
+        or "rollout awaited"
+    )
+    if run.dry_run:
+        return planned(what)
+
+    # act
+    with run.acting(str(workload), f"setting images: {what}"):
+        if changes:
+            kube.set_images(workload, changes)
+
+    # verify
+    try:
+        wait_until(
+            f"{workload} is rolled out",
+            lambda: _rolled_out(_find(kube, workload)),
+            timeout_s=platform.timeouts.rollout_s,
+        )
+    except DeadlineExceededError as error:
+        reasons = [f"{pod}: {pod.reason}" for pod in kube.pods_of(workload) if not pod.ready]
+        error.within(
+            f"{workload}: {'; '.join(reasons) or 'no pod says why'}: kubectl describe pods -n {workload.namespace}"
+        )
+        raise
+    return changed(what)
+
+
+def _find(kube: KubeApi, workload: Workload) -> Workload:
+    found = next((w for w in kube.workloads() if str(w) == str(workload)), None)
+    if found is None:
+        raise VerificationError(f"{workload}: is gone")
+    return found
+
+
+def _rolled_out(workload: Workload) -> bool:
+    return workload.updated and workload.ready >= workload.desired

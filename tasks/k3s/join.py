@@ -1,0 +1,102 @@
+"""k3s on targets: servers and agents join the live cluster by the vendor's own installer."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from pydantic import SecretStr
+
+from blocks.ports import Host, KubeApi
+from configs.errors import CommandFailedError
+from configs.hosts import Role, Target
+from configs.platform import Platform
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
+from tasks.k3s.nodes import find_node
+from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.units import calm, is_on
+
+
+def environment(platform: Platform, target: Target, token: SecretStr) -> dict[str, SecretStr | str]:
+    """What the installer gets. Servers list the target etcd members only; agents follow the VIP."""
+    identity = [f"--node-name={target.name}", f"--node-ip={target.address}"]
+    server = target.role is Role.SERVER
+    words = ["server", *platform.k3s.server_args] if server else ["agent", *platform.k3s.agent_args]
+    return {
+        "INSTALL_K3S_SKIP_DOWNLOAD": "true",
+        "INSTALL_K3S_EXEC": " ".join([*words, *identity]),
+        "K3S_TOKEN": token,
+        "K3S_URL": "" if server else platform.join_url,
+        "K3S_DATASTORE_ENDPOINT": platform.datastore_endpoint if server else "",
+    }
+
+
+@step("join k3s")
+def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, token: SecretStr) -> Outcome:
+    """Make `target` a Ready node of the live cluster; a server's API answers and is among the cluster's endpoints.
+
+    Undo: k3s-uninstall.sh or k3s-agent-uninstall.sh there, then kubectl delete node.
+    """
+    # probe
+    unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
+    wanted = environment(platform, target, token)
+    said = parse_facts(
+        host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
+    )
+    right_env = all(said[name] == _plain(wanted[name]) for name in ("K3S_URL", "K3S_DATASTORE_ENDPOINT"))
+    if is_on(said["calm"]) and right_env and _is_joined(kube, target):
+        return unchanged(f"a Ready {target.role}")
+    if run.dry_run:
+        return planned(f"joins as {target.role}: {_plain(wanted['INSTALL_K3S_EXEC'])}")
+
+    # act
+    with run.acting(host.name, f"joining k3s as {target.role}"):
+        exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
+        installer = (
+            f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh >/tmp/evenkeel-k3s.log 2>&1\n"
+            # The installer starts nothing where it changed nothing, be it stopped.
+            f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
+        )
+        try:
+            host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
+        except CommandFailedError as error:
+            error.within(_last_words(host, unit, token))
+            raise
+
+    # verify
+    wait_until(
+        f"{target.name} is a Ready node" + (" and its API server an endpoint" if target.role is Role.SERVER else ""),
+        lambda: _is_joined(kube, target),
+        timeout_s=platform.timeouts.k3s_join_s,
+    )
+    return changed(f"a Ready {target.role}")
+
+
+def _is_joined(kube: KubeApi, target: Target) -> bool:
+    node, address = find_node(kube, target.name), str(target.address)
+    if node is None or not node.ready or node.address != address:
+        return False
+    return target.role is Role.AGENT or (kube.is_ready(address) and address in kube.server_addresses())
+
+
+def _question(unit: str) -> str:
+    env = f"/etc/systemd/system/{unit}.service.env"
+    names = ("K3S_URL", "K3S_DATASTORE_ENDPOINT")
+    read = {name: f'sed -nE "s/^{name}=[\'\\"]?([^\'\\"]*)[\'\\"]?$/\\1/p" {env}' for name in names}
+    return facts({"calm": calm(unit), **read})
+
+
+def _last_words(host: Host, unit: str, token: SecretStr) -> str:
+    """Why k3s does not start, from its journal; the token is taken out, whoever wrote it there."""
+    script = f"tail -n 3 /tmp/evenkeel-k3s.log; journalctl -u {unit} -n 6 --no-pager -o cat"
+    said = host.run(script, what="reading k3s's journal", check=False).stdout.strip()[-600:]
+    secret = token.get_secret_value()
+    for part in (secret, secret.rpartition(":")[2]):
+        said = said.replace(part, "**********")
+    return f"{host.name}: {unit} did not start: it says: {said}: see journalctl -u {unit} there"
+
+
+def _plain(value: SecretStr | str) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

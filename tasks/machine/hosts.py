@@ -1,0 +1,115 @@
+"""A machine's own name, and the names of the others in its /etc/hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from shlex import quote
+
+from blocks.ports import Host
+from configs.errors import VerificationError
+from configs.hosts import Machine
+from configs.platform import Platform
+from configs.rendering import rendered
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.shell.files import diff, read_file, write_file
+from tasks.shell.script import STRICT, facts, parse_facts
+
+HOSTS = "/etc/hosts"
+
+
+@step("set hostname")
+def ensure_hostname(run: Run, host: Host, platform: Platform) -> Outcome:
+    """Make the machine call itself by its inventory name, now and after a reboot.
+
+    Undo: hostnamectl set-hostname OLD; the old name is in the report.
+    """
+    # probe
+    timeout_s = platform.timeouts.command_s
+    question = facts({"now": "hostname", "then": "cat /etc/hostname"})
+    names = parse_facts(host.run(question, what="reading the hostname", timeout_s=timeout_s).stdout)
+    if set(names.values()) == {host.name}:
+        return unchanged(f"is called {host.name}")
+    if run.dry_run:
+        return planned(f"{names['now']} becomes {host.name}")
+
+    # act
+    with run.acting(host.name, f"setting the hostname, it was {names['now']}"):
+        answer = host.run(
+            f"{STRICT}hostnamectl set-hostname {quote(host.name)}\n{question}",
+            what="setting the hostname",
+            timeout_s=timeout_s,
+        )
+
+    # verify
+    if set(parse_facts(answer.stdout).values()) != {host.name}:
+        raise VerificationError(f"{host.name}: hostnamectl said yes, but the name is {parse_facts(answer.stdout)}")
+    return changed(f"{names['now']} became {host.name}")
+
+
+@step("write /etc/hosts")
+def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
+    """Make the machine resolve every machine's name to its inventory address: one managed block, first in /etc/hosts.
+
+    Lines outside the block stay; those that contradict it are noted. Undo: delete the block.
+    """
+    # probe
+    machines = platform.machines
+    resolve = "".join(f"getent ahostsv4 {quote(machine.name)} | awk 'NR==1 {{print $1}}';" for machine in machines)
+    question = facts({"file": read_file(HOSTS), "resolved": resolve})
+    said = parse_facts(host.run(question, what="reading /etc/hosts", timeout_s=platform.timeouts.command_s).stdout)
+    current = said["file"] + "\n"
+    wanted = hosts_file(current, machines)
+    notes = tuple(
+        f"another address for a name of ours, now shadowed: {line}" for line in hosts_conflicts(current, machines)
+    )
+    addresses = [str(machine.address) for machine in machines]
+    if current == wanted and said["resolved"].splitlines() == addresses:
+        return unchanged("names all machines", notes=notes)
+    if run.dry_run:
+        return planned("the managed block is written", diffs=(diff(HOSTS, current, wanted),), notes=notes)
+
+    # act
+    with run.acting(host.name, "writing the managed block of /etc/hosts"):
+        script = STRICT + write_file(HOSTS, wanted) + facts({"resolved": resolve})
+        answer = host.run(script, what="writing /etc/hosts", timeout_s=platform.timeouts.command_s)
+
+    # verify
+    resolved = parse_facts(answer.stdout)["resolved"].splitlines()
+    wrong = [f"{m.name} -> {got}" for m, got in zip(machines, resolved, strict=False) if got != str(m.address)]
+    if wrong or len(resolved) != len(machines):
+        raise VerificationError(
+            f"{host.name}: /etc/hosts is written, yet {', '.join(wrong) or 'a name'} resolves otherwise: see nsswitch.conf"
+        )
+    return changed("the managed block is written", diffs=(diff(HOSTS, current, wanted),), notes=notes)
+
+
+BEGIN, END = "# BEGIN evenkeel", "# END evenkeel"
+
+
+def hosts_file(current: str, machines: Iterable[Machine]) -> str:
+    """`current` with our block first: the first line that names a host wins, so a stale one below does no harm."""
+    block = rendered("hosts.j2", machines=list(machines))
+    return block + _outside_block(current)
+
+
+def hosts_conflicts(current: str, machines: Iterable[Machine]) -> list[str]:
+    """Lines outside our block that give one of our names another address."""
+    names = {machine.name: str(machine.address) for machine in machines}
+    return [
+        line.strip()
+        for line in _outside_block(current).splitlines()
+        for address, *aliases in [line.partition("#")[0].split() or [""]]
+        if any(names.get(alias, address) != address for alias in aliases)
+    ]
+
+
+def _outside_block(text: str) -> str:
+    before, begin, rest = text.partition(BEGIN)
+    if not begin:
+        return text
+    _, end, after = rest.partition(END)
+    # Without its end, only the line that begins the block is surely ours.
+    kept = after if end else rest.partition("\n")[2]
+    return before + kept.lstrip("\n")

@@ -1,0 +1,86 @@
+"""A report in words, for a terminal and for Prefect's UI. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from tasks.engine.journal import Entry, Report
+
+HEAD = "| step | targets | outcome | seconds | retries | SSH round trips |\n|---|---|---|---:|---:|---:|\n"
+GAPS = 3  # of a series, in the table
+CLIENTS = (
+    "\n| clients | samples | failures | longest gap, s | allowed, s | gaps of 0.5 s and more |\n|---|---:|---:|---:|---:|---|\n"
+)
+
+
+def markdown(report: Report) -> str:
+    """The whole report: what was done by step, or, for a dry run, what would be done by host."""
+    title = f"# {report.flow} {report.platform}: {report.outcome}\n\n"
+    facts = f"run `{report.run}`, record `{report.record or '-'}`, {report.begun} to {report.ended or 'now'}\n\n"
+    error = f"**{report.error}**\n\n" if report.error else ""
+    warnings = "".join(f"- warning: {warning}\n" for warning in _warnings(report))
+    body = plan(report) if report.dry_run else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))
+    return title + facts + error + body + clients(report) + ("\n" + warnings if warnings else "")
+
+
+def clients(report: Report) -> str:
+    """What clients noticed, and during what."""
+    if not report.interruptions:
+        return ""
+    rows = [
+        f"| {one['series']} | {one['samples']} | {one['failures']} | {one['longest_gap_s']} | {one['budget_s'] or '-'} "
+        f"| {_gaps(one['gaps'])} |\n"
+        for one in report.interruptions
+    ]
+    return CLIENTS + "".join(rows)
+
+
+def plan(report: Report) -> str:
+    """What a dry run found that would be done, by target, with a diff of every file."""
+    lines = []
+    for target in dict.fromkeys(entry.target for entry in report.entries):
+        lines.append(f"\n## {target}\n")
+        for entry in (entry for entry in report.entries if entry.target == target):
+            lines.append(f"- {entry.step}: {entry.outcome}: {entry.why}")
+            lines.extend(f"\n```diff\n{diff}\n```\n" for diff in entry.diffs if diff)
+    return "\n".join(lines) + "\n"
+
+
+def by_step(report: Report) -> list[tuple[str, list[Entry]]]:
+    """Entries by step, steps in the order in which they first began."""
+    order = {step: rank for rank, step in enumerate(dict.fromkeys(entry.step for entry in report.entries))}
+    ranked = sorted(report.entries, key=lambda entry: order[entry.step])
+    return [(step, list(entries)) for step, entries in groupby(ranked, key=lambda entry: entry.step)]
+
+
+def _gaps(gaps: list[dict[str, Any]]) -> str:
+    """The longest ones; all are in report.json, and drawn in the chart."""
+    longest = sorted(gaps, key=lambda gap: -gap["seconds"])[:GAPS]
+    more = [f"{len(gaps) - GAPS} shorter ones"] if len(gaps) > GAPS else []
+    return "; ".join([*map(_gap, longest), *more]) or "-"
+
+
+def _gap(gap: dict[str, Any]) -> str:
+    targets: dict[str, list[str]] = {}
+    for one in gap["during"]:
+        step, _, target = one.rpartition(" on ")
+        targets.setdefault(step, []).append(target)
+    during = ", ".join(f"{step} on {' '.join(names)}" for step, names in targets.items())
+    return f"{gap['seconds']} s: {during or 'no step of ours'}"
+
+
+def _row(step: str, entries: list[Entry]) -> str:
+    outcomes = ", ".join(dict.fromkeys(entry.outcome for entry in entries))
+    targets = ", ".join(entry.target for entry in entries)
+    longest = max(entry.seconds for entry in entries)
+    retries, trips = sum(e.retries for e in entries), sum(e.ssh_round_trips for e in entries)
+    return f"| {step} | {targets} | {outcomes} | {longest:.1f} | {retries} | {trips} |\n"
+
+
+def _warnings(report: Report) -> Iterable[str]:
+    yield from report.warnings
+    for entry in report.entries:
+        for note in entry.notes:
+            yield f"{entry.target}: {entry.step}: {note}"

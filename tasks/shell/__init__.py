@@ -1,0 +1,1 @@
+"""Pieces of shell that steps send to machines, and how their answers are read."""

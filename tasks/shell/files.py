@@ -1,0 +1,62 @@
+"""Files on machines: read, written at once or not at all, kept aside, compared. Pure; every value is quoted."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import shlex
+from shlex import quote
+
+OURS = "Written by evenkeel"  # in the first line of every template of a whole file
+
+
+def write_file(path: str, content: str, mode: str = "0644") -> str:
+    """Make the file at `path` be `content`, at once or not at all; a reader never sees half of it."""
+    encoded = base64.b64encode(content.encode()).decode()
+    name = shlex.quote(path)
+    return (
+        f'mkdir -p "$(dirname {name})"\n'
+        f"half=$(mktemp {name}.XXXXXX)\n"
+        f"base64 -d > \"$half\" <<'END'\n{encoded}\nEND\n"
+        f'chmod {mode} "$half" && chown 0:0 "$half" && sync "$half" && mv -f "$half" {name}\n'
+    )
+
+
+def keep_foreign(path: str, suffix: str) -> str:
+    """Shell: before the file at `path` is written over, a copy of it beside it, unless it is one of ours."""
+    name = shlex.quote(path)
+    return f"test ! -e {name} || grep -qF {shlex.quote(OURS)} {name} || cp -p {name} {shlex.quote(f'{path}.aside-{suffix}')}\n"
+
+
+def read_file(path: str) -> str:
+    """The command for a fact: the file's content; a missing one answers with nothing."""
+    return f"test ! -e {shlex.quote(path)} || cat {shlex.quote(path)}"
+
+
+def move_aside(folder: str, suffix: str) -> str:
+    """Shell: empty `folder` into a neighbour that keeps the data; a mount point itself can't be moved, its content can."""
+    return (
+        f"d={quote(folder)}; n=$d{quote(f'.aside-{suffix}')}\n"
+        f'! mountpoint -q "$d" || n=$d/{quote(f".aside-{suffix}")}\n'
+        'test ! -e "$n" || n="$n.$(date +%s)"\n'
+        """inside() { find "$d" -mindepth 1 -maxdepth 1 ! -name '.aside-*' "$@"; }\n"""
+        'if test -z "$(inside -print -quit 2>/dev/null)"; then :\n'
+        'elif mountpoint -q "$d"; then mkdir "$n" && inside -exec mv -t "$n" {} +\n'
+        'else mv "$d" "$n"; fi\n'
+    )
+
+
+def diff_of_ours(path: str, before: str, after: str) -> str:
+    """A diff of a file that is ours as a whole; what somebody else wrote there is kept aside, and may hold a secret."""
+    if OURS in before or not before:
+        return diff(path, before, after)
+    lines = len(before.splitlines())
+    return f"{path}: {lines} lines that are not ours are kept aside and not shown\n{diff(path, '', after)}"
+
+
+def diff(path: str, before: str, after: str) -> str:
+    """A unified diff, empty when nothing differs."""
+    lines = difflib.unified_diff(
+        before.splitlines(), after.splitlines(), f"{path} (now)", f"{path} (then)", lineterm=""
+    )
+    return "\n".join(lines)

@@ -1,0 +1,65 @@
+"""The VIP is handed over from a source to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from blocks.ports import Host, KubeApi
+from configs.errors import RefusedError
+from configs.platform import Platform
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
+from tasks.shell.script import facts, parse_facts
+from tasks.shell.units import calm, is_off, is_on
+from tasks.vip.holder import holds, only_holder
+
+
+@step("hand over VIP")
+def ensure_vip_on_targets(
+    run: Run, source: Host, platform: Platform, everyone: Mapping[str, Host], kube: KubeApi
+) -> Outcome:
+    """Make `source` give the VIP away and never take it again: its keepalived says goodbye (priority 0) and stays off.
+
+    Exactly one host holds the VIP before and after. Undo: systemctl enable --now keepalived there.
+    """
+    # probe
+    had_it = holds(source, platform)
+    if is_off(_calm(source, platform)) and not had_it:
+        return unchanged("keepalived is off and disabled")
+    if run.dry_run:
+        return planned("keepalived is stopped" + (", a target takes the VIP" if had_it else ""))
+    _refuse_without_heir(source, platform, everyone)
+
+    # act
+    with run.acting(source.name, "stopping keepalived" + (", which holds the VIP" if had_it else "")):
+        source.run(
+            "systemctl stop keepalived && systemctl disable keepalived 2>/dev/null",
+            what="stopping keepalived",
+            timeout_s=platform.timeouts.command_s,
+        )
+
+    # verify
+    holder = wait_until(
+        f"exactly one host holds {platform.vip}",
+        lambda: only_holder(everyone, platform),
+        timeout_s=platform.timeouts.vip_s,
+    )
+    wait_until(
+        f"the API answers at {platform.vip}",
+        lambda: kube.is_ready(str(platform.vip)),
+        timeout_s=platform.timeouts.vip_s,
+    )
+    return changed(f"the VIP is on {holder}" if had_it else "keepalived is off and disabled")
+
+
+def _calm(host: Host, platform: Platform) -> str:
+    question = facts({"calm": calm("keepalived")})
+    return parse_facts(host.run(question, what="asking systemd", timeout_s=platform.timeouts.command_s).stdout)["calm"]
+
+
+def _refuse_without_heir(source: Host, platform: Platform, everyone: Mapping[str, Host]) -> None:
+    ready = [t.name for t in platform.vip_holders if is_on(_calm(everyone[t.name], platform))]
+    if not ready:
+        raise RefusedError(f"{source.name}: handing the VIP over: keepalived runs on no target: set it up first")

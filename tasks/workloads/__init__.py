@@ -1,0 +1,1 @@
+"""What runs on the cluster: drained, kept complete, cut loose from the sources."""

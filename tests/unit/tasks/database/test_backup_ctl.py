@@ -1,0 +1,133 @@
+"""backup-ctl is what the config says, also after somebody else's upgrade."""
+
+import pytest
+
+from blocks.ports import ExecResult
+from configs.errors import (
+    CommandFailedError,
+    DeadlineExceededError,
+    EvenkeelError,
+    ExecBrokenError,
+    HostError,
+    OutcomeUnknownError,
+    RefusedError,
+    TransientError,
+)
+from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched, helm_values
+from tasks.database.control import control
+from tasks.engine.outcome import Change, Outcome
+from tests.fakes.platform import WISH, platform
+from tests.fakes.world import World
+
+
+def install(world: World, *, dry: bool = False) -> Outcome:
+    return ensure_backup_ctl.fn(world.run(dry=dry), world.hosts["vm-1"], world.platform, world.kube)
+
+
+def test_values_are_the_runbooks(world: World) -> None:
+    assert helm_values(world.platform) == {
+        "common.env.ENV_EXPIRED_DAYS": "7",
+        "common.env.ENV_GLUSTERFS_NODE_VIP": "10.0.0.100",
+        "common.env.ENV_GLUSTERFS_NODE_IPS": "10.0.0.11,10.0.0.12",
+        "common.env.ENV_GLUSTERFS_NODE_HOSTNAMES": "vm-1,vm-2",
+        "common.nodeSelectorValue": "1",
+    }
+
+
+def test_bricks_are_named_in_the_config_if_they_are_not_on_the_sources() -> None:
+    found = helm_values(platform(backup={**WISH["backup"], "glusterfs_nodes": ["phys-1", "phys-2"]}))
+
+    assert found["common.env.ENV_GLUSTERFS_NODE_IPS"] == "10.0.0.21,10.0.0.22"
+
+
+def test_a_comma_inside_a_value_reaches_helm_escaped(world: World) -> None:
+    install(world)
+
+    assert r"ENV_GLUSTERFS_NODE_IPS=10.0.0.11\,10.0.0.12" in world.hosts["vm-1"].state("did")
+
+
+def test_another_value_is_put_right(world: World) -> None:
+    install(world)
+    world.platform = platform(backup={**WISH["backup"], "expired_days": 30})
+
+    assert install(world).change is Change.CHANGED
+    assert '"common.env.ENV_EXPIRED_DAYS":"30"' in world.hosts["vm-1"].state("helm-values")
+
+
+def test_another_chart_is_replaced_and_told(world: World) -> None:
+    install(world)
+    world.platform = platform(backup={"chart": "/opt/charts/uap-backup-ctl-1.1.0.tgz"})
+
+    assert install(world).why == "uap-backup-ctl-1.1.0 replaces uap-backup-ctl-1.0.0, deployed"
+
+
+def test_a_plan_tells_every_value(world: World) -> None:
+    assert "+common.nodeSelectorValue=1" in install(world, dry=True).diffs[0]
+
+
+def test_without_helm_it_is_refused_with_what_to_write(world: World) -> None:
+    world.hosts["vm-1"].tell("lacks", "helm")
+
+    with pytest.raises(RefusedError, match=r"vm-1: no `helm` there: .* backup.helm_host"):
+        install(world)
+
+
+def test_an_upgrade_that_fails_tells_helms_words_and_where_to_look(world: World) -> None:
+    world.hosts["vm-1"].tell("helm-fails", "Error: timed out waiting for the condition")
+
+    with pytest.raises(CommandFailedError, match=r"helm history backup-ctl -n uap on vm-1: .*timed out"):
+        install(world)
+
+
+def test_patching_twice_is_recognised(world: World) -> None:
+    assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.CHANGED
+    assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.UNCHANGED
+
+
+@pytest.mark.parametrize("lost", [ExecBrokenError("uap/b: broke"), DeadlineExceededError("uap/b: not done within 5 s")], ids=str)
+def test_what_must_not_run_twice_is_not_begun_again_when_its_answer_is_lost(world: World, lost: EvenkeelError) -> None:
+    world.kube.fail("exec", lost)
+
+    with pytest.raises(OutcomeUnknownError, match=r"load --name=x may still be at work there, .* run the same command again") as told:
+        control(world.kube, world.platform, "load", "--name=x", timeout_s=5)
+    assert not told.value.retryable
+
+
+def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:
+    world.kube.fail("exec", ExecBrokenError("uap/b: broke"))
+
+    with pytest.raises(ExecBrokenError) as told:
+        control(world.kube, world.platform, "ls-tar", timeout_s=5)
+    assert told.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [("pending-upgrade", "helm rollback backup-ctl -n uap"), ("pending-install", "helm uninstall backup-ctl -n uap")],
+)
+def test_a_release_that_a_killed_helm_has_left_is_told_with_the_way_out(world: World, status: str, advice: str) -> None:
+    world.hosts["vm-1"].tell("helm-list", f'[{{"name":"backup-ctl","status":"{status}","chart":"c"}}]')
+
+    with pytest.raises(RefusedError, match=rf"vm-1: release backup-ctl is {status}: .*{advice}"):
+        install(world)
+
+
+def test_a_subcommand_that_fails_is_told_with_its_words(world: World) -> None:
+    world.kube.answers["ls-tar"] = ExecResult(2, "", "lake is not mounted\n")
+
+    with pytest.raises(HostError, match=r"uap/backup-ctl-\d: /tidb-ctl.sh ls-tar: exit code 2: lake is not mounted"):
+        control(world.kube, world.platform, "ls-tar", timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The connection to the server 10.43.0.1:443 was refused - did you specify the right host or port?",
+        "Unable to connect to the server: dial tcp 10.43.0.1:443: i/o timeout",
+    ],
+)
+def test_a_server_that_has_just_gone_is_worth_another_try(world: World, said: str) -> None:
+    world.kube.answers["ls-tar"] = ExecResult(1, "", said)
+
+    with pytest.raises(TransientError, match=r"uap/backup-ctl-\d: /tidb-ctl.sh ls-tar: exit code 1: .*10.43.0.1"):
+        control(world.kube, world.platform, "ls-tar", timeout_s=5)

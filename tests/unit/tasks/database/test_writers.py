@@ -1,0 +1,89 @@
+"""Writers stop for a restore, and no death of ours leaves one at 0 forgotten."""
+
+import pytest
+
+from configs.database import Writer
+from configs.errors import DeadlineExceededError, RefusedError
+from tasks.database.writers import ensure_quiesced, ensure_writer_back, find_workload
+from tasks.engine.outcome import Change, Outcome
+from tests.fakes.faults import Killed
+from tests.fakes.platform import platform
+from tests.fakes.world import World
+from tests.unit.tasks.cases import writer
+
+KEY = "writers/Deployment/shop/web"
+
+
+def quiesce(world: World) -> Outcome:
+    return ensure_quiesced.fn(world.run(), writer(world), world.platform, world.kube, world.record)
+
+
+def bring_back(world: World) -> Outcome:
+    return ensure_writer_back.fn(world.run(), writer(world), world.platform, world.kube, world.record)
+
+
+def replicas(world: World) -> int:
+    return find_workload(world.kube, writer(world)).desired
+
+
+def test_a_quiesced_writer_has_no_pod(world: World) -> None:
+    quiesce(world)
+
+    assert [pod for pod in world.kube.pods() if pod.name.startswith("web-")] == []
+
+
+def test_replicas_are_recorded_before_the_writer_is_scaled(world: World) -> None:
+    world.life.mutations_left = 2  # the record is the first
+
+    with pytest.raises(Killed):
+        quiesce(world)
+    assert world.record.read(KEY) == {"replicas": 2, "back": False}
+
+
+def test_a_run_after_a_kill_remembers_the_first_runs_replicas(world: World) -> None:
+    world.life.mutations_left = 2
+    with pytest.raises(Killed):
+        quiesce(world)
+
+    quiesce(world)
+    bring_back(world)
+
+    assert replicas(world) == 2
+
+
+def test_a_writer_that_was_at_nothing_stays_there(world: World) -> None:
+    world.kube.scale(find_workload(world.kube, writer(world)), 0)
+    for _ in range(5):
+        world.kube.pods()
+
+    quiesce(world)
+    bring_back(world)
+
+    assert replicas(world) == 0
+
+
+def test_a_writer_that_is_back_is_not_scaled_again(world: World) -> None:
+    quiesce(world)
+    bring_back(world)
+    world.kube.scale(find_workload(world.kube, writer(world)), 5)
+
+    assert bring_back(world).change is Change.UNCHANGED
+    assert replicas(world) == 5
+
+
+def test_a_writer_that_was_never_quiesced_is_left_alone(world: World) -> None:
+    assert bring_back(world).change is Change.UNCHANGED
+    assert world.mutations == []
+
+
+def test_a_writer_whose_pods_do_not_go_is_told(world: World) -> None:
+    world.platform = platform(timeouts={"pod_ready_s": 2})
+    world.kube.polls = 1000
+
+    with pytest.raises(DeadlineExceededError, match="Deployment shop/web has no pod: not within 2 s"):
+        quiesce(world)
+
+
+def test_a_writer_that_does_not_exist_is_refused_with_what_to_write(world: World) -> None:
+    with pytest.raises(RefusedError, match="there is no StatefulSet shop/db: write what `kubectl get StatefulSet -A`"):
+        find_workload(world.kube, Writer(kind="StatefulSet", namespace="shop", name="db"))

@@ -1,0 +1,104 @@
+"""What a run did is on disk at every moment, whole."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.errors import RefusedError
+from tasks.engine.journal import Journal, Report
+from tasks.engine.outcome import changed, unchanged
+
+
+@pytest.fixture
+def journal(folder: Path) -> Journal:
+    return Journal(Report("demo", "run-1", "migrate", dry_run=False), folder / "demo" / "report.json")
+
+
+def on_disk(journal: Journal) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(journal.path.read_text())
+    return found
+
+
+def test_a_report_is_there_before_the_first_step(journal: Journal) -> None:
+    assert (on_disk(journal)["outcome"], on_disk(journal)["entries"]) == ("running", [])
+
+
+def test_a_step_that_was_killed_stays_running(journal: Journal) -> None:
+    journal.begin("join etcd", "phys-1")
+
+    assert on_disk(journal)["entries"][0]["outcome"] == "running"
+
+
+def test_a_step_that_ended_says_how(journal: Journal) -> None:
+    entry = journal.begin("join etcd", "phys-1")
+    journal.end(entry, changed("a voter", diffs=("+a",), notes=("slow",)), 3)
+
+    found = on_disk(journal)["entries"][0]
+    assert (found["outcome"], found["why"], found["ssh_round_trips"]) == ("changed", "a voter", 3)
+    assert (found["diffs"], found["notes"]) == (["+a"], ["slow"])
+    assert found["seconds"] >= 0
+
+
+def test_attempts_of_one_step_are_one_entry_with_its_retries_counted(journal: Journal) -> None:
+    for _ in range(3):
+        journal.end(journal.begin("join etcd", "phys-1"), RefusedError("not yet"), 2)
+    journal.end(journal.begin("join etcd", "phys-1"), changed("a voter"), 4)
+
+    (found,) = on_disk(journal)["entries"]
+    assert (found["outcome"], found["retries"], found["ssh_round_trips"]) == ("changed", 3, 10)
+
+
+def test_a_step_that_runs_again_after_a_success_is_another_entry(journal: Journal) -> None:
+    for _ in range(2):
+        journal.end(journal.begin("join etcd", "phys-1"), unchanged("a voter"), 1)
+
+    assert [entry["retries"] for entry in on_disk(journal)["entries"]] == [0, 0]
+
+
+def test_another_targets_failure_is_not_retried_here(journal: Journal) -> None:
+    journal.end(journal.begin("join etcd", "phys-1"), RefusedError("no"), 1)
+    journal.end(journal.begin("join etcd", "phys-2"), changed("a voter"), 1)
+
+    assert [(entry["target"], entry["retries"]) for entry in on_disk(journal)["entries"]] == [
+        ("phys-1", 0),
+        ("phys-2", 0),
+    ]
+
+
+def test_round_trips_of_the_whole_run_are_summed(journal: Journal) -> None:
+    journal.end(journal.begin("a", "phys-1"), changed("done"), 2)
+    journal.end(journal.begin("b", "phys-1"), changed("done"), 5)
+
+    assert on_disk(journal)["ssh_round_trips"] == 7
+
+
+def test_the_end_of_a_run_is_kept_with_its_error(journal: Journal) -> None:
+    journal.finish("failed", "etcd: no quorum")
+
+    found = on_disk(journal)
+    assert (found["outcome"], found["error"]) == ("failed", "etcd: no quorum")
+    assert found["ended"]
+
+
+def test_a_half_written_report_is_never_seen(journal: Journal) -> None:
+    before = journal.path.stat().st_ino
+
+    journal.begin("a", "phys-1")
+
+    assert journal.path.stat().st_ino != before
+    assert [path.name for path in journal.path.parent.iterdir()] == ["report.json"]
+
+
+def test_steps_that_run_side_by_side_are_all_written_down(journal: Journal) -> None:
+    def work(number: int) -> int:
+        journal.end(journal.begin("step", f"phys-{number}"), changed("done"), 1)
+        return len(on_disk(journal)["entries"])
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(work, range(24)))
+
+    assert max(seen) == 24
+    assert {entry["outcome"] for entry in on_disk(journal)["entries"]} == {"changed"}

@@ -1,0 +1,94 @@
+"""Waiting, by a clock that does not wait."""
+
+import logging
+
+import pytest
+
+from configs.errors import DeadlineExceededError, EtcdUnavailableError, RefusedError
+from tasks.engine.waiting import stays, wait_until
+from tests.fakes.clock import FakeTime
+
+
+def test_the_first_answer_that_is_true_is_returned(time: FakeTime) -> None:
+    answers = iter([None, 0, "", "ready"])
+
+    assert wait_until("it is ready", lambda: next(answers), timeout_s=10) == "ready"
+    assert time.now() == 1003
+
+
+def test_what_is_true_already_is_not_waited_for(time: FakeTime) -> None:
+    wait_until("it is ready", lambda: True, timeout_s=10)
+
+    assert time.now() == 1000
+
+
+def test_a_deadline_says_what_was_awaited_and_for_how_long(time: FakeTime) -> None:
+    with pytest.raises(DeadlineExceededError, match=r"^phys-1 is Ready: not within 10 s$"):
+        wait_until("phys-1 is Ready", lambda: False, timeout_s=10)
+
+    assert time.now() == 1010
+
+
+def test_what_is_still_lacking_is_told_while_it_waits_and_at_the_end(
+    time: FakeTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.raises(DeadlineExceededError, match=r"^vm-1 is drained: not within 20 s: shop/web-1: terminating$"):
+        wait_until("vm-1 is drained", lambda: False, timeout_s=20, still=lambda: "shop/web-1: terminating")
+
+    assert "waiting for 15 s of 20 s: vm-1 is drained: shop/web-1: terminating" in caplog.text
+
+
+def test_a_deadline_is_not_worth_a_retry(time: FakeTime) -> None:
+    with pytest.raises(DeadlineExceededError) as passed:
+        wait_until("it is ready", lambda: False, timeout_s=1)
+
+    assert passed.value.retryable is False
+
+
+def test_the_question_is_asked_once_more_at_the_deadline(time: FakeTime) -> None:
+    assert wait_until("it is ready", lambda: time.now() >= 1002.5, timeout_s=2.5)
+
+
+def test_a_passing_error_counts_as_not_yet(time: FakeTime) -> None:
+    def question() -> bool:
+        if time.now() < 1003:
+            raise EtcdUnavailableError("electing a leader")
+        return True
+
+    assert wait_until("etcd answers", question, timeout_s=10)
+
+
+def test_the_last_passing_error_is_told_at_the_deadline(time: FakeTime) -> None:
+    def question() -> bool:
+        raise EtcdUnavailableError("electing a leader")
+
+    with pytest.raises(DeadlineExceededError, match="not within 3 s: electing a leader"):
+        wait_until("etcd answers", question, timeout_s=3)
+
+
+def test_an_error_that_does_not_pass_ends_the_wait_at_once(time: FakeTime) -> None:
+    def question() -> bool:
+        raise RefusedError("somebody removed it")
+
+    with pytest.raises(RefusedError):
+        wait_until("it is there", question, timeout_s=10)
+    assert time.now() == 1000
+
+
+def test_a_long_wait_says_so_now_and_then(time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="tasks.waiting")
+
+    wait_until("it is ready", lambda: time.now() >= 1050, timeout_s=60)
+
+    assert caplog.records[0].message == "waiting for 15 s of 60 s: it is ready"
+    assert len(caplog.records) == 3
+
+
+def test_what_stays_true_has_stayed(time: FakeTime) -> None:
+    assert stays("it is there", lambda: True, for_s=5)
+    assert time.now() == 1005
+
+
+def test_what_is_false_once_has_not_stayed(time: FakeTime) -> None:
+    assert not stays("it is there", lambda: time.now() < 1004, for_s=5)

@@ -1,0 +1,223 @@
+"""etcd grows by one caught-up learner at a time, and is left as it was when that fails."""
+
+import pytest
+
+from configs.errors import (
+    DeadlineExceededError,
+    EvenkeelError,
+    HostUnreachableError,
+    QuorumAtRiskError,
+    RefusedError,
+)
+from tasks.engine.outcome import Change, Outcome
+from tasks.etcd.join import ensure_voter
+from tests.fakes.world import World
+
+DATA = "/mnt/disks/etcd"
+
+
+def join(world: World, *, dry: bool = False) -> Outcome:
+    platform = world.platform
+    return ensure_voter.fn(world.run(dry=dry), world.hosts["phys-1"], platform, platform.targets[0], world.etcd)
+
+
+def names(world: World) -> list[str]:
+    return [member.name for member in world.etcd.members()]
+
+
+def test_a_target_joins_as_a_learner_and_is_promoted_when_it_has_caught_up(world: World) -> None:
+    world.etcd.polls_to_sync = 3
+
+    assert join(world).why == "voter, member 1003, of 3"
+
+    assert world.etcd.mutations == ["add learner http://10.0.0.21:2380", "promote phys-1"]
+    assert world.etcd.calls.count("promote") == 4
+    assert world.hosts["phys-1"].calm("etcd") == ("active", "enabled")
+
+
+def test_the_unit_lists_exactly_the_members_of_now(world: World) -> None:
+    join(world)
+
+    unit = world.hosts["phys-1"].read("/etc/systemd/system/etcd.service")
+    members = "vm-1=http://10.0.0.11:2380,vm-2=http://10.0.0.12:2380,phys-1=http://10.0.0.21:2380"
+    assert f"--initial-cluster {members} \\\n" in unit
+
+
+def test_a_cluster_that_is_still_settling_is_asked_again(world: World) -> None:
+    world.etcd.unhealthy_adds = 5
+
+    assert join(world).change is Change.CHANGED
+
+
+def test_data_of_an_older_etcd_is_moved_aside_before_the_start(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.write(f"{DATA}/member/old", "old data\n")
+
+    join(world)
+
+    assert host.read(f"{DATA}.aside-before-join/member/old") == "old data\n"
+    assert list(host.path(DATA).iterdir()) == []
+
+
+def test_data_below_a_mount_point_is_moved_aside_within_it(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.write(f"{DATA}/member/old", "old data\n")
+    host.mount(DATA, "ext4")
+
+    join(world)
+
+    assert host.read(f"{DATA}/.aside-before-join/member/old") == "old data\n"
+
+
+def test_what_is_moved_aside_below_a_mount_point_meets_nothing_of_before(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.mount(DATA, "ext4")
+    host.write(f"{DATA}/.aside-before-join/member/old", "old data\n")
+    host.write(f"{DATA}/member/half", "a half copy\n")
+
+    join(world)
+
+    assert host.read(f"{DATA}/.aside-before-join/member/old") == "old data\n"
+    (later,) = host.path(DATA).glob(".aside-before-join.*")
+    assert (later / "member/half").read_text() == "a half copy\n"
+
+
+def test_a_learner_that_never_catches_up_is_backed_out(world: World) -> None:
+    world.etcd.never_in_sync = True
+
+    with pytest.raises(DeadlineExceededError, match=r"phys-1: joining etcd failed, the learner is removed again"):
+        join(world)
+
+    assert names(world) == ["vm-1", "vm-2"]
+    assert world.hosts["phys-1"].calm("etcd") == ("inactive", "disabled")
+
+
+def test_a_learner_whose_unit_does_not_start_is_backed_out(world: World) -> None:
+    world.hosts["phys-1"].tell("units/etcd/broken", "yes")
+
+    with pytest.raises(EvenkeelError, match=r"starting etcd: exit code 1: Job for etcd.service failed"):
+        join(world)
+
+    assert names(world) == ["vm-1", "vm-2"]
+
+
+def test_a_learner_that_never_starts_is_not_promoted(world: World) -> None:
+    world.hosts["phys-1"].changed = None
+
+    with pytest.raises(DeadlineExceededError, match=r"etcd promotes http://10.0.0.21:2380: not within 600 s"):
+        join(world)
+
+    assert "promote" not in world.etcd.calls
+    assert names(world) == ["vm-1", "vm-2"]
+
+
+def test_a_failed_join_can_be_tried_again(world: World) -> None:
+    world.etcd.never_in_sync = True
+    with pytest.raises(EvenkeelError):
+        join(world)
+    world.etcd.never_in_sync = False
+
+    assert join(world).change is Change.CHANGED
+
+
+def test_a_backed_out_error_is_not_its_own_cause(world: World) -> None:
+    world.etcd.never_in_sync = True
+
+    with pytest.raises(EvenkeelError) as failed:
+        join(world)
+
+    assert failed.value.__cause__ is not failed.value
+
+
+def test_a_learner_is_removed_even_when_its_machine_has_gone(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.fail("starting etcd", HostUnreachableError("phys-1: SSH broke"))
+    host.fail("clearing the failed learner", HostUnreachableError("phys-1: SSH broke"))
+
+    with pytest.raises(HostUnreachableError, match="the learner is removed again"):
+        join(world)
+
+    assert names(world) == ["vm-1", "vm-2"]
+
+
+def test_a_learner_that_an_earlier_run_has_added_is_finished(world: World) -> None:
+    world.etcd.begun("10.0.0.21")
+    world.hosts["phys-1"].write(f"{DATA}/half", "a half copy\n")
+
+    assert join(world).change is Change.CHANGED
+    assert world.etcd.mutations == ["promote phys-1"]
+    assert not world.hosts["phys-1"].path(f"{DATA}/half").exists()
+
+
+def test_a_voter_whose_unit_is_off_is_started_with_its_data(world: World) -> None:
+    world.has_voters("phys-1")
+    world.hosts["phys-1"].unit("etcd", "inactive", "disabled")
+
+    join(world)
+
+    assert world.etcd.mutations == []
+    assert world.hosts["phys-1"].calm("etcd") == ("active", "enabled")
+    assert world.hosts["phys-1"].read(f"{DATA}/member/snap/db") == "data\n"
+
+
+def test_nobody_joins_while_a_voter_is_silent(world: World) -> None:
+    world.etcd.down = {"vm-2"}
+
+    with pytest.raises(QuorumAtRiskError, match="phys-1: joining etcd: voters vm-2 do not answer: 1 of 2 are up"):
+        join(world)
+    assert world.mutations == []
+
+
+def test_nobody_joins_while_another_learner_is_under_way(world: World) -> None:
+    world.etcd.begun("10.0.0.22")
+
+    with pytest.raises(RefusedError, match=r"another learner, .*10.0.0.22.*, is under way"):
+        join(world)
+    assert world.mutations == []
+
+
+def test_a_learner_whose_address_only_begins_alike_is_another(world: World) -> None:
+    world.etcd.begun("10.0.0.210")
+
+    with pytest.raises(RefusedError, match=r"another learner, .*10.0.0.210.*, is under way"):
+        join(world)
+
+
+def test_the_unit_of_another_etcd_is_kept_beside_ours(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.write("/etc/systemd/system/etcd.service", "theirs\n")
+
+    join(world)
+
+    assert host.read("/etc/systemd/system/etcd.service.aside-before-join") == "theirs\n"
+
+
+def test_a_machine_that_runs_another_etcd_does_not_join(world: World) -> None:
+    world.hosts["phys-1"].unit("etcd")
+
+    with pytest.raises(
+        RefusedError, match="phys-1: an etcd of another cluster runs there: systemctl disable --now etcd"
+    ):
+        join(world)
+    assert world.mutations == []
+
+
+def test_a_name_that_another_member_has_is_refused(world: World) -> None:
+    world.etcd.joined("phys-1", "10.0.0.99")
+
+    with pytest.raises(RefusedError, match="etcd has a member of this name at another address"):
+        join(world)
+
+
+def test_members_that_list_others_are_an_error(world: World) -> None:
+    world.etcd.stale["vm-2"] = world.etcd.members()
+
+    with pytest.raises(DeadlineExceededError, match="all etcd members list the same members: not within 60 s"):
+        join(world)
+
+
+def test_a_dry_run_shows_the_unit_and_the_quorum(world: World) -> None:
+    outcome = join(world, dry=True)
+
+    assert outcome.why == "joins as learner, then voter: quorum 2 to 2"
+    assert "+    --name phys-1 \\" in outcome.diffs[0]

@@ -1,0 +1,93 @@
+"""Old images come back by container, only where machines have them."""
+
+from typing import Any
+
+import pytest
+
+from blocks.ports import Workload
+from configs.errors import DeadlineExceededError, RefusedError, VerificationError
+from tasks.engine.outcome import Change, Outcome
+from tasks.images.record import NEW, OLD
+from tasks.images.rollout import check_images, ensure_images, recorded_images, wanted_images
+from tests.fakes.platform import platform
+from tests.fakes.world import World
+from tests.unit.tasks.cases import WEB
+
+
+def check(world: World, image: str, **changes: Any) -> Outcome:
+    return check_images.fn(world.run(), world.hosts["vm-1"], platform(**changes), {WEB: {"main": image}})
+
+
+def put(world: World, **images: str) -> Outcome:
+    return ensure_images.fn(world.run(), workload(world), world.platform, world.kube, images)
+
+
+def workload(world: World) -> Workload:
+    return next(found for found in world.kube.workloads() if str(found) == WEB)
+
+
+def test_an_image_that_a_node_lacks_is_refused_with_the_remedy(world: World) -> None:
+    with pytest.raises(RefusedError, match=r"vm-1: docker lacks app/web:9: .*in /opt/k3s/image/\*.tar; do docker load -i"):
+        check(world, "app/web:9")
+
+
+def test_the_old_bundle_is_named_if_the_config_knows_it(world: World) -> None:
+    with pytest.raises(RefusedError, match=r"in /opt/k3s/image/\*.tar /opt/old/image/\*.tar; do"):
+        check(world, "app/web:9", rollback={"old_bundle": "/opt/old/image"})
+
+
+def test_a_docker_that_does_not_run_is_not_taken_for_one_that_lacks_images(world: World) -> None:
+    world.hosts["vm-1"].unit("docker", "inactive")
+
+    with pytest.raises(RefusedError, match="vm-1: docker does not run: systemctl start docker"):
+        check(world, "app/web:2.0")
+
+
+def test_images_are_set_by_container(world: World) -> None:
+    assert put(world, main="app/web:1.9").why == "main: app/web:2.0 becomes app/web:1.9"
+    assert workload(world).images == {"main": "app/web:1.9"}
+
+
+def test_a_rollout_that_a_killed_run_began_is_awaited(world: World) -> None:
+    world.kube.set_images(workload(world), {"main": "app/web:1.9"})
+
+    assert put(world, main="app/web:1.9").change is Change.CHANGED
+    assert workload(world).ready == 2
+
+
+def test_a_rollout_that_hangs_tells_the_pods_reason(world: World) -> None:
+    world.platform = platform(timeouts={"rollout_s": 5})
+    for node in world.kube.node_map:
+        world.kube.set_unschedulable(node, True)
+
+    with pytest.raises(DeadlineExceededError, match=r"Deployment shop/web: shop/web-\d+: 0 nodes are available"):
+        put(world, main="app/web:1.9")
+
+
+def test_a_workload_that_has_gone_is_told(world: World) -> None:
+    gone = workload(world)
+    world.kube.workload_list.clear()
+
+    with pytest.raises(VerificationError, match="Deployment shop/web: is gone"):
+        ensure_images.fn(world.run(), gone, world.platform, world.kube, {"main": "app/web:1.9"})
+
+
+def test_only_what_differs_is_wanted(world: World) -> None:
+    present = world.kube.workloads()
+
+    assert wanted_images({WEB: {"main": "app/web:2.0"}}, present) == {}
+    assert wanted_images({WEB: {"main": "app/web:1.0"}}, present) == {WEB: {"main": "app/web:1.0"}}
+    assert wanted_images({WEB: {"gone": "app/web:1.0"}, "Deployment shop/gone": {"main": "x:1"}}, present) == {}
+
+
+def test_images_of_both_platforms_are_found_in_the_record(world: World) -> None:
+    world.record.write(NEW, {"workloads": {WEB: {"main": "app/web:2.0"}}})
+    world.record.write(f"{OLD}/phys-1", {"workloads": {WEB: {"main": "app/web:1.0"}}})
+
+    assert recorded_images(world.record, "new") == {WEB: {"main": "app/web:2.0"}}
+    assert recorded_images(world.record, "old") == {WEB: {"main": "app/web:1.0"}}
+
+
+def test_a_record_without_images_is_told(world: World) -> None:
+    with pytest.raises(RefusedError, match=r"no images of the old platform are in the record .*: give image_map"):
+        recorded_images(world.record, "old")

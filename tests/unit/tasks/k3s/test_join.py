@@ -1,0 +1,110 @@
+"""Targets join by the vendor's installer, with a token that appears nowhere else."""
+
+import pytest
+from pydantic import SecretStr
+
+from configs.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
+from tasks.engine.outcome import Change, Outcome
+from tasks.k3s.join import ensure_node, environment
+from tests.fakes import machines
+from tests.fakes.platform import platform
+from tests.fakes.world import World
+from tests.unit.tasks.cases import staged
+
+ENV = "/etc/systemd/system/k3s.service.env"
+
+
+def join(world: World, name: str = "phys-1", *, dry: bool = False) -> Outcome:
+    target = next(target for target in world.platform.targets if target.name == name)
+    return ensure_node.fn(world.run(dry=dry), world.hosts[name], world.platform, target, world.kube, world.token)
+
+
+def test_a_server_gets_the_flags_and_the_target_members() -> None:
+    found = environment(platform(), platform().targets[0], SecretStr("t"))
+
+    flags = "server --https-listen-port=10443 --docker --node-name=phys-1 --node-ip=10.0.0.21"
+    assert found["INSTALL_K3S_EXEC"] == flags
+    assert found["K3S_DATASTORE_ENDPOINT"] == "http://10.0.0.21:2379,http://10.0.0.22:2379,http://10.0.0.23:2379"
+    assert found["K3S_URL"] == ""
+
+
+def test_an_agent_gets_the_vip_and_no_datastore() -> None:
+    found = environment(platform(), platform().targets[2], SecretStr("t"))
+
+    assert found["INSTALL_K3S_EXEC"] == "agent --docker --node-name=phys-3 --node-ip=10.0.0.23"
+    assert (found["K3S_URL"], found["K3S_DATASTORE_ENDPOINT"]) == ("https://10.0.0.100:10443", "")
+
+
+@pytest.mark.parametrize(("name", "unit"), [("phys-1", "k3s"), ("phys-3", "k3s-agent")])
+def test_a_target_becomes_a_ready_node(world: World, name: str, unit: str) -> None:
+    staged(world)
+
+    assert join(world, name).change is Change.CHANGED
+    assert world.hosts[name].calm(unit) == ("active", "enabled")
+    assert world.kube.node_map[name].ready
+
+
+def test_a_k3s_that_somebody_has_stopped_is_started(world: World) -> None:
+    staged(world)
+    join(world)
+    world.hosts["phys-1"].unit("k3s", "inactive")
+
+    assert join(world).change is Change.CHANGED
+    assert world.hosts["phys-1"].calm("k3s") == ("active", "enabled")
+
+
+def test_a_server_of_the_old_cluster_is_not_taken_for_joined(world: World) -> None:
+    world.kube.joins("phys-1", "10.0.0.21", server=True)
+
+    assert join(world, dry=True).change is Change.PLANNED
+
+
+def test_a_server_whose_datastore_is_elsewhere_joins_again(world: World) -> None:
+    world.has_nodes("phys-1")
+    host = world.hosts["phys-1"]
+    host.write(ENV, f"K3S_TOKEN='{machines.token(machines.LIVE_CA)}'\nK3S_DATASTORE_ENDPOINT=http://10.0.0.11:2379\n")
+
+    join(world)
+
+    assert f"K3S_DATASTORE_ENDPOINT='{world.platform.datastore_endpoint}'" in host.read(ENV)
+
+
+def test_a_node_at_another_address_is_not_the_targets(world: World) -> None:
+    world.has_nodes("phys-1")
+    world.kube.joins("phys-1", "10.0.0.99", server=False)
+
+    assert join(world, dry=True).change is Change.PLANNED
+
+
+def test_an_installer_that_fails_is_told_in_its_own_words_without_the_token(world: World) -> None:
+    staged(world)
+    secret = world.token.get_secret_value()
+    host = world.hosts["phys-1"]
+    host.tell("installer-fails", f"level=fatal: token {secret}, or {secret.rpartition(':')[2]}: encrypted with another")
+
+    with pytest.raises(CommandFailedError, match=r"level=fatal: token .*encrypted with another") as failed:
+        join(world)
+
+    assert "t0psecret" not in str(failed.value)
+    assert "see journalctl -u k3s there" in str(failed.value)
+
+
+def test_an_installer_whose_answer_got_lost_is_found_done_by_the_next_attempt(world: World) -> None:
+    staged(world)
+    world.hosts["phys-1"].fail("install-k3s.sh", HostUnreachableError("phys-1: SSH broke"), after=True)
+    with pytest.raises(HostUnreachableError):
+        join(world)
+
+    assert join(world).change is Change.UNCHANGED
+
+
+def test_a_server_that_does_not_answer_is_an_error(world: World) -> None:
+    staged(world)
+    world.hosts["phys-1"].changed = None
+
+    with pytest.raises(DeadlineExceededError, match="phys-1 is a Ready node and its API server an endpoint"):
+        join(world)
+
+
+def test_the_token_is_in_no_plan(world: World) -> None:
+    assert "t0psecret" not in repr(join(world, dry=True))

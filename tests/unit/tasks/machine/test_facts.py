@@ -1,0 +1,109 @@
+"""What machines answered, recorded, and what is read from it."""
+
+import base64
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tasks.machine.facts import parse_host_facts, read_host_facts
+from tasks.machine.versions import numbers
+from tests.fakes.world import World
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def recorded(name: str) -> str:
+    """A machine's answer, kept in clear text: `[fact]`, then its lines."""
+    lines = []
+    for part in (RECORDED / name).read_text().split("[")[1:]:
+        fact, _, text = part.partition("]\n")
+        lines.append(f"{fact} {base64.b64encode(text.encode()).decode()}\n")
+    return "".join(lines)
+
+
+def test_an_old_server() -> None:
+    found = parse_host_facts(recorded("old-server"))
+
+    assert (found.hostname, found.uid) == ("host-21", 0)
+    assert found.clock == datetime(2026, 1, 2, 3, 4, 5, 250000, UTC)
+    assert (found.free_bytes, found.bundle_bytes) == (53687091200, 2147483648)
+    assert (found.k3s_units, found.uninstallers) == (("k3s",), ("/usr/local/bin/k3s-uninstall.sh",))
+    assert found.has_k3s
+    assert (numbers(found.brings.etcd), numbers(found.brings.k3s)) == ((3, 4, 23), (1, 20, 2))
+    assert found.k3s_ca == "ab" * 32
+    assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --docker"
+    assert found.containers == ("k8s_POD_web", "k8s_web_web")
+    assert found.mounts == ("/var/lib/kubelet/pods/1/volumes/nfs nfs4",)
+    assert (found.etcd_active, found.etcd_data, found.docker_active) == (True, True, True)
+    assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
+    assert found.interfaces == ("lo", "eth0", "docker0")
+
+
+UNIT = """[Service]
+ExecStart=/usr/local/bin/k3s \\
+    server \\
+\t'--node-name' \\
+\t'vm-1' \\
+\t'--token' \\
+\t't0psecret' \\
+\t'--disable' \\
+\t'traefik' \\
+
+ExecReload=/bin/kill
+"""
+
+
+def test_a_servers_command_line_leaves_the_machine_without_its_token(world: World) -> None:
+    world.hosts["vm-1"].write("/etc/systemd/system/k3s.service", UNIT)
+
+    found = read_host_facts(world.hosts["vm-1"], world.platform)
+
+    assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --node-name vm-1 --disable traefik"
+
+
+def test_a_machine_that_never_had_anything() -> None:
+    found = parse_host_facts(recorded("bare"))
+
+    assert (found.free_bytes, found.bundle_bytes) == (53687091200, 0)
+    assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/vendor/install-k3s.sh")
+    assert found.missing_commands == ("docker", "keepalived")
+    assert not found.has_k3s
+    assert (found.k3s_ca, found.containers, found.mounts) == ("", (), ())
+    assert (found.etcd_active, found.etcd_data, found.docker_active) == (False, False, False)
+
+
+@pytest.mark.parametrize("name", ["etcd.service", "data"])
+def test_an_etcd_that_is_off_may_have_left_data(world: World, name: str) -> None:
+    host = world.hosts["phys-1"]
+    host.unit("etcd", "inactive", "disabled")
+    host.write(f"/mnt/disks/etcd/{name}", "x\n")
+
+    found = read_host_facts(host, world.platform)
+
+    assert (found.etcd_active, found.etcd_data) == (False, True)
+
+
+def test_facts_are_asked_in_one_round_trip(world: World) -> None:
+    read_host_facts(world.hosts["phys-1"], world.platform)
+
+    assert len(world.hosts["phys-1"].calls) == 1
+
+
+def test_a_token_stays_on_its_machine(world: World) -> None:
+    found = read_host_facts(world.hosts["vm-1"], world.platform)
+
+    assert found.k3s_ca == world.live.ca_sha256
+    assert "t0psecret" not in repr(found)
+
+
+def test_what_the_bundle_lacks_is_seen(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.path("/opt/k3s/image/app.tar").unlink()
+    host.write("/opt/k3s/vendor/k3s", "")
+    host.tell("lacks", "keepalived")
+
+    found = read_host_facts(host, world.platform)
+
+    assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/image/app.tar")
+    assert found.missing_commands == ("keepalived",)

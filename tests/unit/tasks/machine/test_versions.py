@@ -1,0 +1,41 @@
+"""Which versions may be together."""
+
+import pytest
+
+from tasks.machine.versions import Versions, numbers, read_versions, why_not_beside
+from tests.fakes.world import World
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("etcd Version: 3.4.23\nGit SHA: Not provided\nGo Version: go1.19.8\n", (3, 4, 23)),
+        ("k3s version v1.20.4+k3s1 (838a906a)\ngo version go1.15.8", (1, 20, 4)),
+        ("v1.20.2", (1, 20, 2)),
+        ("", ()),
+    ],
+)
+def test_the_first_version_counts(text: str, found: tuple[int, ...]) -> None:
+    assert numbers(text) == found
+
+
+def test_a_cluster_is_as_old_as_its_oldest_member_and_as_new_as_its_newest_node(world: World) -> None:
+    world.etcd.versions = {"vm-1": "3.10.0", "vm-2": "3.9.1"}
+
+    assert read_versions(world.etcd, world.kube) == Versions("3.9.1", "v1.20.2+k3s1")
+
+
+def test_a_silent_member_has_no_version(world: World) -> None:
+    world.etcd.down = {"vm-1", "vm-2"}
+
+    assert read_versions(world.etcd, world.kube).etcd == ""
+
+
+@pytest.mark.parametrize("etcd", ["3.5.0", "3.5.30", "3.6.1", "4.0.0", ""])
+def test_the_same_minor_version_or_a_newer_one_may_join(etcd: str) -> None:
+    assert why_not_beside(Versions(etcd, ""), Versions("3.5.21", "v1.20.2")) == []
+
+
+@pytest.mark.parametrize("etcd", ["3.4.30", "2.9.9"])
+def test_an_older_minor_version_may_not(etcd: str) -> None:
+    assert len(why_not_beside(Versions(etcd, ""), Versions("3.5.21", "v1.20.2"))) == 1

@@ -1,0 +1,142 @@
+"""Pods leave by eviction, within their budgets; a drain that is given up is undone."""
+
+from dataclasses import replace
+
+import pytest
+
+from configs.errors import DeadlineExceededError, EtcdUnavailableError, KubeUnavailableError, RefusedError
+from tasks.engine.outcome import Change, Outcome
+from tasks.workloads.drain import ensure_drained, why_stays
+from tests.fakes.platform import platform
+from tests.fakes.world import World
+from tests.unit.tasks.cases import cordoned
+
+
+def drain(world: World, *, dry: bool = False) -> Outcome:
+    source = world.platform.sources[0]
+    return ensure_drained.fn(world.run(dry=dry), source, world.platform, world.kube, world.record)
+
+
+def moving(world: World) -> list[str]:
+    return [str(pod) for pod in world.kube.pods("vm-1") if why_stays(pod) is None]
+
+
+def test_every_pod_is_evicted_and_its_workload_is_complete_elsewhere(world: World) -> None:
+    cordoned(world)
+
+    drain(world)
+
+    assert moving(world) == []
+    assert [workload.ready for workload in world.kube.workloads()] == [2, 1, 5]
+
+
+def test_a_budget_is_waited_for(world: World) -> None:
+    cordoned(world)
+    world.kube.budgets["shop/web"] = 10
+
+    assert drain(world).change is Change.CHANGED
+
+
+def test_a_pod_that_ends_is_not_asked_again(world: World) -> None:
+    cordoned(world)
+    world.kube.polls = 5
+
+    drain(world)
+
+    assert world.kube.mutations.count("evict shop/web-1") == 1
+
+
+def test_a_drain_that_is_given_up_uncordons_and_says_each_pods_reason(world: World) -> None:
+    world.platform = platform(timeouts={"drain_s": 20})
+    cordoned(world)
+    world.kube.budgets["shop/web-2"] = 10_000
+    world.kube.polls = 1_000
+
+    with pytest.raises(DeadlineExceededError) as given_up:
+        drain(world)
+
+    assert "vm-1: not drained within 20 s: " in str(given_up.value)
+    assert "shop/web-1: is terminating: in its grace period, or its kubelet is late" in str(given_up.value)
+    assert "shop/web-2: Cannot evict pod as it would violate the pod's disruption budget." in str(given_up.value)
+    assert world.kube.node_map["vm-1"].unschedulable is False
+
+
+def test_an_eviction_that_the_api_never_grants_is_told_and_keeps_no_other_pod(world: World) -> None:
+    world.platform = platform(timeouts={"drain_s": 20})
+    cordoned(world)
+    two = KubeUnavailableError("HTTP 500: This pod has more than one PodDisruptionBudget")
+    world.kube.fail("evict", two, times=10_000)
+
+    with pytest.raises(DeadlineExceededError) as given_up:
+        drain(world)
+
+    for pod in ("shop/web-1", "shop/web-2", "shop/client"):
+        assert f"{pod}: HTTP 500: This pod has more than one PodDisruptionBudget" in str(given_up.value)
+
+
+@pytest.mark.parametrize("facts", [{"mirror": True}, {"owner": "DaemonSet"}, {"phase": "Succeeded"}], ids=str)
+def test_static_daemon_and_finished_pods_stay(world: World, facts: dict[str, object]) -> None:
+    cordoned(world)
+    world.kube.bare("kube-system", "stays", on="vm-1", **facts)
+
+    drain(world)
+
+    assert world.kube.on("vm-1") == ["kube-system/stays"]
+
+
+def test_a_node_that_is_not_cordoned_is_not_drained(world: World) -> None:
+    cordoned(world)
+    world.kube.set_unschedulable("vm-1", False)
+    world.forget()
+
+    with pytest.raises(RefusedError, match="vm-1: draining: it is not cordoned: kubectl cordon vm-1"):
+        drain(world)
+    assert world.mutations == []
+
+
+def test_an_api_that_is_away_for_a_moment_does_not_end_the_drain(world: World) -> None:
+    cordoned(world)
+    world.kube.fail("evict", KubeUnavailableError("no API server answered"), times=4)
+
+    assert drain(world).change is Change.CHANGED
+
+
+def test_an_error_that_a_retry_can_heal_leaves_the_node_cordoned(world: World) -> None:
+    cordoned(world)
+    world.keys.fail("put", EtcdUnavailableError("electing a leader"))
+    with pytest.raises(EtcdUnavailableError):
+        drain(world)
+
+    assert drain(world).change is Change.CHANGED
+
+
+def test_a_workload_that_does_not_come_back_is_an_error_with_its_pods_reasons(world: World) -> None:
+    world.platform = platform(timeouts={"pod_ready_s": 5})
+    for source in world.platform.sources:
+        world.kube.set_unschedulable(source.name, True)
+
+    with pytest.raises(DeadlineExceededError, match="all workloads are complete without vm-1"):
+        drain(world)
+
+
+def test_a_source_that_is_no_longer_a_node_is_drained(world: World) -> None:
+    world.has_left()
+
+    assert drain(world) == Outcome(Change.UNCHANGED, "no longer a node")
+
+
+def test_a_dry_run_lists_the_pods_and_warns_of_bare_ones(world: World) -> None:
+    cordoned(world)
+
+    outcome = drain(world, dry=True)
+
+    assert outcome.why == "evicted: shop/web-1, shop/web-2, shop/client"
+    assert outcome.notes == ("no controller, made anew elsewhere: shop/client",)
+
+
+def test_why_a_pod_stays_is_said(world: World) -> None:
+    pod = world.kube.pods("vm-1")[0]
+
+    assert why_stays(pod) is None
+    assert why_stays(replace(pod, mirror=True)) == "a static pod"
+    assert why_stays(replace(pod, phase="Failed")) == "finished"
