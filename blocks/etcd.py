@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import httpx
 from prefect.blocks.core import Block
 
+from blocks.errors import EtcdUnavailableError, HostError
 from blocks.ports import Member, MemberStatus
-from configs.errors import EtcdUnavailableError, EvenkeelError, HostError
+from configs.errors import EvenkeelError
 
 T = TypeVar("T")
 

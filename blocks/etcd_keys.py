@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import etcd3
 import grpc
 
+from blocks.errors import EtcdUnavailableError
 from blocks.etcd import CALL_TIMEOUT_S, EtcdCluster
-from configs.errors import EtcdUnavailableError
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from configs.errors import HostError, TransientError
+from blocks.errors import HostError, TransientError
 
 
 def get(url: str, *, timeout_s: float = 5) -> tuple[int, str]:

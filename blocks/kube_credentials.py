@@ -12,7 +12,7 @@ import yaml
 from kubernetes import client as kube
 from pydantic import SecretStr
 
-from configs.errors import HostError
+from blocks.errors import HostError
 
 
 @dataclass(frozen=True)

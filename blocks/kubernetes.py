@@ -16,17 +16,11 @@ import websocket
 from kubernetes import client as kube
 from kubernetes.stream import stream
 
+from blocks.errors import DeadlineExceededError, EvictionBlockedError, ExecBrokenError, HostError, KubeUnavailableError
 from blocks.kube_credentials import KubeCredentials
 from blocks.kube_values import WORKLOAD_KINDS, Manifest, image_ids, node_of, pod_of, restore_of, workload_of
 from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
-from configs.errors import (
-    DeadlineExceededError,
-    EvenkeelError,
-    EvictionBlockedError,
-    ExecBrokenError,
-    HostError,
-    KubeUnavailableError,
-)
+from configs.errors import EvenkeelError
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from blocks.errors import AnotherRunError, EtcdUnavailableError
 from blocks.process import is_dead
-from configs.errors import AnotherRunError, EtcdUnavailableError
 
 TTL_S = 30  # a killed run's lock is free after this long; a settling etcd may keep silent for some seconds of it
 

@@ -5,9 +5,13 @@ Steps take these, never a client library's types, so that fakes can stand in for
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any, Protocol
+
+round_trips: ContextVar[list[str] | None] = ContextVar("round_trips", default=None)
+"""Where a Host notes its name at every round trip, for whoever counts them in this context."""
 
 
 @dataclass(frozen=True)

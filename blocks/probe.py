@@ -1,6 +1,6 @@
 """What clients outside notice, sampled by a process of its own: python -m blocks.probe, its wish on standard input.
 
-The wish is one line of JSON (see `Wish`), with the database's password, so it is never an argument. Every 200 ms each
+The wish is one line of JSON (see `ProbeConfig`), with the database's password, so it is never an argument. Every 200 ms each
 series begins a sample, whether or not the one before has ended: a request that hangs on a machine that has just gone
 does not hide that the next one is answered. A sample is a line of JSON in the file `samples`. Series `probe` asks
 nobody: it tells how late the probe itself was, so that a busy machine here is not taken for a platform that is silent.
@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from blocks.probe_clients import ERRORS, Ask, Wish, asks, forget
+from blocks.probe_clients import ERRORS, Ask, ProbeConfig, asks, forget
 
 EVERY_S = 0.2
 SLOTS = 8  # samples of one series under way at once: deadline over pace, and some for connecting
@@ -32,7 +32,7 @@ def main() -> None:
     """Sample until standard input ends."""
     with suppress(OSError):
         os.nice(NICE)
-    wish = Wish.parse(sys.stdin.readline())
+    wish = ProbeConfig.parse(sys.stdin.readline())
     ended = threading.Event()
     with Path(wish.samples).open("a", encoding="utf-8", buffering=1) as file:
         writing = threading.Lock()

@@ -25,7 +25,7 @@ Ask = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Wish:
+class ProbeConfig:
     """What to sample."""
 
     samples: str
@@ -41,7 +41,7 @@ class Wish:
         return json.dumps(asdict(self)) + "\n"
 
     @classmethod
-    def parse(cls, line: str) -> Wish:
+    def parse(cls, line: str) -> ProbeConfig:
         wish = json.loads(line)
         sql = wish.pop("sql")
         return cls(**{**wish, "http": tuple(wish["http"]), "etcd": tuple(wish["etcd"])}, sql=Sql(**sql) if sql else None)
@@ -97,7 +97,7 @@ class Etcd:
         return cast(dict[str, Any], answer)
 
 
-def asks(wish: Wish) -> dict[str, Ask]:
+def asks(wish: ProbeConfig) -> dict[str, Ask]:
     """How each series asks, by its name."""
     plain = _client()
     found: dict[str, Ask] = {f"http {url}": _get(plain, url, ok=range(200, 400)) for url in wish.http}
@@ -122,7 +122,7 @@ def _get(client: httpx.Client, url: str, *, ok: Any) -> Ask:
     return ask
 
 
-def forget(wish: Wish) -> None:
+def forget(wish: ProbeConfig) -> None:
     """Leave nothing of the probe's in etcd and in the database; what fails in one is raised after the other."""
     with ExitStack() as both:
         if wish.etcd:

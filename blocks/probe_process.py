@@ -8,9 +8,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from blocks.probe_clients import Wish
+from blocks.errors import HostError
+from blocks.probe_clients import ProbeConfig
 from blocks.probe_database import TABLE
-from configs.errors import HostError
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ END_S = 10  # samples under way have a second each, table and key are deleted
 class ProbeProcess:
     """`blocks.probe` in a process of its own. It ends with its standard input, so also when this process is killed."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: ProbeConfig) -> None:
         self._wish = wish
         self._log = Path(wish.samples).with_suffix(".log")
         self._process: subprocess.Popen[str] | None = None

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -14,15 +13,9 @@ import paramiko
 from fabric import Config, Connection
 from prefect.blocks.core import Block
 
-from blocks.ports import CommandResult
-from configs.errors import (
-    CommandFailedError,
-    ConfigError,
-    DeadlineExceededError,
-    EvenkeelError,
-    HostUnreachableError,
-    RefusedError,
-)
+from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError, RefusedError
+from blocks.ports import CommandResult, round_trips
+from configs.errors import ConfigError, EvenkeelError
 from configs.hosts import Machine
 
 TIMED_OUT = 124  # exit code of coreutils' timeout
@@ -36,10 +29,6 @@ ORPHANS = f"""
 for _ in $(seq {ORPHANS_S * 2}); do pgrep -f '^{MARK}' >/dev/null || exit 0; sleep 0.5; done
 pgrep -af '^{MARK}' >&2; exit 1
 """
-
-round_trips: ContextVar[list[str] | None] = ContextVar("round_trips", default=None)
-"""Where the step that runs in this context wants its round trips noted, by host."""
-
 
 class SshHost:
     """One machine over one SSH connection, shared by all threads; opened at the first use, again after a break."""

@@ -1,1 +1,1 @@
-"""WISH: what an operator writes, validated before any machine is contacted."""
+"""CONFIG: what an operator writes, validated before any machine is contacted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 SHELL_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~\[\]-]+")
@@ -49,6 +49,14 @@ def _is_absolute(value: str) -> str:
 Label = Annotated[str, AfterValidator(_is_label)]
 ShellSafe = Annotated[str, AfterValidator(_is_shell_safe)]
 HostPath = Annotated[str, AfterValidator(_is_absolute)]
+
+
+class Accepted(StrictModel):
+    """A finding that the operator has looked at and accepts, by its id and place as the report shows them."""
+
+    id: ShellSafe = Field(description="as docs/findings.md lists it")
+    where: str = Field(min_length=1, description="the place that the finding names, before its first colon")
+    reason: str = Field(min_length=1, description="why it may be so; the report repeats it")
 
 
 class SecretRef(StrictModel):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from pydantic import Field, HttpUrl, model_validator
 
-from configs.base import HostPath, Label, SecretRef, ShellSafe, StrictModel
+from configs.base import Accepted, HostPath, Label, SecretRef, ShellSafe, StrictModel
 from configs.database import Backup, Database, Rollback
 from configs.hosts import Machine, Role, Source, Ssh, Target
 from configs.timeouts import Timeouts
 
-MAX_RECOMMENDED_ETCD = 7
 OURS = ("--node-name", "--node-ip", "--token", "-t", "--agent-token", "--datastore-endpoint")
 """Flags of k3s that are a machine's own, a secret, or given to the installer in another way."""
 
@@ -119,6 +117,7 @@ class Platform(StrictModel):
     gates: tuple[Gate, ...] = Field(
         (), description="before what a person is asked in Prefect's UI: begin (to change anything), drain, retire (the sources)"
     )
+    accepted: tuple[Accepted, ...] = Field((), description="findings of checks that are accepted, each with its reason")
     timeouts: Timeouts = Timeouts()
     reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
 
@@ -158,20 +157,6 @@ class Platform(StrictModel):
     def datastore_endpoint(self) -> str:
         """Client URLs of the *target* members: the sources leave etcd before the servers do."""
         return ",".join(f"http://{member.address}:{self.etcd.client_port}" for member in self.new_members)
-
-    def warnings(self) -> list[str]:
-        """What is allowed and yet worth a second thought."""
-        found = []
-        voters, peak = len(self.new_members), len(self.new_members) + len(self.sources)
-        if voters % 2 == 0:
-            found.append(
-                f"targets: {voters} etcd members tolerate the loss of {math.ceil(voters / 2) - 1}, no more than {voters - 1} do"
-            )
-        if peak > MAX_RECOMMENDED_ETCD:
-            found.append(
-                f"targets: etcd grows to {peak} members on the way; every write waits for {peak // 2 + 1} of them"
-            )
-        return found
 
     @model_validator(mode="after")
     def _names_and_addresses_are_unique(self) -> Platform:

@@ -7,13 +7,14 @@ from pathlib import Path
 from prefect import flow
 
 from configs.load import load_platform
+from flows.composition import open_session
 from flows.opening import open_backup
-from flows.session import Session, open_session
+from flows.session import Session
 from tasks.database.archive import BACKUP, ensure_backup, expire_backups
 from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
 from tasks.engine.record import Record, find_newest
 from tasks.images.record import ensure_new_images_recorded
-from tasks.k3s.identity import find_entrance
+from tasks.k3s.identity import find_cluster_access
 
 
 @flow(name="backup", flow_run_name="backup {config}, dry run: {dry_run}")
@@ -53,9 +54,9 @@ def helm_host(session: Session) -> str:
 
     A node counts as Ready for a while after its k3s was stopped, so the machine itself is asked.
     """
-    wanted, entrance = session.platform.backup.helm_host, session.entrance
+    wanted, access = session.platform.backup.helm_host, session.access
     ready = {node.name for node in session.kube.nodes() if node.ready}
     wished = [machine for machine in session.platform.machines if machine.name == wanted and wanted in ready]
-    last = [machine for machine in session.platform.machines if machine.name == entrance.server]
+    last = [machine for machine in session.platform.machines if machine.name == access.server]
     candidates = [machine for machine in (*wished, *last) if machine.name in session.hosts]
-    return find_entrance(candidates, session.hosts, entrance.credentials.ca_sha256).server
+    return find_cluster_access(candidates, session.hosts, access.credentials.ca_sha256).server

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from blocks.errors import RefusedError
 from blocks.ports import Probe
-from blocks.probe_clients import Wish
+from blocks.probe_clients import ProbeConfig
 from blocks.probe_database import Sql
-from configs.errors import EvenkeelError, RefusedError
+from configs.errors import EvenkeelError
 from flows.report import SAMPLES, tell_of_clients
 from flows.session import Session
 from tasks.engine.record import prefix
@@ -72,17 +73,17 @@ def _await_first_answers(samples: Samples, probe: Probe, path: Path, *, enforced
         log.warning("%s: going on regardless; samples are in %s", message, path)
 
 
-def _wish(session: Session, samples: Path) -> Wish:
+def _wish(session: Session, samples: Path) -> ProbeConfig:
     platform, database = session.platform, session.platform.database
     sql = None
     if database is not None and database.vip_port is not None:
         password = session.secret(database.password).get_secret_value()
         sql = Sql(str(platform.vip), database.vip_port, database.user, password, database.database)
-    return Wish(
+    return ProbeConfig(
         samples=str(samples),
         http=tuple(map(str, platform.http_checks)),
         api=f"https://{platform.vip}:{platform.k3s.api_port}/readyz",
-        ca=session.entrance.credentials.ca,
+        ca=session.access.credentials.ca,
         etcd=tuple(client_url(platform, machine) for machine in platform.machines),
         key=prefix(platform.name) + "probe",
         sql=sql,

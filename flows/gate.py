@@ -11,7 +11,7 @@ from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
-from configs.errors import ApprovalMissingError
+from blocks.errors import RefusedError
 from configs.platform import Gate, Platform
 from flows.session import Session
 from tasks.engine.journal import now
@@ -20,6 +20,12 @@ from tasks.engine.record import Record
 log = logging.getLogger(__name__)
 
 APPROVALS = "approvals"
+
+
+class ApprovalMissingError(RefusedError):
+    """A person has not said yes to this very plan."""
+
+    id = "approval-missing"
 
 
 class Approval(RunInput):

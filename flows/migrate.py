@@ -12,12 +12,13 @@ from configs.load import load_platform
 from configs.platform import Gate
 from flows.backup import take_backup
 from flows.clients import watched
+from flows.composition import open_session
 from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.gate import pass_gate
 from flows.opening import open_migration
 from flows.preflight import preflight
-from flows.session import Session, open_session
+from flows.session import Session
 from tasks.engine.outcome import Outcome
 from tasks.etcd.checks import verify_etcd
 from tasks.etcd.leave import ensure_etcd_retired, ensure_not_leader, ensure_not_member
@@ -30,7 +31,7 @@ from tasks.k3s.nodes import verify_nodes
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
 from tasks.vip.checks import verify_vip
-from tasks.vip.handover import ensure_vip_on_targets
+from tasks.vip.handover import ensure_keepalived_stopped
 from tasks.vip.holder import holders
 from tasks.vip.standby import ensure_standby
 from tasks.workloads.readiness import verify_workloads
@@ -104,7 +105,7 @@ def prepare_machines(session: Session) -> Futures:
 def join_k3s(session: Session) -> None:
     """Servers one after another, for each reads all that etcd has when it starts; then all agents together."""
     platform = session.platform
-    token = session.entrance.token
+    token = session.access.token
     for group in (*((server,) for server in platform.servers), platform.agents):
         session.all_done(
             [session.submit(ensure_node, session.hosts[t.name], platform, t, session.kube, token) for t in group]
@@ -128,7 +129,7 @@ def hand_over_vip(session: Session) -> None:
     waiting = [source for source in session.sources if source.name not in holding]
     for group in (waiting, [source for source in session.sources if source.name in holding]):
         session.all_done(
-            session.submit(ensure_vip_on_targets, session.hosts[s.name], session.platform, session.hosts, session.kube)
+            session.submit(ensure_keepalived_stopped, session.hosts[s.name], session.platform, session.hosts, session.kube)
             for s in group
         )
 

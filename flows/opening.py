@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from blocks.errors import RefusedError
 from blocks.ports import KeyValues
-from configs.errors import RefusedError
 from tasks.engine.journal import now
 from tasks.engine.record import BACKUPS, FINISHED, MIGRATIONS, PLAN, ROLLBACKS, STATE, Facts, Record, find_newest
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 from flows.session import Session
 from tasks.etcd.checks import check_etcd
-from tasks.k3s.nodes import check_cluster
+from tasks.k3s.nodes import check_nodes
 from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
 from tasks.vip.checks import check_vip
-
-log = logging.getLogger(__name__)
 
 
 def preflight(session: Session) -> None:
@@ -21,14 +17,12 @@ def preflight(session: Session) -> None:
     running = read_versions(session.etcd, session.kube)
     machines = [machine for machine in platform.machines if machine.name in session.hosts]
     knocking = [] if session.record.finished else machines  # afterwards nobody joins, and sources may be walled off
-    for warning in platform.warnings():
-        log.warning("%s: %s", platform.name, warning)
-    session.all_done(
+    session.all_checked(
         [
             *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
             *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in knocking),
             session.submit(check_etcd, platform, session.etcd),
-            session.submit(check_cluster, platform, session.kube),
+            session.submit(check_nodes, platform, session.kube),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
             ),

@@ -9,18 +9,20 @@ from typing import Literal
 
 from prefect import flow
 
+from blocks.errors import DeadlineExceededError, OutcomeUnknownError, RefusedError
 from blocks.http import get
 from configs.database import Database
-from configs.errors import ConfigError, DeadlineExceededError, EvenkeelError, OutcomeUnknownError, RefusedError
+from configs.errors import ConfigError, EvenkeelError
 from configs.load import load_platform
+from flows.composition import open_session
 from flows.gate import refuse_unapproved, require_approval
 from flows.opening import open_rollback
 from flows.rollback_plan import described_plan, name_of_backup, plan_of
-from flows.session import Session, open_session
+from flows.session import Session
 from tasks.database.accounts import check_database, ensure_accounts
 from tasks.database.control import control
 from tasks.database.restore import RESTORE, RESTORED, check_archive, ensure_restored, restore_of_ours
-from tasks.database.writers import ensure_quiesced, ensure_writer_back, find_workload, owed, still_scaled
+from tasks.database.writers import ensure_quiesced, ensure_writer_restored, find_workload, owed, still_scaled
 from tasks.engine.record import PLAN, Facts
 from tasks.images.rollout import Images, check_images, ensure_images
 from tasks.workloads.readiness import verify_workloads
@@ -75,13 +77,13 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
         session.record.write(PLAN, plan)
         refuse_unapproved(session.record, words)
     if chosen is not None:
-        bring_data_back(session, chosen)
-    with owing_writers(session):
+        restore_data(session, chosen)
+    with explaining_stopped_writers(session):
         if chosen is not None:
             set_accounts(session)
-        bring_images_back(session, wish)
+        restore_images(session, wish)
     if chosen is not None:
-        bring_writers_back(session)
+        restore_writers(session)
     verify(session)
 
 
@@ -90,7 +92,7 @@ def give_up(session: Session) -> None:
     if session.record.read(PLAN) is None:
         raise RefusedError(f"{session.platform.name}: no rollback is unfinished: there is nothing to abandon")
     try:
-        bring_writers_back(session)
+        restore_writers(session)
     except DeadlineExceededError:
         if not still_scaled(session.kube, session.platform, session.record):  # as before, only not Ready yet
             finish(session)
@@ -121,7 +123,7 @@ def preflight(session: Session, chosen: Facts | None, wish: Images) -> None:
     session.all_done(checks)
 
 
-def bring_data_back(session: Session, chosen: Facts) -> None:
+def restore_data(session: Session, chosen: Facts) -> None:
     """Writers stopped, data restored, users and time zone set. If the restore fails, the writers run as before.
 
     They do not while it may still run: what they write beside it is lost.
@@ -146,7 +148,7 @@ def bring_data_back(session: Session, chosen: Facts) -> None:
 
 
 @contextmanager
-def owing_writers(session: Session) -> Iterator[None]:
+def explaining_stopped_writers(session: Session) -> Iterator[None]:
     """Whatever goes wrong here, writers may be without pods: the error says so, and what to type."""
     try:
         yield
@@ -165,16 +167,16 @@ def set_accounts(session: Session) -> None:
         ensure_accounts(session.run, session.platform, database, session.kube, root, password)
 
 
-def bring_images_back(session: Session, wish: Images) -> None:
+def restore_images(session: Session, wish: Images) -> None:
     """All workloads side by side, each awaited."""
     workloads = [workload for workload in session.kube.workloads() if str(workload) in wish]
     session.all_done(session.submit(ensure_images, w, session.platform, session.kube, wish[str(w)]) for w in workloads)
 
 
-def bring_writers_back(session: Session) -> None:
+def restore_writers(session: Session) -> None:
     """Every writer that was quiesced has as many pods as before."""
     platform, kube, record = session.platform, session.kube, session.record
-    session.all_done(session.submit(ensure_writer_back, w, platform, kube, record) for w in platform.rollback.writers)
+    session.all_done(session.submit(ensure_writer_restored, w, platform, kube, record) for w in platform.rollback.writers)
 
 
 def verify(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from configs.errors import RefusedError
+from blocks.errors import RefusedError
 from flows.session import Session
 from tasks.database.archive import BACKUP, described
 from tasks.engine.record import BACKUPS, MIGRATIONS, PLAN, Facts, Record, names_of

@@ -6,9 +6,9 @@ import re
 
 from pydantic import SecretStr
 
+from blocks.errors import HostError, RefusedError, VerificationError
 from blocks.ports import KubeApi
 from configs.database import Database
-from configs.errors import HostError, RefusedError, VerificationError
 from configs.platform import Platform
 from configs.rendering import rendered
 from tasks.database.sql import ask_sql

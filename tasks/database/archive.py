@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from shlex import quote
 
+from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
-from configs.errors import RefusedError, VerificationError
 from configs.platform import Platform
 from tasks.database.control import control
 from tasks.engine.journal import now
@@ -100,7 +100,7 @@ def read_archive(lake: Host, platform: Platform, name: str) -> Archive:
     return Archive(name, size, said["sha256"], fault)
 
 
-@step("list expired backups")
+@step("expire backups")
 def expire_backups(
     run: Run, lake: Host, platform: Platform, kube: KubeApi, *, keep: Collection[str] = ()
 ) -> Outcome:

@@ -7,13 +7,8 @@ from pathlib import PurePosixPath
 from shlex import quote
 from typing import Any
 
+from blocks.errors import CommandFailedError, RefusedError, TransientError, VerificationError
 from blocks.ports import Host, KubeApi
-from configs.errors import (
-    CommandFailedError,
-    RefusedError,
-    TransientError,
-    VerificationError,
-)
 from configs.platform import Platform
 from tasks.database.control import control
 from tasks.engine.outcome import Outcome, changed, planned, unchanged

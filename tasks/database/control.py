@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from blocks.ports import KubeApi
-from configs.errors import (
+from blocks.errors import (
     DeadlineExceededError,
     ExecBrokenError,
     HostError,
@@ -13,6 +12,7 @@ from configs.errors import (
     RefusedError,
     TransientError,
 )
+from blocks.ports import KubeApi
 from configs.platform import Platform
 
 REPEATABLE = ("ls-tar", "ls-backup", "patch-tidb-for-br")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from blocks.errors import HostError, RefusedError
 from blocks.ports import Host, KubeApi, RestoreObject
-from configs.errors import HostError, RefusedError
 from configs.platform import Platform
 from tasks.database.archive import read_archive
 from tasks.database.control import control

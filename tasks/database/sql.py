@@ -6,9 +6,9 @@ from shlex import quote
 
 from pydantic import SecretStr
 
+from blocks.errors import HostError
 from blocks.ports import KubeApi
 from configs.database import Database
-from configs.errors import HostError
 
 # The password is a line of standard input, then a variable of the client's environment: never an argument.
 # An exec's input has no end, so the client gets just the statements' bytes.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from blocks.errors import RefusedError
 from blocks.ports import KubeApi, Workload
 from configs.database import Writer
-from configs.errors import RefusedError
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
-from tasks.workloads.replicas import are_owed, ensure_back, ensure_owed
+from tasks.workloads.replicas import are_scaled_by_us, ensure_replicas_recorded, ensure_replicas_restored
 
 WRITERS = "writers"
 ENDED = ("Succeeded", "Failed")
@@ -21,18 +21,18 @@ ENDED = ("Succeeded", "Failed")
 def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
     """Make the writer have no pod; how many it had is recorded first, so that no death of ours forgets it.
 
-    Undo: `ensure_writer_back`.
+    Undo: `ensure_writer_restored`.
     """
     # probe
     workload = find_workload(kube, writer)
-    if are_owed(record, _key(writer)) and _stopped(kube, workload):
+    if are_scaled_by_us(record, _key(writer)) and _stopped(kube, workload):
         return unchanged("has no pod")
     if run.dry_run:
         return planned(f"scaled from {workload.desired} to 0")
 
     # act
     with run.acting(str(writer), f"scaling from {workload.desired} to 0"):
-        ensure_owed(record, _key(writer), workload)
+        ensure_replicas_recorded(record, _key(writer), workload)
         kube.scale(workload, 0)
 
     # verify
@@ -45,13 +45,13 @@ def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi,
 
 
 @step("bring writer back")
-def ensure_writer_back(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
-    """Make the writer have as many Ready pods as it had before it was quiesced; see `ensure_back`.
+def ensure_writer_restored(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
+    """Make the writer have as many Ready pods as it had before it was quiesced; see `ensure_replicas_restored`.
 
     Undo: none needed.
     """
     timeout_s = platform.timeouts.rollout_s
-    return ensure_back(run, record, _key(writer), lambda: find_workload(kube, writer), kube, timeout_s=timeout_s)
+    return ensure_replicas_restored(run, record, _key(writer), lambda: find_workload(kube, writer), kube, timeout_s=timeout_s)
 
 
 def owed(platform: Platform, record: Record) -> dict[Writer, int]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tasks.engine.finding import Finding, FindingsError, Level, ranked
 from tasks.engine.outcome import Outcome
 
 
@@ -31,7 +32,7 @@ class Entry:
     retries: int = 0
     ssh_round_trips: int = 0
     diffs: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -54,10 +55,14 @@ class Report:
     error: str = ""
     record: str = ""
     """Name of the record below /evenkeel/ that the run belongs to."""
-    warnings: list[str] = field(default_factory=list)
     interruptions: list[dict[str, Any]] = field(default_factory=list)
     """What clients noticed, by series of samples."""
     entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What all checks and steps have found, worst first."""
+        return ranked(finding for entry in self.entries for finding in entry.findings)
 
     def as_json(self) -> dict[str, Any]:
         whole = asdict(self)
@@ -70,10 +75,15 @@ def read_report(path: Path) -> Report:
     """The report that a journal keeps at `path`. Raises ValueError when there is something else."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        entries = [Entry(**_known(Entry, entry)) for entry in raw.pop("entries")]
+        entries = [_entry(entry) for entry in raw.pop("entries")]
         return Report(**_known(Report, raw), entries=entries)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a run's report: {error!r}") from error
+
+
+def _entry(raw: dict[str, Any]) -> Entry:
+    findings = tuple(Finding(**{**finding, "level": Level(finding["level"])}) for finding in raw.get("findings", ()))
+    return Entry(**{**_known(Entry, raw), "findings": findings})
 
 
 def _known(kind: type[Entry | Report], raw: dict[str, Any]) -> dict[str, Any]:
@@ -110,9 +120,10 @@ class Journal:
             entry.ssh_round_trips += round_trips
             if isinstance(outcome, Outcome):
                 entry.outcome, entry.why = outcome.change.value, outcome.why
-                entry.diffs, entry.notes = outcome.diffs, outcome.notes
+                entry.diffs, entry.findings = outcome.diffs, outcome.findings
             else:
                 entry.outcome, entry.why = "failed", str(outcome)
+                entry.findings = outcome.findings if isinstance(outcome, FindingsError) else ()
             self._write()
 
     def finish(self, outcome: str, error: str = "", at: str = "") -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tasks.engine.finding import Finding
+
 
 class Change(StrEnum):
     """`PLANNED` only in a dry run."""
@@ -21,19 +23,19 @@ class Outcome:
     change: Change
     why: str
     diffs: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
-def unchanged(why: str, *, notes: tuple[str, ...] = ()) -> Outcome:
-    """The world is as wished already."""
-    return Outcome(Change.UNCHANGED, why, notes=notes)
+def unchanged(why: str, *, findings: tuple[Finding, ...] = ()) -> Outcome:
+    """The world is as expected already."""
+    return Outcome(Change.UNCHANGED, why, findings=findings)
 
 
-def changed(why: str, *, diffs: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> Outcome:
-    """The world was changed, and seen to be as wished."""
-    return Outcome(Change.CHANGED, why, diffs, notes)
+def changed(why: str, *, diffs: tuple[str, ...] = (), findings: tuple[Finding, ...] = ()) -> Outcome:
+    """The world was changed, and seen to be as expected."""
+    return Outcome(Change.CHANGED, why, diffs, findings)
 
 
-def planned(why: str, *, diffs: tuple[str, ...] = (), notes: tuple[str, ...] = ()) -> Outcome:
+def planned(why: str, *, diffs: tuple[str, ...] = (), findings: tuple[Finding, ...] = ()) -> Outcome:
     """A dry run would have changed the world."""
-    return Outcome(Change.PLANNED, why, diffs, notes)
+    return Outcome(Change.PLANNED, why, diffs, findings)

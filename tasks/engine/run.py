@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+from configs.base import Accepted
 from configs.errors import EvenkeelError
 from tasks.engine.journal import Journal
 
@@ -54,9 +55,19 @@ class Intents(Protocol):
 class Run:
     """One run of a flow on one platform. A dry run has no lock and cannot act."""
 
-    def __init__(self, run_id: str, journal: Journal, *, lock: Lock | None, intents: Intents | None = None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        journal: Journal,
+        *,
+        lock: Lock | None,
+        intents: Intents | None = None,
+        accepted: Collection[Accepted] = (),
+    ) -> None:
         self.id = run_id
         self.journal = journal
+        self.accepted = accepted
+        """Findings that the operator has accepted in the configuration."""
         self._lock = lock
         self._intents = intents
         self._guard: Guard | None = None
@@ -82,15 +93,15 @@ class Run:
         The guard is not asked when the world is only brought back to what it was: to stop halfway helps nobody.
         """
         if self._lock is None:
-            raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done")
+            raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done", id="dry-run-acts")
         self._lock.check()
         if not undoing:
             self._ask_guard()
         log.info("%s: %s", target, doing)
         intent = self._intents.intend(target, doing) if self._intents else None
-        tell("before act", target, doing)
+        announce("before act", target, doing)
         yield
-        tell("after act", target, doing)
+        announce("after act", target, doing)
         if self._intents is not None and intent is not None:
             self._intents.fulfil(intent)
 
@@ -107,7 +118,7 @@ class Run:
                 self._guard.check()
 
 
-def tell(moment: str, target: str, doing: str) -> None:
+def announce(moment: str, target: str, doing: str) -> None:
     """Let who listens in this context know where a run is."""
     listener = moments.get()
     if listener is not None:

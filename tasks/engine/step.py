@@ -12,61 +12,78 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
 
-from blocks.ssh import round_trips
+from blocks.ports import round_trips
+from tasks.engine.finding import Finding, Level
 from tasks.engine.outcome import Change, Outcome
-from tasks.engine.run import Run, tell
+from tasks.engine.run import Run, announce
 
 P = ParamSpec("P")
 Target = TypeVar("Target")
+Body = Callable[Concatenate[Run, Target, P], Outcome]
+
 RETRIES = 3
 RETRY_DELAYS_S = [2, 5, 15]  # a settling etcd takes about 5 s, a rebooting sshd longer
+LOGGED = {Level.REFUSE: logging.ERROR, Level.WARN: logging.WARNING, Level.NOTE: logging.INFO}
+
 log = logging.getLogger(__name__)
 
 
-def step(
-    name: str,
-) -> Callable[[Callable[Concatenate[Run, Target, P], Outcome]], Task[Concatenate[Run, Target, P], Outcome]]:
+def step(name: str) -> Callable[[Body[Target, P]], Task[Concatenate[Run, Target, P], Outcome]]:
     """Make a function (run, target, ...) -> Outcome a step called `name`.
 
     It probes at every call: a checkpoint that is newer than the world does not exist (pingcap/tiup#2267).
     Only errors that say `retryable` are retried; a deadline that has passed is not one of them.
     """
 
-    def decorate(
-        function: Callable[Concatenate[Run, Target, P], Outcome],
-    ) -> Task[Concatenate[Run, Target, P], Outcome]:
+    def decorate(function: Body[Target, P]) -> Task[Concatenate[Run, Target, P], Outcome]:
         @functools.wraps(function)
-        def written_down(run: Run, target: Target, *args: P.args, **kwargs: P.kwargs) -> Outcome:
-            who = name_of(target)
-            entry = run.journal.begin(name, who)
-            trips: list[str] = []
-            noting = round_trips.set(trips)
-            try:
-                outcome = function(run, target, *args, **kwargs)
-            except BaseException as error:
-                run.journal.end(entry, error, len(trips))
-                raise
-            finally:
-                round_trips.reset(noting)
-            run.journal.end(entry, outcome, len(trips))
+        def recorded(run: Run, target: Target, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+            outcome = written_down(run, name, target, lambda: function(run, target, *args, **kwargs))
             if outcome.change is Change.CHANGED:
-                tell("after verify", who, name)
-            log.info("%s: %s: %s: %s", who, name, outcome.change, outcome.why)
-            for note in outcome.notes:
-                log.warning("%s: %s: %s", who, name, note)
+                announce("after verify", name_of(target), name)
+            log_findings(outcome.findings)
             return outcome
 
-        return task(
-            name=name,
-            task_run_name=_task_run_name,
-            cache_policy=NO_CACHE,
-            retries=RETRIES,
-            retry_delay_seconds=list(RETRY_DELAYS_S),
-            retry_condition_fn=_can_pass,
-            persist_result=False,
-        )(written_down)
+        return as_task(name, recorded)
 
     return decorate
+
+
+def written_down(run: Run, name: str, target: object, work: Callable[[], Outcome]) -> Outcome:
+    """What `work` answers or raises, with its entry in the run's journal and its line in the log."""
+    who = name_of(target)
+    entry = run.journal.begin(name, who)
+    trips: list[str] = []
+    noting = round_trips.set(trips)
+    try:
+        outcome = work()
+    except BaseException as error:
+        run.journal.end(entry, error, len(trips))
+        raise
+    finally:
+        round_trips.reset(noting)
+    run.journal.end(entry, outcome, len(trips))
+    log.info("%s: %s: %s: %s", who, name, outcome.change, outcome.why)
+    return outcome
+
+
+def log_findings(findings: tuple[Finding, ...] | list[Finding]) -> None:
+    """One line each, as loud as its level; what is accepted is no louder than a note."""
+    for finding in findings:
+        log.log(logging.INFO if finding.accepted else LOGGED[finding.level], "%s", finding)
+
+
+def as_task(name: str, function: Callable[P, Outcome]) -> Task[P, Outcome]:
+    """The function as a Prefect task with this project's rules for retries and results."""
+    return task(
+        name=name,
+        task_run_name=_task_run_name,
+        cache_policy=NO_CACHE,
+        retries=RETRIES,
+        retry_delay_seconds=list(RETRY_DELAYS_S),
+        retry_condition_fn=_can_pass,
+        persist_result=False,
+    )(function)
 
 
 def name_of(target: object) -> str:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
-from configs.errors import DeadlineExceededError, TransientError
+from blocks.errors import DeadlineExceededError, TransientError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -36,11 +36,13 @@ def wait_until(
     timeout_s: float,
     poll_s: float = POLL_S,
     still: Callable[[], str] = lambda: "",
+    id: str = "",
 ) -> T:
     """The first truthy answer to `question`. A TransientError counts as "not yet", and is told if the time runs out.
 
     `what` names what is awaited, in words, subject first, `still` what is lacking by the last answer. Raises
-    DeadlineExceededError after `timeout_s` seconds; the question is always asked once more at the deadline itself.
+    DeadlineExceededError, with `id` where one is given, after `timeout_s` seconds; the question is always asked once
+    more at the deadline itself.
     """
     now, sleep = clock.get().now, clock.get().sleep
     begun = said = now()
@@ -51,10 +53,10 @@ def wait_until(
             if answer:
                 return answer
         except TransientError as passing:
-            error = str(passing)
+            error = passing.message
         waited = now() - begun
         if waited >= timeout_s:
-            raise DeadlineExceededError(": ".join(filter(None, (what, f"not within {timeout_s:g} s", error or still()))))
+            raise DeadlineExceededError(": ".join(filter(None, (what, f"not within {timeout_s:g} s", error or still()))), id=id)
         if now() - said >= SAY_SO_S:
             said = now()
             log.info("waiting for %.0f s of %g s: %s", waited, timeout_s, ": ".join(filter(None, (what, error or still()))))

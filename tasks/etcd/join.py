@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from shlex import quote
 
+from blocks.errors import RefusedError
 from blocks.ports import EtcdApi, Host, Member
-from configs.errors import EvenkeelError, QuorumAtRiskError, RefusedError
+from configs.errors import EvenkeelError
 from configs.hosts import Target
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -15,10 +16,11 @@ from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
 from tasks.etcd.members import answering, find_member, lists_agree
+from tasks.etcd.quorum import QuorumAtRiskError
 from tasks.etcd.unit import etcd_unit, peer_url
 from tasks.shell.files import diff_of_ours, keep_foreign, move_aside, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
-from tasks.shell.units import calm, is_on
+from tasks.shell.units import is_on, unit_state
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
     said = parse_facts(
         host.run(_question(platform), what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout
     )
-    if member is not None and not member.is_learner and is_on(said["calm"]):
+    if member is not None and not member.is_learner and is_on(said["state"]):
         return unchanged(f"a voter, member {member.id:x}")
     if member is None or member.is_learner:
         _refuse_join(host, target, etcd, members, member, said)
@@ -68,7 +70,7 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
 
 
 def _question(platform: Platform) -> str:
-    return facts({"calm": calm("etcd"), "unit": read_file(platform.etcd.unit_file)})
+    return facts({"state": unit_state("etcd"), "unit": read_file(platform.etcd.unit_file)})
 
 
 def _refuse_join(
@@ -79,7 +81,7 @@ def _refuse_join(
         raise RefusedError(
             f"{host.name}: joining etcd: another learner, {other.name or other.peer_urls}, is under way: finish or remove it first"
         )
-    if own is None and said["calm"].startswith("activ"):
+    if own is None and said["state"].startswith("activ"):
         raise RefusedError(
             f"{host.name}: an etcd of another cluster runs there: systemctl disable --now etcd, then run again"
         )

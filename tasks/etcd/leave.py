@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from blocks.errors import EtcdUnavailableError, RefusedError, VerificationError
 from blocks.ports import EtcdApi, Host
-from configs.errors import EtcdUnavailableError, QuorumAtRiskError, RefusedError, VerificationError
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -12,10 +12,11 @@ from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
 from tasks.etcd.members import answering, find_member, lists_agree, statuses
+from tasks.etcd.quorum import QuorumAtRiskError
 from tasks.etcd.unit import peer_url
 from tasks.shell.files import move_aside
 from tasks.shell.script import STRICT, facts, parse_facts
-from tasks.shell.units import calm, is_off
+from tasks.shell.units import is_off, unit_state
 
 
 @step("move etcd leader")
@@ -98,10 +99,10 @@ def ensure_etcd_retired(
     # probe
     data = platform.etcd.data_dir
     question = facts(
-        {"calm": calm("etcd"), "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"}
+        {"state": unit_state("etcd"), "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"}
     )
     said = parse_facts(host.run(question, what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
-    if is_off(said["calm"]) and not said["data"]:
+    if is_off(said["state"]) and not said["data"]:
         return unchanged("etcd is off and disabled, its data lies aside")
     if run.dry_run:
         return planned(f"etcd is stopped and disabled, {data} moved aside")
@@ -118,7 +119,7 @@ def ensure_etcd_retired(
 
     # verify
     left = parse_facts(answer.stdout)
-    if not is_off(left["calm"]) or left["data"]:
+    if not is_off(left["state"]) or left["data"]:
         raise VerificationError(
             f"{host.name}: etcd was stopped, yet it is {left['calm'].split()}: see systemctl status etcd there"
         )

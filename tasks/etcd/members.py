@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from blocks.errors import EtcdUnavailableError
 from blocks.ports import EtcdApi, Member, MemberStatus
-from configs.errors import EtcdUnavailableError
 from configs.platform import Platform
 from tasks.etcd.unit import peer_url
 

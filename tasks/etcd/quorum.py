@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from blocks.errors import RefusedError
 from blocks.ports import Member
+
+
+class QuorumAtRiskError(RefusedError):
+    """The change would leave etcd with fewer healthy voters than its quorum."""
+
+    id = "etcd-quorum"
 
 
 def quorum(voters: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shlex import quote
 
+from blocks.errors import VerificationError
 from blocks.ports import Host
-from configs.errors import VerificationError
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run

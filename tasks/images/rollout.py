@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from shlex import quote
 
+from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from blocks.ports import Host, KubeApi, Workload
-from configs.errors import DeadlineExceededError, RefusedError, VerificationError
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import Record

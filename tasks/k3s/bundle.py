@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from shlex import quote
 
+from blocks.errors import VerificationError
 from blocks.ports import Host
-from configs.errors import VerificationError
 from configs.platform import K3s, Platform
 from configs.rendering import rendered
 from tasks.engine.outcome import Outcome, changed, planned, unchanged

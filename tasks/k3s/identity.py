@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from blocks.errors import HostError, HostUnreachableError, RefusedError
 from blocks.kube_credentials import KubeCredentials, parse_kubeconfig
 from blocks.ports import Host
-from configs.errors import HostError, HostUnreachableError, RefusedError
 from configs.hosts import Machine
 from tasks.shell.script import facts, parse_facts
 
@@ -26,7 +26,7 @@ TOKEN = re.compile(r"K10([0-9a-f]{64})::server:\S+")
 
 
 @dataclass(frozen=True)
-class Entrance:
+class ClusterAccess:
     """Held in memory only. With an external datastore all servers need the first one's token (k3s-io/k3s#3888)."""
 
     server: str
@@ -35,8 +35,8 @@ class Entrance:
     token: SecretStr
 
 
-def find_entrance(candidates: Iterable[Machine], hosts: Mapping[str, Host], ca_sha256: str | None) -> Entrance:
-    """The entrance at the first candidate that runs a server of the live cluster, which `ca_sha256` names once known.
+def find_cluster_access(candidates: Iterable[Machine], hosts: Mapping[str, Host], ca_sha256: str | None) -> ClusterAccess:
+    """The access at the first candidate that runs a server of the live cluster, which `ca_sha256` names once known.
 
     Raises RefusedError when none does, with each one's reason.
     """
@@ -55,7 +55,7 @@ def find_entrance(candidates: Iterable[Machine], hosts: Mapping[str, Host], ca_s
             continue
         found = parse_kubeconfig(machine.name, said["kubeconfig"])
         if ca_sha256 in (None, found.ca_sha256):
-            return Entrance(machine.name, found, parse_token(machine.name, said["token"], found.ca_sha256))
+            return ClusterAccess(machine.name, found, parse_token(machine.name, said["token"], found.ca_sha256))
         reasons.append(f"{machine.name}: its k3s is of another cluster")
     raise RefusedError("no server of the live cluster answers: " + "; ".join(reasons))
 

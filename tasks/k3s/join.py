@@ -6,8 +6,8 @@ from shlex import quote
 
 from pydantic import SecretStr
 
+from blocks.errors import CommandFailedError
 from blocks.ports import Host, KubeApi
-from configs.errors import CommandFailedError
 from configs.hosts import Role, Target
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -16,7 +16,7 @@ from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.k3s.nodes import find_node
 from tasks.shell.script import STRICT, facts, parse_facts
-from tasks.shell.units import calm, is_on
+from tasks.shell.units import is_on, unit_state
 
 
 def environment(platform: Platform, target: Target, token: SecretStr) -> dict[str, SecretStr | str]:
@@ -46,7 +46,7 @@ def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: 
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
     )
     right_env = all(said[name] == _plain(wanted[name]) for name in ("K3S_URL", "K3S_DATASTORE_ENDPOINT"))
-    if is_on(said["calm"]) and right_env and _is_joined(kube, target):
+    if is_on(said["state"]) and right_env and _is_joined(kube, target):
         return unchanged(f"a Ready {target.role}")
     if run.dry_run:
         return planned(f"joins as {target.role}: {_plain(wanted['INSTALL_K3S_EXEC'])}")
@@ -85,7 +85,7 @@ def _question(unit: str) -> str:
     env = f"/etc/systemd/system/{unit}.service.env"
     names = ("K3S_URL", "K3S_DATASTORE_ENDPOINT")
     read = {name: f'sed -nE "s/^{name}=[\'\\"]?([^\'\\"]*)[\'\\"]?$/\\1/p" {env}' for name in names}
-    return facts({"calm": calm(unit), **read})
+    return facts({"state": unit_state(unit), **read})
 
 
 def _last_words(host: Host, unit: str, token: SecretStr) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
-from configs.errors import RefusedError, VerificationError
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -12,7 +12,7 @@ from tasks.engine.step import step
 from tasks.engine.waiting import stays, wait_until
 from tasks.k3s.nodes import find_node
 from tasks.shell.script import facts, parse_facts
-from tasks.shell.units import calm, is_off
+from tasks.shell.units import is_off, unit_state
 
 # The kubelet's containers outlive k3s, as they should at an upgrade; on a source that leaves they are orphans.
 PODS = "docker ps -q --filter label=io.kubernetes.pod.name"
@@ -25,9 +25,9 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
     Undo: systemctl enable --now k3s, before the node is deleted.
     """
     # probe
-    question = facts({"calm": calm("k3s"), "pods": PODS})
+    question = facts({"state": unit_state("k3s"), "pods": PODS})
     said = parse_facts(host.run(question, what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout)
-    if is_off(said["calm"]) and not said["pods"]:
+    if is_off(said["state"]) and not said["pods"]:
         return unchanged("k3s is off and disabled")
     if run.dry_run:
         return planned("k3s is stopped and disabled")
@@ -43,7 +43,7 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
 
     # verify
     left = parse_facts(answer.stdout)
-    if not is_off(left["calm"]) or left["pods"]:
+    if not is_off(left["state"]) or left["pods"]:
         raise VerificationError(
             f"{host.name}: k3s was stopped, yet it is {' '.join(left['calm'].split())}: see systemctl status k3s there"
         )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
+from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from blocks.ports import KubeApi, Node
-from configs.errors import (
-    DeadlineExceededError,
-    RefusedError,
-    VerificationError,
-)
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, planned, unchanged
 from tasks.engine.run import Run
@@ -21,8 +17,8 @@ def find_node(kube: KubeApi, name: str) -> Node | None:
     return next((node for node in kube.nodes() if node.name == name), None)
 
 
-@step("check cluster")
-def check_cluster(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
+@step("check nodes")
+def check_nodes(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
     """Make sure that the cluster can bear the move: sources are Ready nodes, names do not clash, workloads are complete.
 
     Changes nothing. Undo: none needed.

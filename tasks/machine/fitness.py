@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from blocks.errors import RefusedError
 from blocks.ports import Host
-from configs.errors import RefusedError
 from configs.hosts import Machine, Source, Target
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, unchanged
@@ -36,7 +36,7 @@ def check_machine(
     # The machine read its clock at some moment of the round trip.
     skew_s = max((asked - found.clock).total_seconds(), (found.clock - answered).total_seconds())
     brings = found.brings if isinstance(machine, Target) and machine.etcd else replace(found.brings, etcd="")
-    joins = isinstance(machine, Target) and live.why_part_of_it(host, found) is None
+    joins = isinstance(machine, Target) and live.why_live(host, found) is None
     wrong = [
         *([f"uid {found.uid}: set ssh.user to root"] if found.uid != 0 else []),
         *([f"its clock is {skew_s:.0f} s off: chronyc makestep"] if skew_s > MAX_SKEW_S else []),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from shlex import quote
 
+from blocks.errors import VerificationError
 from blocks.ports import Host
-from configs.errors import VerificationError
 from configs.hosts import Machine
 from configs.platform import Platform
 from configs.rendering import rendered

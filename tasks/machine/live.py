@@ -16,7 +16,7 @@ class Live:
     node_addresses: frozenset[str]
     ca_sha256: str
 
-    def why_part_of_it(self, host: Host, found: HostFacts) -> str | None:
+    def why_live(self, host: Host, found: HostFacts) -> str | None:
         """Why a machine belongs to the live platform, None when it does not. The world is asked, never the record."""
         address = str(host.address)
         if address in self.etcd_addresses:

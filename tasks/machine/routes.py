@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from shlex import quote
 
+from blocks.errors import DeadlineExceededError, RefusedError
 from blocks.ports import Host
-from configs.errors import DeadlineExceededError, RefusedError
 from configs.hosts import Machine, Role, Source, Target
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, unchanged

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host
-from configs.errors import RefusedError, VerificationError
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
@@ -42,7 +42,7 @@ def ensure_old_platform_gone(run: Run, host: Host, platform: Platform, live: Liv
     """
     # probe
     found = read_host_facts(host, platform)
-    why_live = live.why_part_of_it(host, found)
+    why_live = live.why_live(host, found)
     if why_live is not None:
         return unchanged(f"part of the live platform: {why_live}")
     if not found.has_k3s and not found.containers and not found.etcd_active:

@@ -9,13 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from blocks.errors import RefusedError
 from blocks.ports import Probe
-from configs.errors import InterruptionError
 from configs.platform import Interruption
 from tasks.engine.journal import Entry, Report
 
 NOTABLE_S = 0.5  # a sample begins every 0.2 s: shorter gaps are the pace and a busy machine
 PACE_S = 0.3  # so much earlier than what made it a gap can seem to begin
+
+
+class InterruptionError(RefusedError):
+    """Clients of the platform have waited for longer than the config allows; no further change is begun."""
+
+    id = "clients-waited"
 
 
 @dataclass(frozen=True)

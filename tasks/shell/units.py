@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def calm(unit: str) -> str:
+def unit_state(unit: str) -> str:
     """The command of a fact that `is_on` and `is_off` understand."""
     return f"systemctl is-active {unit}; systemctl is-enabled {unit}"
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from pydantic import SecretStr
 
+from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
-from configs.errors import RefusedError, VerificationError
 from configs.hosts import Source
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, planned, unchanged

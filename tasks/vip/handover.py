@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from blocks.errors import RefusedError
 from blocks.ports import Host, KubeApi
-from configs.errors import RefusedError
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.shell.script import facts, parse_facts
-from tasks.shell.units import calm, is_off, is_on
+from tasks.shell.units import is_off, is_on, unit_state
 from tasks.vip.holder import holds, only_holder
 
 
 @step("hand over VIP")
-def ensure_vip_on_targets(
+def ensure_keepalived_stopped(
     run: Run, source: Host, platform: Platform, everyone: Mapping[str, Host], kube: KubeApi
 ) -> Outcome:
     """Make `source` give the VIP away and never take it again: its keepalived says goodbye (priority 0) and stays off.
@@ -55,8 +55,8 @@ def ensure_vip_on_targets(
 
 
 def _calm(host: Host, platform: Platform) -> str:
-    question = facts({"calm": calm("keepalived")})
-    return parse_facts(host.run(question, what="asking systemd", timeout_s=platform.timeouts.command_s).stdout)["calm"]
+    question = facts({"state": unit_state("keepalived")})
+    return parse_facts(host.run(question, what="asking systemd", timeout_s=platform.timeouts.command_s).stdout)["state"]
 
 
 def _refuse_without_heir(source: Host, platform: Platform, everyone: Mapping[str, Host]) -> None:

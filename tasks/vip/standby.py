@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from blocks.errors import VerificationError
 from blocks.ports import Host
-from configs.errors import VerificationError
 from configs.hosts import Target
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -14,7 +14,7 @@ from tasks.engine.step import step
 from tasks.engine.waiting import stays
 from tasks.shell.files import diff_of_ours, keep_foreign, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
-from tasks.shell.units import calm, is_on
+from tasks.shell.units import is_on, unit_state
 from tasks.vip.conf import CONF, keepalived_conf, masked
 from tasks.vip.holder import holds
 
@@ -26,13 +26,13 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
     Undo: systemctl disable --now keepalived.
     """
     # probe
-    question = facts({"conf": read_file(CONF), "calm": calm("keepalived"), "mode": f"stat -c '%a %u' {CONF}"})
+    question = facts({"conf": read_file(CONF), "state": unit_state("keepalived"), "mode": f"stat -c '%a %u' {CONF}"})
     said = parse_facts(
         host.run(question, what="reading keepalived's configuration", timeout_s=platform.timeouts.command_s).stdout
     )
     before = said["conf"] + "\n" if said["conf"] else ""
     wanted = keepalived_conf(platform, target, auth_pass)
-    if before == wanted and said["mode"] == "600 0" and is_on(said["calm"]):
+    if before == wanted and said["mode"] == "600 0" and is_on(said["state"]):
         return unchanged("keepalived runs as configured")
     diffs = (diff_of_ours(CONF, masked(before), masked(wanted)),)
     if run.dry_run:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from blocks.errors import DeadlineExceededError, RefusedError, TransientError
 from blocks.ports import KubeApi, Pod
-from configs.errors import DeadlineExceededError, EvenkeelError, RefusedError, TransientError
+from configs.errors import EvenkeelError
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from blocks.errors import DeadlineExceededError, VerificationError
 from blocks.ports import KubeApi
-from configs.errors import DeadlineExceededError, VerificationError
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, planned, unchanged
 from tasks.engine.record import Record

@@ -11,19 +11,19 @@ from tasks.engine.run import Run
 from tasks.engine.waiting import wait_until
 
 
-def are_owed(record: Record, key: str) -> bool:
+def are_scaled_by_us(record: Record, key: str) -> bool:
     """Whether replicas were changed by us, in this run or an earlier one, and not brought back."""
     kept = record.read(key)
     return kept is not None and not kept["back"]
 
 
-def ensure_owed(record: Record, key: str, workload: Workload) -> None:
+def ensure_replicas_recorded(record: Record, key: str, workload: Workload) -> None:
     """Make the workload's replicas be recorded; what an earlier run recorded and did not bring back stands."""
-    if not are_owed(record, key):
+    if not are_scaled_by_us(record, key):
         record.write(key, {"replicas": workload.desired, "back": False})
 
 
-def ensure_back(
+def ensure_replicas_restored(
     run: Run, record: Record, key: str, find: Callable[[], Workload], kube: KubeApi, *, timeout_s: float
 ) -> Outcome:
     """Make the workload have as many replicas as were recorded, all Ready. Raises DeadlineExceededError."""

@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
-from configs.errors import RefusedError, VerificationError
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, planned, unchanged

@@ -11,7 +11,7 @@ from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
-from tasks.workloads.replicas import are_owed, ensure_back, ensure_owed
+from tasks.workloads.replicas import are_scaled_by_us, ensure_replicas_recorded, ensure_replicas_restored
 
 SURGES = "surges"
 
@@ -43,14 +43,14 @@ def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeAp
     """
     # probe
     present = _find(kube, workload)
-    if are_owed(record, _key(workload)) and present.desired > 1 and present.ready > 1:
+    if are_scaled_by_us(record, _key(workload)) and present.desired > 1 and present.ready > 1:
         return unchanged("two replicas are Ready")
     if run.dry_run:
         return planned("a second replica is made, and awaited")
 
     # act
     with run.acting(str(workload), "making a second replica"):
-        ensure_owed(record, _key(workload), present)
+        ensure_replicas_recorded(record, _key(workload), present)
         kube.scale(workload, 2)
 
     # verify
@@ -64,12 +64,12 @@ def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeAp
 
 @step("end surge")
 def ensure_surge_ended(run: Run, workload: Workload, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
-    """Make the Deployment have as many Ready replicas as before it was surged; see `ensure_back`.
+    """Make the Deployment have as many Ready replicas as before it was surged; see `ensure_replicas_restored`.
 
     Undo: none needed.
     """
     timeout_s = platform.timeouts.pod_ready_s
-    return ensure_back(run, record, _key(workload), lambda: _find(kube, workload), kube, timeout_s=timeout_s)
+    return ensure_replicas_restored(run, record, _key(workload), lambda: _find(kube, workload), kube, timeout_s=timeout_s)
 
 
 def _find(kube: KubeApi, workload: Workload) -> Workload:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from blocks.errors import EtcdUnavailableError, HostError
 from blocks.ports import Member, MemberStatus
-from configs.errors import EtcdUnavailableError, HostError
 from tests.fakes.faults import Faulty
 
 

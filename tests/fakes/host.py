@@ -16,9 +16,9 @@ from collections.abc import Callable
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from blocks.errors import CommandFailedError, HostUnreachableError
 from blocks.ports import CommandResult
 from blocks.ssh import round_trips
-from configs.errors import CommandFailedError, HostUnreachableError
 from tests.fakes.faults import Faulty
 
 STANDINS = Path(__file__).with_name("machine.sh")
@@ -109,7 +109,7 @@ class FakeHost(Faulty):
         self.tell(f"units/{name}/active", active)
         self.tell(f"units/{name}/enabled", enabled)
 
-    def calm(self, unit: str) -> tuple[str, str]:
+    def unit_state(self, unit: str) -> tuple[str, str]:
         """What systemd says of a unit: active or not, enabled or not."""
         folder = self.path(f".state/units/{unit}")
         active, enabled = folder / "active", folder / "enabled"
@@ -119,7 +119,7 @@ class FakeHost(Faulty):
         )
 
     def runs(self, unit: str) -> bool:
-        return not self.down and self.calm(unit)[0] == "active"
+        return not self.down and self.unit_state(unit)[0] == "active"
 
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.root), "BASH_ENV": str(STANDINS)}

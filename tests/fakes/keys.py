@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from configs.errors import EtcdUnavailableError
+from blocks.errors import EtcdUnavailableError
 from tests.fakes.clock import FakeTime
 from tests.fakes.faults import Faulty
 

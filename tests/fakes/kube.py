@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from blocks.errors import EvictionBlockedError, KubeUnavailableError
 from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
-from configs.errors import EvictionBlockedError, KubeUnavailableError
 from tests.fakes.faults import Faulty
 from tests.fakes.workload import FakeWorkload
 

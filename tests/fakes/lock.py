@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configs.errors import AnotherRunError
+from blocks.errors import AnotherRunError
 
 
 class FakeLock:

@@ -7,9 +7,9 @@ from typing import Any
 
 from configs.platform import Platform
 
-Wish = dict[str, Any]
+ProbeConfig = dict[str, Any]
 
-WISH: Wish = {
+CONFIG: ProbeConfig = {
     "platform": "demo",
     "ssh": {"key": "/keys/id_ed25519"},
     "sources": [{"name": "vm-1", "address": "10.0.0.11"}, {"name": "vm-2", "address": "10.0.0.12"}],
@@ -34,11 +34,11 @@ WISH: Wish = {
 }
 
 
-def wish(**changes: object) -> Wish:
+def config(**changes: object) -> ProbeConfig:
     """The wish with some of its top-level keys changed; None takes one away."""
-    whole = {**copy.deepcopy(WISH), **changes}
+    whole = {**copy.deepcopy(CONFIG), **changes}
     return {key: value for key, value in whole.items() if value is not None}
 
 
 def platform(**changes: object) -> Platform:
-    return Platform.model_validate(wish(**changes))
+    return Platform.model_validate(config(**changes))

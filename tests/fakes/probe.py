@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from blocks.probe_clients import Wish
+from blocks.probe_clients import ProbeConfig
 
 
 class FakeProbe:
@@ -19,10 +19,10 @@ class FakeProbe:
         self.later: dict[str, float] = {}
         """By series: how many seconds its clients wait once, when time passes."""
         self.waits: dict[str, float] = {}
-        self._wish: Wish | None = None
+        self._wish: ProbeConfig | None = None
         self._runs = False
 
-    def __call__(self, wish: Wish) -> FakeProbe:
+    def __call__(self, wish: ProbeConfig) -> FakeProbe:
         self._wish, self._runs = wish, False
         return self
 

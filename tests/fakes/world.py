@@ -66,7 +66,7 @@ class World:
         name = f"run-{next(self._runs)}"
         report = Report(self.platform.name, name, "test", dry_run=dry)
         journal = Journal(report, self.folder / "reports" / name / "report.json")
-        return Run(name, journal, lock=None if dry else self.lock)
+        return Run(name, journal, lock=None if dry else self.lock, accepted=self.platform.accepted)
 
     def read_only_record(self) -> Record:
         return Record(self.keys, self.platform.name, self.record.name)

@@ -9,14 +9,14 @@ from prefect import flow
 from flows.opening import Opening
 from flows.session import Session, current, current_session
 from tasks.engine.journal import Report
-from tasks.k3s.identity import find_entrance
+from tasks.k3s.identity import find_cluster_access
 from tests.fakes import machines
 from tests.fakes.world import World
 
 
 def session_on(world: World, *, dry: bool = False, opening: Opening | None = None) -> Session:
     servers = (*world.platform.sources, *world.platform.servers)
-    entrance = find_entrance(servers, world.hosts, machines.sha256(machines.LIVE_CA))
+    access = find_cluster_access(servers, world.hosts, machines.sha256(machines.LIVE_CA))
     run, record = world.run(dry=dry), world.read_only_record() if dry else world.record
     if opening is not None:
         record = opening(world.keys, world.platform.name, identity={}, machines=[], mirror=world.folder / "mirror", dry_run=dry)
@@ -28,7 +28,7 @@ def session_on(world: World, *, dry: bool = False, opening: Opening | None = Non
         database.password: world.database_password,
         database.root_password: world.root_password,
     }
-    return Session(world.platform, run, world.hosts, world.etcd, world.keys, world.kube, entrance, record, secrets, world.probe)
+    return Session(world.platform, run, world.hosts, world.etcd, world.keys, world.kube, access, record, secrets, world.probe)
 
 
 def perform(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import VerificationError
+from blocks.errors import VerificationError
 from flows.backup import helm_host, take_backup, way_back
 from flows.opening import open_backup
 from flows.session import Session
@@ -20,7 +20,7 @@ from tasks.engine.record import BACKUPS, Facts, Record, names_of
 from tasks.images.record import NEW
 from tests.conftest import MEMORY
 from tests.fakes.clock import FakeTime
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform, session_on
 
@@ -51,7 +51,7 @@ def story() -> Iterator[Story]:
     time = FakeTime()
     token = waiting.clock.set(waiting.Clock(time.now, time.sleep))
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        yield told(World(Path(folder), time, platform(http_checks=[], targets=WISH["targets"][1:])))
+        yield told(World(Path(folder), time, platform(http_checks=[], targets=CONFIG["targets"][1:])))
     waiting.clock.reset(token)
 
 
@@ -81,7 +81,7 @@ def test_backup_ctl_comes_first_and_expired_archives_last(story: Story) -> None:
         ("patch TiDB for BR", "demo", "changed"),
         ("backup", "demo", "changed"),
         ("record new images", "demo", "changed"),
-        ("list expired backups", "vm-1", "unchanged"),
+        ("expire backups", "vm-1", "unchanged"),
     ]
 
 
@@ -127,20 +127,20 @@ def test_the_last_migrations_archive_is_the_way_back(world: World) -> None:
     ("wished", "host"), [(None, "vm-1"), ("vm-2", "vm-2"), ("phys-1", "vm-1")], ids=["none", "a node", "no node yet"]
 )
 def test_helm_runs_on_the_wished_machine_while_it_is_a_node(world: World, wished: str | None, host: str) -> None:
-    world.platform = platform(backup={**WISH["backup"], "helm_host": wished})
+    world.platform = platform(backup={**CONFIG["backup"], "helm_host": wished})
 
     assert helm_host(session_on(world)) == host
 
 
 def test_helm_does_not_run_on_a_machine_that_is_not_ready(world: World) -> None:
-    world.platform = platform(backup={**WISH["backup"], "helm_host": "vm-2"})
+    world.platform = platform(backup={**CONFIG["backup"], "helm_host": "vm-2"})
     world.kube.stops("vm-2")
 
     assert helm_host(session_on(world)) == "vm-1"
 
 
 def test_helm_is_not_asked_where_k3s_has_just_been_stopped_and_the_node_still_counts_as_ready(world: World) -> None:
-    world.platform = platform(backup={**WISH["backup"], "helm_host": "vm-2"})
+    world.platform = platform(backup={**CONFIG["backup"], "helm_host": "vm-2"})
     session = session_on(world)
     world.hosts["vm-2"].unit("k3s", "inactive", "disabled")
 

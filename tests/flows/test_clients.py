@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from configs.errors import InterruptionError, RefusedError
+from blocks.errors import RefusedError
 from flows.clients import watched
 from flows.session import Session
 from tasks.machine.hosts import ensure_hosts_file
+from tasks.report.interruption import InterruptionError
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 

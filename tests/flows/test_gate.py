@@ -16,12 +16,11 @@ from prefect.flow_runs import resume_flow_run
 from prefect.states import Running
 from pydantic import ValidationError
 
-from configs.errors import ApprovalMissingError
 from configs.platform import Gate
-from flows.gate import APPROVALS, pass_gate, plan_hash, refuse_unapproved, require_approval
+from flows.gate import APPROVALS, ApprovalMissingError, pass_gate, plan_hash, refuse_unapproved, require_approval
 from flows.session import Session
 from tasks.engine.record import Facts
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform, session_on
 
@@ -144,7 +143,7 @@ def test_a_gate_that_was_passed_stays_open_while_the_machines_are_the_same(world
     pass_gate(session_on(world), Gate.RETIRE, told_not_to_ask=True)
     perform(lambda session: pass_gate(session, Gate.RETIRE, told_not_to_ask=False), world)
 
-    world.platform = platform(gates=["retire"], timeouts={"approval_s": 0.5}, targets=WISH["targets"][1:])
+    world.platform = platform(gates=["retire"], timeouts={"approval_s": 0.5}, targets=CONFIG["targets"][1:])
     with pytest.raises(ApprovalMissingError, match="nobody answered"):
         perform(lambda session: pass_gate(session, Gate.RETIRE, told_not_to_ask=False), world)
 

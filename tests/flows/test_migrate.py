@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import HostError
+from blocks.errors import HostError
 from configs.platform import Platform
 from flows.migrate import move
 from tasks.engine import waiting
 from tasks.engine.journal import Entry, Report
 from tests.conftest import MEMORY
 from tests.fakes.clock import FakeTime
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 
@@ -52,7 +52,7 @@ def story() -> Iterator[Story]:
 
 def small() -> Platform:
     """Two sources and two targets, a server and an agent; without URLs to ask, for nobody answers there."""
-    return platform(http_checks=[], targets=WISH["targets"][1:])
+    return platform(http_checks=[], targets=CONFIG["targets"][1:])
 
 
 def told(world: World) -> Story:
@@ -95,7 +95,7 @@ def test_everything_is_on_the_targets_at_the_end(story: Story) -> None:
 def test_sources_are_off_and_their_data_is_kept(story: Story) -> None:
     for name in ("vm-1", "vm-2"):
         host = story.world.hosts[name]
-        assert {host.calm(unit) for unit in ("k3s", "etcd", "keepalived")} == {("inactive", "disabled")}
+        assert {host.unit_state(unit) for unit in ("k3s", "etcd", "keepalived")} == {("inactive", "disabled")}
         assert host.read(f"/mnt/disks/etcd.aside-{story.world.record.name}/member/snap/db") == "data\n"
 
 

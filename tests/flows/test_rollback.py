@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from configs.errors import (
-    DeadlineExceededError,
-    EvenkeelError,
-    ExecBrokenError,
-    HostError,
-    OutcomeUnknownError,
-    RefusedError,
-)
+from blocks.errors import DeadlineExceededError, ExecBrokenError, HostError, OutcomeUnknownError, RefusedError
+from configs.errors import EvenkeelError
 from flows.backup import take_backup
 from flows.opening import open_backup, open_rollback
 from flows.rollback import give_up, roll_back

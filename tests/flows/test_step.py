@@ -6,13 +6,8 @@ import pytest
 from prefect import Task
 from prefect.runtime import task_run
 
-from configs.errors import (
-    DeadlineExceededError,
-    EtcdUnavailableError,
-    EvenkeelError,
-    HostUnreachableError,
-    RefusedError,
-)
+from blocks.errors import DeadlineExceededError, EtcdUnavailableError, HostUnreachableError, RefusedError
+from configs.errors import EvenkeelError
 from tasks.engine.journal import Entry
 from tasks.engine.outcome import Outcome, changed
 from tasks.engine.run import Run

@@ -9,13 +9,15 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from configs.errors import DeadlineExceededError, HostError, InterruptionError, QuorumAtRiskError
+from blocks.errors import DeadlineExceededError, HostError
 from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.preflight import preflight
 from flows.report import reported
 from flows.session import Session
+from tasks.etcd.quorum import QuorumAtRiskError
 from tasks.machine.hosts import ensure_hosts_file
+from tasks.report.interruption import InterruptionError
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform

@@ -6,12 +6,12 @@ import pytest
 import yaml
 
 from configs.check import main
-from tests.fakes.platform import wish
+from tests.fakes.platform import config
 
 
 def written(folder: Path, **changes: object) -> str:
     path = folder / "platform.yaml"
-    path.write_text(yaml.safe_dump(wish(**changes)))
+    path.write_text(yaml.safe_dump(config(**changes)))
     return str(path)
 
 
@@ -24,11 +24,6 @@ def test_a_valid_wish_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert told.startswith(
         f"{path}: demo: 2 sources, 3 targets, 2 of them servers; secrets: environment variable VRRP_"
     )
-
-
-def test_a_second_thought_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(written(tmp_path, targets=wish()["targets"][:2])) == 0
-    assert "warning: targets: 2 etcd members tolerate the loss of 0" in capsys.readouterr().out
 
 
 def test_every_mistake_is_told_on_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

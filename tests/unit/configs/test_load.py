@@ -8,16 +8,16 @@ import yaml
 import configs
 from configs.errors import ConfigError
 from configs.load import load_platform
-from tests.fakes.platform import wish
+from tests.fakes.platform import config
 
 EXAMPLES = sorted(Path(configs.__path__[0]).glob("*.yaml"))
 
 MACHINE = {"name": "vm-1", "address": "10.0.0.11"}
 TARGET = {"name": "phys-1", "address": "10.0.0.21", "role": "server"}
-KEEPALIVED = wish()["keepalived"]
-K3S = wish()["k3s"]
-DATABASE = wish()["database"]
-BACKUP = wish()["backup"]
+KEEPALIVED = config()["keepalived"]
+K3S = config()["k3s"]
+DATABASE = config()["database"]
+BACKUP = config()["backup"]
 
 BAD = {
     "an unknown key": ({"replicas": 3}, "replicas: "),
@@ -121,19 +121,19 @@ def test_there_is_an_example_for_the_lab() -> None:
 
 @pytest.mark.parametrize(("changes", "said"), BAD.values(), ids=list(BAD))
 def test_a_bad_wish_is_refused_with_its_path(tmp_path: Path, changes: dict[str, object], said: str) -> None:
-    path = written(tmp_path, yaml.safe_dump(wish(**changes)))
+    path = written(tmp_path, yaml.safe_dump(config(**changes)))
 
     assert f"{path}: {said}" in refusal(path).replace(": sources and targets:", ":")
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    told = refusal(written(tmp_path, yaml.safe_dump(wish(vip="nowhere", colour="blue", sources=[]))))
+    told = refusal(written(tmp_path, yaml.safe_dump(config(vip="nowhere", colour="blue", sources=[]))))
 
     assert len(told.splitlines()) == 3
 
 
 def test_a_secret_that_is_written_where_a_reference_belongs_is_not_repeated(tmp_path: Path) -> None:
-    told = refusal(written(tmp_path, yaml.safe_dump(wish(keepalived={**KEEPALIVED, "auth_pass": "hunter2"}))))
+    told = refusal(written(tmp_path, yaml.safe_dump(config(keepalived={**KEEPALIVED, "auth_pass": "hunter2"}))))
 
     assert "hunter2" not in told
 
@@ -141,7 +141,7 @@ def test_a_secret_that_is_written_where_a_reference_belongs_is_not_repeated(tmp_
 def test_a_key_that_is_written_twice_is_refused_with_its_line(tmp_path: Path) -> None:
     path = written(tmp_path, "platform: one\nssh:\n  port: 22\n  port: 2222\n")
 
-    assert refusal(path) == f"{path}: line 4: 'port' is written twice: keep one"
+    assert refusal(path) == f"{path}: line 4: 'port' is written twice: keep one [config-invalid]"
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"], ids=["empty", "a list", "words"])

@@ -1,7 +1,7 @@
 """What follows from a wish."""
 
 from configs.hosts import Role
-from tests.fakes.platform import platform, wish
+from tests.fakes.platform import platform
 
 
 def members(count: int) -> list[dict[str, object]]:
@@ -25,20 +25,6 @@ def test_roles_part_the_targets() -> None:
 
 def test_the_first_targets_hold_the_vip() -> None:
     assert [target.name for target in platform().vip_holders] == ["phys-1", "phys-2"]
-
-
-def test_an_even_etcd_is_worth_a_warning() -> None:
-    assert platform(targets=members(6), sources=wish()["sources"][:1]).warnings() == [
-        "targets: 6 etcd members tolerate the loss of 2, no more than 5 do"
-    ]
-
-
-def test_an_odd_etcd_is_not() -> None:
-    assert platform(targets=members(5)).warnings() == []
-
-
-def test_growing_beyond_seven_members_is_worth_a_warning() -> None:
-    assert "etcd grows to 9 members on the way; every write waits for 5" in platform(targets=members(7)).warnings()[0]
 
 
 def test_every_secret_is_known_before_the_start() -> None:

@@ -11,7 +11,7 @@ from configs.database import Writer
 from tasks.database.writers import ensure_quiesced
 from tasks.workloads.surge import ensure_surged
 from tests.fakes import machines
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 
@@ -82,7 +82,7 @@ def backed_up(world: World) -> None:
 
 
 def tidy(world: World) -> None:
-    world.platform = platform(backup={**WISH["backup"], "delete_expired": True})
+    world.platform = platform(backup={**CONFIG["backup"], "delete_expired": True})
     world.backups.has_archive("tidb-backup-20200101")
 
 
@@ -130,7 +130,7 @@ CASES: dict[str, Case] = {
     "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live, w.running), asks=True),
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
     "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
-    "check_cluster": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_nodes": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
     "ensure_backup_ctl": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube)),
     "ensure_tidb_patched": Case(lambda w: (w.platform, w.kube)),
@@ -151,7 +151,7 @@ CASES: dict[str, Case] = {
     "ensure_surge_ended": Case(lambda w: (single(w), w.platform, w.kube, w.record), surging),
     "ensure_drained": Case(lambda w: (w.platform.sources[0], w.platform, w.kube, w.record), cordoned),
     "ensure_uncordoned": Case(lambda w: (w.platform.sources[0], w.kube), cordoned),
-    "ensure_vip_on_targets": Case(lambda w: (w.hosts["vm-1"], w.platform, w.hosts, w.kube), standing_by),
+    "ensure_keepalived_stopped": Case(lambda w: (w.hosts["vm-1"], w.platform, w.hosts, w.kube), standing_by),
     "check_unreferenced": Case(
         lambda w: (w.platform.sources[0], w.platform, targets_of(w), hosts_of(w), w.kube), World.has_moved, asks=True
     ),
@@ -178,5 +178,5 @@ CASES: dict[str, Case] = {
         lambda w: w.database.restored(BACKUP),
     ),
     "ensure_images": Case(lambda w: (w.kube.workloads()[0], w.platform, w.kube, {"main": "app/web:1.9"})),
-    "ensure_writer_back": Case(lambda w: (writer(w), w.platform, w.kube, w.record), quiesced),
+    "ensure_writer_restored": Case(lambda w: (writer(w), w.platform, w.kube, w.record), quiesced),
 }

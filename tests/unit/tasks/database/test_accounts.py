@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from configs.errors import RefusedError
+from blocks.errors import RefusedError
 from tasks.database.accounts import check_database, ensure_accounts, same_zone
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.world import World

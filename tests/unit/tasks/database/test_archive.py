@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from blocks.errors import HostError, KubeUnavailableError, RefusedError, VerificationError
 from blocks.ports import ExecResult
-from configs.errors import EvenkeelError, HostError, KubeUnavailableError, RefusedError, VerificationError
+from configs.errors import EvenkeelError
 from tasks.database.archive import BACKUP, ensure_backup, expire_backups
 from tasks.database.sql import LOGIN, ask_sql
 from tasks.engine.outcome import Change, Outcome
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 PASSWORD = SecretStr("dbs3cret")
@@ -127,7 +128,7 @@ def test_expired_archives_are_told_and_kept(world: World) -> None:
 
 
 def test_the_way_back_is_never_deleted(world: World) -> None:
-    world.platform = platform(backup={**WISH["backup"], "delete_expired": True})
+    world.platform = platform(backup={**CONFIG["backup"], "delete_expired": True})
     world.backups.has_archive("tidb-backup-20200101")
 
     assert expire(world, keep={"tidb-backup-20200101.tar.gz"}).change is Change.UNCHANGED

@@ -2,21 +2,21 @@
 
 import pytest
 
-from blocks.ports import ExecResult
-from configs.errors import (
+from blocks.errors import (
     CommandFailedError,
     DeadlineExceededError,
-    EvenkeelError,
     ExecBrokenError,
     HostError,
     OutcomeUnknownError,
     RefusedError,
     TransientError,
 )
+from blocks.ports import ExecResult
+from configs.errors import EvenkeelError
 from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched, helm_values
 from tasks.database.control import control
 from tasks.engine.outcome import Change, Outcome
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 
@@ -35,7 +35,7 @@ def test_values_are_the_runbooks(world: World) -> None:
 
 
 def test_bricks_are_named_in_the_config_if_they_are_not_on_the_sources() -> None:
-    found = helm_values(platform(backup={**WISH["backup"], "glusterfs_nodes": ["phys-1", "phys-2"]}))
+    found = helm_values(platform(backup={**CONFIG["backup"], "glusterfs_nodes": ["phys-1", "phys-2"]}))
 
     assert found["common.env.ENV_GLUSTERFS_NODE_IPS"] == "10.0.0.21,10.0.0.22"
 
@@ -48,7 +48,7 @@ def test_a_comma_inside_a_value_reaches_helm_escaped(world: World) -> None:
 
 def test_another_value_is_put_right(world: World) -> None:
     install(world)
-    world.platform = platform(backup={**WISH["backup"], "expired_days": 30})
+    world.platform = platform(backup={**CONFIG["backup"], "expired_days": 30})
 
     assert install(world).change is Change.CHANGED
     assert '"common.env.ENV_EXPIRED_DAYS":"30"' in world.hosts["vm-1"].state("helm-values")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.errors import DeadlineExceededError, HostError, RefusedError
+from blocks.errors import DeadlineExceededError, HostError, RefusedError
 from tasks.database.archive import read_archive
 from tasks.database.restore import check_archive, ensure_restored
 from tasks.engine.outcome import Change, Outcome

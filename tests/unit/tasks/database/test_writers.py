@@ -2,9 +2,9 @@
 
 import pytest
 
+from blocks.errors import DeadlineExceededError, RefusedError
 from configs.database import Writer
-from configs.errors import DeadlineExceededError, RefusedError
-from tasks.database.writers import ensure_quiesced, ensure_writer_back, find_workload
+from tasks.database.writers import ensure_quiesced, ensure_writer_restored, find_workload
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.faults import Killed
 from tests.fakes.platform import platform
@@ -19,7 +19,7 @@ def quiesce(world: World) -> Outcome:
 
 
 def bring_back(world: World) -> Outcome:
-    return ensure_writer_back.fn(world.run(), writer(world), world.platform, world.kube, world.record)
+    return ensure_writer_restored.fn(world.run(), writer(world), world.platform, world.kube, world.record)
 
 
 def replicas(world: World) -> int:

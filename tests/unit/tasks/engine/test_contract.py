@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from prefect import Task
 
 import tasks
-from configs.errors import AnotherRunError
+from blocks.errors import AnotherRunError
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.clock import FakeTime
 from tests.fakes.faults import Killed
@@ -46,12 +47,28 @@ def test_every_step_has_a_case() -> None:
     assert sorted(STEPS) == sorted(CASES)
 
 
-@pytest.mark.parametrize("name", sorted(STEPS))
+def is_check(name: str) -> bool:
+    return "run" not in inspect.signature(STEPS[name].fn.__wrapped__).parameters  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(STEPS) if not is_check(name)])
 def test_a_step_says_what_it_makes_true_and_how_to_undo_it(name: str) -> None:
     words = STEPS[name].fn.__doc__ or ""
 
     assert words.startswith("Make ")
     assert "Undo: " in words
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(STEPS) if is_check(name)])
+def test_a_check_says_what_must_hold_and_has_nothing_to_undo(name: str) -> None:
+    words = STEPS[name].fn.__doc__ or ""
+
+    assert words.partition("\n")[0].endswith(".")
+    assert "Undo: " not in words
+
+
+def test_what_only_asks_is_a_check_and_what_acts_is_a_step() -> None:
+    assert {name for name in ALL if CASES[name].asks} == {name for name in ALL if is_check(name)}
 
 
 @pytest.mark.parametrize("name", ACTING)

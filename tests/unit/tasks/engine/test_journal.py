@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from configs.errors import RefusedError
+from blocks.errors import RefusedError
 from tasks.engine.journal import Journal, Report
 from tasks.engine.outcome import changed, unchanged
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import RefusedError
+from blocks.errors import RefusedError
 from flows.opening import Opening, open_backup, open_migration, open_rollback
 from tasks.engine.record import PLAN, PRIVATE, Record, find_newest
 from tests.fakes.keys import FakeKeys

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from configs.errors import AnotherRunError, EvenkeelError, HostUnreachableError, RefusedError
+from blocks.errors import AnotherRunError, HostUnreachableError, RefusedError
+from configs.errors import EvenkeelError
+from tasks.engine.finding import warning
 from tasks.engine.outcome import Outcome, changed
 from tasks.engine.run import Moment, Run, moments
 from tasks.engine.step import name_of, step
@@ -24,7 +26,7 @@ def demo(run: Run, host: FakeHost, *, error: Exception | None = None) -> Outcome
         host.run("true", what="second")
     if error is not None:
         raise error
-    return changed("demonstrated", notes=("with care",))
+    return changed("demonstrated", findings=(warning("demo-care", "vm-1", "with care", "look"),))
 
 
 def written(run: Run) -> dict[str, Any]:
@@ -45,16 +47,16 @@ def test_a_step_is_written_down_with_its_round_trips(world: World) -> None:
 def test_a_failed_step_is_written_down_with_its_words(world: World) -> None:
     run = world.run()
     with pytest.raises(RefusedError):
-        demo.fn(run, world.hosts["vm-1"], error=RefusedError("vm-1: no"))
+        demo.fn(run, world.hosts["vm-1"], error=RefusedError("vm-1: no", id="demo-no"))
 
-    assert (written(run)["outcome"], written(run)["why"]) == ("failed", "vm-1: no")
+    assert (written(run)["outcome"], written(run)["why"]) == ("failed", "vm-1: no [demo-no]")
 
 
-def test_notes_are_warnings_in_the_log(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_findings_are_in_the_log_by_their_level(world: World, caplog: pytest.LogCaptureFixture) -> None:
     demo.fn(world.run(), world.hosts["vm-1"])
 
     assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
-        "vm-1: demo step: with care"
+        "vm-1: with care: look [demo-care]"
     ]
 
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from configs.errors import DeadlineExceededError, EtcdUnavailableError, RefusedError
+from blocks.errors import DeadlineExceededError, EtcdUnavailableError, RefusedError
 from tasks.engine.waiting import stays, wait_until
 from tests.fakes.clock import FakeTime
 
@@ -23,7 +23,7 @@ def test_what_is_true_already_is_not_waited_for(time: FakeTime) -> None:
 
 
 def test_a_deadline_says_what_was_awaited_and_for_how_long(time: FakeTime) -> None:
-    with pytest.raises(DeadlineExceededError, match=r"^phys-1 is Ready: not within 10 s$"):
+    with pytest.raises(DeadlineExceededError, match=r"^phys-1 is Ready: not within 10 s \[deadline-exceeded\]$"):
         wait_until("phys-1 is Ready", lambda: False, timeout_s=10)
 
     assert time.now() == 1010
@@ -33,7 +33,7 @@ def test_what_is_still_lacking_is_told_while_it_waits_and_at_the_end(
     time: FakeTime, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with pytest.raises(DeadlineExceededError, match=r"^vm-1 is drained: not within 20 s: shop/web-1: terminating$"):
+    with pytest.raises(DeadlineExceededError, match=r"^vm-1 is drained: not within 20 s: shop/web-1: terminating \[deadline-exceeded\]$"):
         wait_until("vm-1 is drained", lambda: False, timeout_s=20, still=lambda: "shop/web-1: terminating")
 
     assert "waiting for 15 s of 20 s: vm-1 is drained: shop/web-1: terminating" in caplog.text

@@ -2,15 +2,11 @@
 
 import pytest
 
-from configs.errors import (
-    DeadlineExceededError,
-    EvenkeelError,
-    HostUnreachableError,
-    QuorumAtRiskError,
-    RefusedError,
-)
+from blocks.errors import DeadlineExceededError, HostUnreachableError, RefusedError
+from configs.errors import EvenkeelError
 from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.join import ensure_voter
+from tasks.etcd.quorum import QuorumAtRiskError
 from tests.fakes.world import World
 
 DATA = "/mnt/disks/etcd"
@@ -32,7 +28,7 @@ def test_a_target_joins_as_a_learner_and_is_promoted_when_it_has_caught_up(world
 
     assert world.etcd.mutations == ["add learner http://10.0.0.21:2380", "promote phys-1"]
     assert world.etcd.calls.count("promote") == 4
-    assert world.hosts["phys-1"].calm("etcd") == ("active", "enabled")
+    assert world.hosts["phys-1"].unit_state("etcd") == ("active", "enabled")
 
 
 def test_the_unit_lists_exactly_the_members_of_now(world: World) -> None:
@@ -89,7 +85,7 @@ def test_a_learner_that_never_catches_up_is_backed_out(world: World) -> None:
         join(world)
 
     assert names(world) == ["vm-1", "vm-2"]
-    assert world.hosts["phys-1"].calm("etcd") == ("inactive", "disabled")
+    assert world.hosts["phys-1"].unit_state("etcd") == ("inactive", "disabled")
 
 
 def test_a_learner_whose_unit_does_not_start_is_backed_out(world: World) -> None:
@@ -156,7 +152,7 @@ def test_a_voter_whose_unit_is_off_is_started_with_its_data(world: World) -> Non
     join(world)
 
     assert world.etcd.mutations == []
-    assert world.hosts["phys-1"].calm("etcd") == ("active", "enabled")
+    assert world.hosts["phys-1"].unit_state("etcd") == ("active", "enabled")
     assert world.hosts["phys-1"].read(f"{DATA}/member/snap/db") == "data\n"
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from configs.errors import DeadlineExceededError, EtcdUnavailableError, QuorumAtRiskError, RefusedError
+from blocks.errors import DeadlineExceededError, EtcdUnavailableError, RefusedError
 from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.leave import ensure_not_leader, ensure_not_member
+from tasks.etcd.quorum import QuorumAtRiskError
 from tests.fakes.world import World
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from blocks.ports import Workload
-from configs.errors import DeadlineExceededError, RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
 from tasks.images.record import NEW, OLD
 from tasks.images.rollout import check_images, ensure_images, recorded_images, wanted_images

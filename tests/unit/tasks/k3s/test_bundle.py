@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.errors import CommandFailedError, VerificationError
+from blocks.errors import CommandFailedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
 from tasks.images.load import ensure_images_loaded
 from tasks.k3s.bundle import AIRGAP_DIR, BINARY, PROFILE, ensure_k3s_files
@@ -73,7 +73,7 @@ def test_a_docker_that_would_not_survive_a_reboot_is_enabled(world: World) -> No
     world.hosts["phys-1"].unit("docker", "active", "disabled")
 
     assert load(world).why == "loaded: nothing, docker is started"
-    assert world.hosts["phys-1"].calm("docker") == ("active", "enabled")
+    assert world.hosts["phys-1"].unit_state("docker") == ("active", "enabled")
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,18 @@
 
 import pytest
 
-from configs.errors import HostError, RefusedError
-from tasks.k3s.identity import Entrance, find_entrance, parse_token
+from blocks.errors import HostError, RefusedError
+from tasks.k3s.identity import ClusterAccess, find_cluster_access, parse_token
 from tests.fakes import machines
 from tests.fakes.world import World
 
 LIVE, OLD = machines.sha256(machines.LIVE_CA), machines.sha256(machines.OLD_CA)
 
 
-def look(world: World, ca: str | None = None, *, targets_first: bool = False) -> Entrance:
+def look(world: World, ca: str | None = None, *, targets_first: bool = False) -> ClusterAccess:
     platform = world.platform
     candidates = (*platform.servers, *platform.sources) if targets_first else platform.sources
-    return find_entrance(candidates, world.hosts, ca)
+    return find_cluster_access(candidates, world.hosts, ca)
 
 
 def test_the_first_source_tells_which_cluster_is_live(world: World) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from configs.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
+from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
 from tasks.engine.outcome import Change, Outcome
 from tasks.k3s.join import ensure_node, environment
 from tests.fakes import machines
@@ -40,7 +40,7 @@ def test_a_target_becomes_a_ready_node(world: World, name: str, unit: str) -> No
     staged(world)
 
     assert join(world, name).change is Change.CHANGED
-    assert world.hosts[name].calm(unit) == ("active", "enabled")
+    assert world.hosts[name].unit_state(unit) == ("active", "enabled")
     assert world.kube.node_map[name].ready
 
 
@@ -50,7 +50,7 @@ def test_a_k3s_that_somebody_has_stopped_is_started(world: World) -> None:
     world.hosts["phys-1"].unit("k3s", "inactive")
 
     assert join(world).change is Change.CHANGED
-    assert world.hosts["phys-1"].calm("k3s") == ("active", "enabled")
+    assert world.hosts["phys-1"].unit_state("k3s") == ("active", "enabled")
 
 
 def test_a_server_of_the_old_cluster_is_not_taken_for_joined(world: World) -> None:

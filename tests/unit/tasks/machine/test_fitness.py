@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from configs.errors import RefusedError
+from blocks.errors import RefusedError
 from tasks.engine.outcome import Outcome
 from tasks.machine.fitness import check_machine
 from tests.fakes import machines
 from tests.fakes.host import FakeHost
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 Given = Callable[[FakeHost], object]
@@ -110,7 +110,7 @@ def test_a_bundle_that_does_not_tell_its_version_is_not_judged(world: World) -> 
 
 
 def test_the_etcd_of_a_target_that_is_to_be_no_member_is_not_judged(world: World) -> None:
-    phys_1, phys_2, phys_3 = WISH["targets"]
+    phys_1, phys_2, phys_3 = CONFIG["targets"]
     world.platform = platform(targets=[phys_1, phys_2, {**phys_3, "etcd": False}])
     machines.bring(world.hosts["phys-3"], etcd="3.3.25", k3s="1.20.2")
 

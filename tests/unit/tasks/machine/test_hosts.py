@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.errors import VerificationError
+from blocks.errors import VerificationError
 from tasks.engine.outcome import Change, Outcome
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tests.fakes.world import World

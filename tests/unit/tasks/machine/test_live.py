@@ -18,7 +18,7 @@ def facts(world: World) -> HostFacts:
 
 
 def why(host: FakeHost, facts: HostFacts) -> str | None:
-    return LIVE.why_part_of_it(host, facts)
+    return LIVE.why_live(host, facts)
 
 
 def test_a_target_with_an_old_platform_is_no_part(world: World, facts: HostFacts) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from configs.errors import DeadlineExceededError, RefusedError
+from blocks.errors import DeadlineExceededError, RefusedError
 from configs.hosts import Machine
 from tasks.engine.outcome import Outcome
 from tasks.machine.routes import check_routes, needed_doors
-from tests.fakes.platform import WISH, platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 
@@ -65,7 +65,7 @@ def test_sources_are_not_asked_about_each_other(world: World) -> None:
 
 
 def test_an_agent_that_is_no_member_needs_servers_only(world: World) -> None:
-    phys_1, phys_2, phys_3 = WISH["targets"]
+    phys_1, phys_2, phys_3 = CONFIG["targets"]
     world.platform = platform(targets=[phys_1, phys_2, {**phys_3, "etcd": False}])
 
     assert doors(world, "phys-3") == [(name, 10443) for name in ("vm-1", "vm-2", "phys-1", "phys-2")]

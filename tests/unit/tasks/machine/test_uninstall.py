@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.errors import RefusedError, VerificationError
+from blocks.errors import RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
 from tasks.machine.uninstall import ensure_old_platform_gone
 from tests.fakes import machines
@@ -70,7 +70,7 @@ def test_an_etcd_of_the_old_platform_is_stopped_and_its_data_stays(world: World)
 
     assert uninstall(world).why.endswith("; its own etcd")
 
-    assert host.calm("etcd") == ("inactive", "disabled")
+    assert host.unit_state("etcd") == ("inactive", "disabled")
     assert host.read("/mnt/disks/etcd/member/snap/db") == "data\n"
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import InterruptionError
 from configs.platform import Interruption
 from tasks.engine.journal import Entry, Report
 from tasks.report.chart import chart
-from tasks.report.interruption import Budget, Samples, iso, told
+from tasks.report.interruption import Budget, InterruptionError, Samples, iso, told
 from tasks.report.summary import markdown
 from tests.fakes.probe import FakeProbe
 

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import SecretStr
 
-from configs.errors import DeadlineExceededError, RefusedError, VerificationError
+from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
 from tasks.vip.conf import vrrp_mismatch
-from tasks.vip.handover import ensure_vip_on_targets
+from tasks.vip.handover import ensure_keepalived_stopped
 from tasks.vip.standby import ensure_standby
 from tests.fakes import machines
 from tests.fakes.platform import platform
@@ -25,13 +25,13 @@ def stand_by(world: World) -> Outcome:
 
 
 def hand_over(world: World, source: str = "vm-1") -> Outcome:
-    return ensure_vip_on_targets.fn(world.run(), world.hosts[source], world.platform, world.hosts, world.kube)
+    return ensure_keepalived_stopped.fn(world.run(), world.hosts[source], world.platform, world.hosts, world.kube)
 
 
 def test_a_target_stands_by_and_leaves_the_vip_where_it_is(world: World) -> None:
     stand_by(world)
 
-    assert world.hosts["phys-1"].calm("keepalived") == ("active", "enabled")
+    assert world.hosts["phys-1"].unit_state("keepalived") == ("active", "enabled")
     assert world.vip_on == ["vm-1"]
 
 
@@ -75,7 +75,7 @@ def test_a_target_that_hears_no_adverts_is_stopped_again(world: World) -> None:
         stand_by(world)
 
     assert world.vip_on == ["vm-1"]
-    assert world.hosts["phys-1"].calm("keepalived") == ("inactive", "disabled")
+    assert world.hosts["phys-1"].unit_state("keepalived") == ("inactive", "disabled")
 
 
 def test_the_vip_goes_to_the_target_of_the_highest_priority(world: World) -> None:

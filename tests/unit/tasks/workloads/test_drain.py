@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from configs.errors import DeadlineExceededError, EtcdUnavailableError, KubeUnavailableError, RefusedError
+from blocks.errors import DeadlineExceededError, EtcdUnavailableError, KubeUnavailableError, RefusedError
 from tasks.engine.outcome import Change, Outcome
 from tasks.workloads.drain import ensure_drained, why_stays
 from tests.fakes.platform import platform

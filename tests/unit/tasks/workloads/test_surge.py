@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.errors import DeadlineExceededError
+from blocks.errors import DeadlineExceededError
 from tasks.workloads.surge import ensure_surge_ended, ensure_surged, surged, to_surge
 from tests.fakes.faults import Killed
 from tests.fakes.platform import platform

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from blocks.errors import DeadlineExceededError, HostError, TransientError, VerificationError
 from blocks.ports import ExecResult
-from configs.errors import DeadlineExceededError, HostError, TransientError, VerificationError
 from tasks.engine.outcome import Outcome
 from tasks.images.record import ensure_new_images_recorded
 from tasks.k3s.nodes import verify_nodes

@@ -1,0 +1,11 @@
+"""The shell profile, whole."""
+
+from pathlib import Path
+
+from tasks.k3s.bundle import k3s_profile
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+def test_the_shell_profile_is_whole() -> None:
+    assert k3s_profile() == (GOLDEN / "k3s.sh").read_text()
