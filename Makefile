@@ -1,4 +1,4 @@
-# make rehearse and make test do all their set-up; as root on Debian 12 they need nothing but make and git.
+# make rehearse and make test set up all they need; as root on Debian 12 they require only make and git.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
@@ -8,12 +8,12 @@ BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
 .PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick unit-steps unit-others test-lab test-faults lint fmt lock
 
-help:  ## what there is
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY)  ## the virtual environment, from the lock file, hashes checked
 
-# The lock is its own constraint: Debian 12's pip (23.0) does not hold a pin to the same package asked for with extras.
+# The lock is also the constraint: Debian 12's pip (23.0) does not apply a pin to the same package requested with extras.
 $(READY): requirements.lock pyproject.toml
 	@python3 -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	    { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qy python3 python3-venv; } || \
@@ -24,10 +24,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-rehearse: $(READY)  ## the whole migration on a fresh lab, watched in Prefect's UI
+rehearse: $(READY)  ## the whole migration on a fresh lab; watch it in Prefect's UI
 	@$(PY) -m deployments.rehearse
 
-rehearse-down: $(READY)  ## end the rehearsal's Prefect server and lab
+rehearse-down: $(READY)  ## stop the rehearsal's Prefect server and lab
 	@$(PY) -m deployments.orchestrator down
 	@$(VENV)/bin/lab down
 
@@ -45,7 +45,7 @@ unit-others: $(READY)
 test-flows: $(READY)  ## order and engine semantics, in Prefect itself: a minute, no daemon
 	@$(PY) -m pytest -q tests/flows
 
-test-quick: $(READY)  # both, side by side
+test-quick: $(READY)  # both, in parallel
 	@$(BESIDE) test-unit test-flows
 
 test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost
@@ -59,10 +59,10 @@ lint: $(READY)  ## ruff, mypy --strict on product code, the layers
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }; rm -f .lint-imports.log
 
-fmt: $(READY)  ## put imports in order and mend what ruff can
+fmt: $(READY)  ## sort imports and fix what ruff can
 	@$(VENV)/bin/ruff check --fix .
 
-lock: $(READY)  ## resolve the dependencies anew
+lock: $(READY)  ## resolve the dependencies again
 	@$(PY) -m pip install --quiet uv
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --upgrade \
 	    --python-version 3.11 --quiet --output-file requirements.lock

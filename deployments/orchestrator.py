@@ -1,4 +1,4 @@
-"""A Prefect server and a worker on this machine, for rehearsals: started once, found again, ended by their process ids.
+"""A Prefect server and a worker on this machine, for rehearsals: started once, found again, stopped by their process ids.
 
 python -m deployments.orchestrator up | down
 """
@@ -22,7 +22,7 @@ RUN = ROOT / ".run"
 BIN = Path(sys.executable).parent
 PORT = int(os.environ.get("PREFECT_PORT", "4200"))
 UI = f"http://127.0.0.1:{PORT}"
-START_TIMEOUT_S = 180  # a cold start makes its database first: 10 s alone, several times that beside a booting lab
+START_TIMEOUT_S = 180  # a cold start makes its database first: 10 s by itself, several times that beside a booting lab
 
 _children: dict[str, subprocess.Popen[bytes]] = {}
 """What this very process has started; others find their processes by the files in .run/."""
@@ -32,7 +32,7 @@ console = Console(highlight=False)
 
 
 def environment() -> dict[str, str]:
-    """What every Prefect process of a rehearsal gets. Its state lies in .run/, nothing of the user's own is touched or used."""
+    """The environment of every Prefect process of a rehearsal. Its state is in .run/; the user's own Prefect is not used."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_") or name == "PREFECT_PORT"},
         "PREFECT_HOME": str(RUN / "prefect"),
@@ -41,12 +41,12 @@ def environment() -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,tasks,blocks",
         "PREFECT_CLI_COLORS": "false",
-        "PREFECT_WORKER_QUERY_SECONDS": "2",  # its own default lets a person wait 10 s for a run to begin
+        "PREFECT_WORKER_QUERY_SECONDS": "2",  # by default a person waits 10 s for a run to begin
     }
 
 
 def prefect(*words: str) -> int:
-    """Run Prefect's own command against this server, shown as it speaks; its exit code."""
+    """Run Prefect's own command against this server with its output shown; its exit code."""
     return subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), check=False).returncode
 
 
@@ -65,7 +65,7 @@ def _require_schedules() -> None:
 
 
 def _quietly(*words: str) -> bool:
-    """Run Prefect's own command; what it says goes to a log. Whether it succeeded."""
+    """Run Prefect's own command with its output in a log. Whether it succeeded."""
     with (RUN / "prefect.log").open("ab") as log:
         said = {"stdout": log, "stderr": log}
         return (
@@ -74,11 +74,11 @@ def _quietly(*words: str) -> bool:
 
 
 def start_server() -> None:
-    """Begin the server unless it runs. Returns at once; `await_server` waits."""
+    """Start the server unless it is running. Returns at once; `await_server` waits."""
     if not alive("server"):
         if _healthy():
             raise SystemExit(
-                f"{UI}: another Prefect server answers there: end it, or choose a port: PREFECT_PORT=4300 make rehearse"
+                f"{UI}: another Prefect server is listening there: stop it, or choose another port: PREFECT_PORT=4300 make rehearse"
             )
         _spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
 
@@ -93,7 +93,7 @@ def await_server() -> None:
 
 
 def start_worker(secrets: dict[str, str]) -> None:
-    """Make a worker of pool `evenkeel` run, with `secrets` in its environment, and all deployments be known."""
+    """A worker of pool `evenkeel` runs, with `secrets` in its environment, and all deployments are registered."""
     stop("worker")
     pool = _quietly("work-pool", "inspect", "evenkeel") or _quietly(
         "work-pool", "create", "evenkeel", "--type", "process"
@@ -105,7 +105,7 @@ def start_worker(secrets: dict[str, str]) -> None:
 
 
 def stop(name: str) -> None:
-    """End a process that we started, by its id, with its children."""
+    """Stop a process that we started, by its id, with its children."""
     pid = _pid(name)
     if pid is not None and alive(name):
         os.killpg(pid, signal.SIGINT)
@@ -122,7 +122,7 @@ def stop(name: str) -> None:
 
 
 def runs() -> dict[int, str]:
-    """The processes on this machine that work on flow runs of ours, and which runs."""
+    """The processes on this machine that execute our flow runs: process id, flow run id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -147,7 +147,7 @@ def up() -> None:
 
 @app.command()
 def down() -> None:
-    """End them."""
+    """Stop them."""
     stop("worker")
     stop("server")
 
@@ -155,7 +155,7 @@ def down() -> None:
 def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> None:
     RUN.mkdir(exist_ok=True)
     if name in _children:
-        _children[name].wait()  # the one that it follows has ended, whoever ended it: nobody else takes note of that
+        _children[name].wait()  # reap the previous one: it has ended, and is our child
     with (RUN / f"{name}.log").open("ab") as log:
         _children[name] = subprocess.Popen(
             [BIN / "prefect", *words],
@@ -177,12 +177,12 @@ def _pid(name: str) -> int | None:
 
 
 def alive(name: str) -> bool:
-    """Whether the process of this name runs, and is ours: ids are given anew after a reboot."""
+    """Whether the process of this name is running, and is ours: ids are reused after a reboot."""
     pid = _pid(name)
     if pid is None:
         return False
     if name in _children:
-        _children[name].poll()  # our own child is a zombie until it is asked for
+        _children[name].poll()  # our own child is a zombie until it is reaped
     try:
         return b"prefect" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""The whole migration, rehearsed: a fresh lab, a Prefect server, the deployment run and watched, its report named.
+"""The whole migration, rehearsed: a fresh lab, a Prefect server, the deployment run and watched, its report's path printed.
 
 python -m deployments.rehearse: exit status 0 only if the move was verified.
 """

@@ -1,4 +1,4 @@
-"""Put the backups' schedules, as the configs wish them, on their deployments.
+"""Set the backup deployments' schedules to those of the configs.
 
 From the project's root, after every `prefect deploy`: python -m deployments.schedule [NAME...]
 """
@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, help=__doc__)
 
 @app.command()
 def main(names: Annotated[list[str] | None, typer.Argument(help="of deployments and their configs")] = None) -> None:
-    """Set the schedule of backup/NAME, backup/prod by default; a config that does not exist yet is told and left out."""
+    """Set the schedule of backup/NAME, backup/prod by default; a config that does not exist yet is reported and skipped."""
     for name in names or ["prod"]:
         path = Path("configs") / f"{name}.yaml"
         if not path.exists():

@@ -36,12 +36,12 @@ def runner_deployments() -> list[RunnerDeployment]:
 
 
 def _schedules(entry: dict[str, Any]) -> list[CronSchedule]:
-    """Those of the config that the entry's parameters name; only backups have any, and no rehearsal runs by itself."""
+    """The schedule in the config of the entry's parameters; only backups have one, and a rehearsal is never scheduled."""
     config = Path(entry["parameters"]["config"])
     if not entry["entrypoint"].endswith(":backup") or "rehearsal" in entry["tags"] or not config.exists():
         return []
-    wish = load_platform(config).backup.schedule
-    return [CronSchedule(cron=wish.cron, timezone=wish.timezone)] if wish else []
+    schedule = load_platform(config).backup.schedule
+    return [CronSchedule(cron=schedule.cron, timezone=schedule.timezone)] if schedule else []
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A server machine's Kubernetes API, asked from this box with the machine's own kubeconfig.
 
-Not through kubectl on the machine: while nine machines boot, a hundred starts of kubectl are what they wait for.
+Not through kubectl on the machine: while nine machines boot, a hundred starts of kubectl would delay them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _list(connection: http.client.HTTPSConnection, path: str) -> list[dict[str, 
 def _context(kubeconfig: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=_data(kubeconfig, "certificate-authority-data"))
     with tempfile.TemporaryDirectory() as folder:
-        # The ssl module reads a client's key from a file only; this folder is ours alone and gone at once.
+        # The ssl module reads a client's key from a file only; only we can read this folder, and it is removed at once.
         pair = Path(folder) / "pair.pem"
         pair.touch(0o600)
         pair.write_text(_data(kubeconfig, "client-certificate-data") + _data(kubeconfig, "client-key-data"))

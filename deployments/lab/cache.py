@@ -35,13 +35,13 @@ def disk(machine: Machine) -> Path:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Only one `lab` changes the lab at a time; a second one says so at once instead of fighting it."""
+    """Only one `lab` changes the lab at a time; a second one fails at once instead of interfering."""
     ROOT.mkdir(parents=True, exist_ok=True)
     with (ROOT / "lab.lock").open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as busy:
             raise LabError(
-                f"another `lab` is at work (lock {ROOT}/lab.lock); wait for it, or end it and try again"
+                f"another `lab` is running (lock {ROOT}/lab.lock); wait for it, or end it and try again"
             ) from busy
         yield

@@ -90,8 +90,8 @@ def power_on(hosts: Hosts) -> None:
 
 @app.command()
 def fault(
-    name: Annotated[str, typer.Argument(help="Without a name: what there is.")] = "",
-    hosts: Annotated[list[str] | None, typer.Argument(help="Other machines than the fault's own.", metavar="HOST...")] = None,
+    name: Annotated[str, typer.Argument(help="Without a name: the list of faults.")] = "",
+    hosts: Annotated[list[str] | None, typer.Argument(help="Machines to use instead of the fault's own.", metavar="HOST...")] = None,
 ) -> None:
     """Break something: `lab fault etcd-stopped vm-3`. `lab heal` undoes it."""
     if not name:

@@ -1,7 +1,7 @@
-"""What can go wrong with machines, injected on purpose. `heal` undoes all of it, whatever was injected, however often.
+"""What can go wrong with machines, injected on purpose. `heal` undoes all faults, however often each was injected.
 
-A fault is a pair of shell scripts for the machines; both may be run twice. What needs more than the machine itself is a
-function of `power` or `slow`.
+A fault is a pair of shell scripts for the machines, both idempotent. What needs more than the machine itself is a
+function in `power` or `slow`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DOCKER_TMP = "/var/lib/docker/tmp"
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that breaks, on which machines unless others are named."""
+    """One thing that breaks, and the machines it breaks on unless others are named."""
 
     says: str
     on: tuple[str, ...]
@@ -32,7 +32,7 @@ class Fault:
 
 
 def _blocked(port: int, *chains: str) -> tuple[str, str]:
-    """Packets to that port vanish, as with a firewall that somebody has changed."""
+    """Packets to that port are dropped, as by a misconfigured firewall."""
     rules = [f"{chain} -p tcp --dport {port} -j DROP" for chain in chains]
     inject = "\n".join(f"iptables -w -C {rule} 2>/dev/null || iptables -w -I {rule}" for rule in rules)
     heal = "\n".join(f"while iptables -w -D {rule} 2>/dev/null; do :; done" for rule in rules)
@@ -69,7 +69,7 @@ spec:
 END
 k3s kubectl -n iottepa rollout status deployment/stubborn --timeout=60s"""
 
-# Its replica set makes pods anew until it is gone itself, so they are ended until none comes.
+# Its replica set creates new pods until it is gone itself, so pods are deleted until none is left.
 _SOFT = """stubborn() { k3s kubectl -n iottepa "$@" -l app=stubborn 2>/dev/null; }
 test -z "$(stubborn get deployments -o name)" || stubborn delete deployments
 while test -n "$(stubborn get replicasets,pods -o name)"; do stubborn delete pods --force --grace-period=0; sleep 0.2; done"""
@@ -177,10 +177,10 @@ def known(name: str) -> Fault:
 
 
 def inject(name: str, hosts: Iterable[str]) -> list[Machine]:
-    """Break it, on these machines or on the fault's own; those that are switched off are left out. Which they were."""
+    """Inject it on these machines, or on the fault's own; those that are off are skipped. Returns the machines."""
     fault = known(name)
-    lit = power.running()
-    machines = [m for m in map(find, hosts or fault.on) if m.container in lit]
+    running = power.running()
+    machines = [m for m in map(find, hosts or fault.on) if m.container in running]
     if name == "reboot":
         each(machines, power.on)
     elif name == "slow-links":
@@ -194,5 +194,5 @@ def heal() -> None:
     """Undo every fault on every machine that is on."""
     slow.heal()
     script = "\n".join(fault.heal for fault in FAULTS.values() if fault.heal)
-    lit = power.running()
-    each([m for m in MACHINES if m.container in lit], lambda machine: sh(machine, script))
+    running = power.running()
+    each([m for m in MACHINES if m.container in running], lambda machine: sh(machine, script))

@@ -1,4 +1,4 @@
-"""Whether the lab is in its initial state, asked from the box through the platform's own doors.
+"""Whether the lab is in its initial state, as seen from this box through the platform's own ports.
 
 The questions are cheap on purpose: they are asked again and again while nine machines boot on two cores.
 """
@@ -12,20 +12,20 @@ import urllib.request
 from deployments.lab import cache, images, network, personality, platform
 from deployments.lab.machines import MACHINES, SOURCES, TARGETS, VIP
 
-KNOCKS = 5
+PROBES = 5
 WEB, ORDERS, MYSQL = 30080, 30081, 30306
 ETCD_NAMES = {f"etcd-node-{n}" for n in range(1, len(SOURCES) + 1)}
 
 
 def missing(since: float = 0) -> str:
-    """What keeps the lab from being in its initial state; nothing when it is. The first answer ends the asking."""
+    """What keeps the lab from being in its initial state; empty when it is. Stops at the first problem."""
     return (
         _etcd()
         or platform.missing(SOURCES[0], since, len(SOURCES))
         or platform.missing(TARGETS[0], since, len(TARGETS))
         or _vip()
         or _names()
-        or _doors()
+        or _services()
     )
 
 
@@ -33,8 +33,8 @@ def _etcd() -> str:
     healthy = [m for m in SOURCES if _get(f"http://{m.address}:2379/health") == {"health": "true"}]
     if len(healthy) < len(SOURCES):
         return f"etcd has {len(healthy)} of its {len(SOURCES)} healthy members"
-    told = _get(f"http://{SOURCES[0].address}:2379/v3/cluster/member/list", {})
-    names = {member.get("name", "") for member in told["members"]} if isinstance(told, dict) else set[str]()
+    listed = _get(f"http://{SOURCES[0].address}:2379/v3/cluster/member/list", {})
+    names = {member.get("name", "") for member in listed["members"]} if isinstance(listed, dict) else set[str]()
     return "" if names == ETCD_NAMES else f"etcd has members {sorted(names)}"
 
 
@@ -49,22 +49,22 @@ def _names() -> str:
     return f"hostname of {' '.join(wrong)}" if wrong else ""
 
 
-def _doors() -> str:
-    doors = {
+def _services() -> str:
+    services = {
         f"http://{VIP}:{WEB}/": ("web", images.NEW),
         f"http://{VIP}:{ORDERS}/": ("orders", images.NEW),
         f"http://{TARGETS[0].address}:{WEB}/": ("web", images.OLD),
     }
-    wanted = {url: {"service": service, "version": version} for url, (service, version) in doors.items()}
-    # More than one knock: a rule that still leads to a pod of the life before is hit now and then only.
-    wrong = [url for url, answer in wanted.items() if any(_get(url) != answer for _ in range(KNOCKS))]
+    wanted = {url: {"service": service, "version": version} for url, (service, version) in services.items()}
+    # Several probes: a stale rule that still leads to a pod from before the reset is hit only now and then.
+    wrong = [url for url, answer in wanted.items() if any(_get(url) != answer for _ in range(PROBES))]
     if not _greets(VIP, MYSQL):
         wrong.append(f"mysql://{VIP}:{MYSQL}")
     return f"answer of {' '.join(wrong)}" if wrong else ""
 
 
 def _get(url: str, body: dict[str, str] | None = None) -> object:
-    """The JSON at the address (asked by POST if there is a body), or nothing. No proxy stands between."""
+    """The JSON at the URL (by POST if there is a body), or None. No proxy is used."""
     data = None if body is None else json.dumps(body).encode()
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, data, timeout=2) as response:
@@ -74,7 +74,7 @@ def _get(url: str, body: dict[str, str] | None = None) -> object:
 
 
 def _greets(host: str, port: int) -> bool:
-    """A MySQL server speaks first."""
+    """Whether a MySQL server sends its greeting."""
     try:
         with socket.create_connection((host, port), timeout=2) as sock:
             return len(sock.recv(5)) == 5

@@ -7,7 +7,7 @@ from deployments.lab.machines import API_PORT, MACHINES, SOURCES, SSH_PORT, VIP,
 
 
 def text() -> str:
-    """Hosts, SSH access, the virtual address, and the platform's doors. No secret: those are `lab secrets`."""
+    """Hosts, SSH access, the virtual address, and the platform's URLs. No secrets: `lab secrets` prints those."""
     hosts = "".join(
         f"  - {{name: {m.name}, address: {m.address}, role: {m.role}, container: {m.container}}}\n" for m in MACHINES
     )

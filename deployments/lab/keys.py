@@ -34,7 +34,7 @@ def host_key(machine: Machine) -> Path:
 
 
 def authorized() -> str:
-    """The line that lets the lab's client key in."""
+    """The authorized_keys line of the lab's client key."""
     return _public(CLIENT_KEY) + "\n"
 
 

@@ -24,15 +24,15 @@ from deployments.lab.machines import MACHINES, Machine
 from deployments.lab.shell import LabError
 from deployments.lab.steps import console, each, step, wait
 
-# Nine machines and four API servers start at once on what may be two cores.
+# Nine machines and four API servers start at once, possibly on two cores.
 SETTLE_SECONDS = 300
 SSH_SECONDS = 60
 
 
 def up(fresh: bool) -> None:
-    """The lab is in its initial state; what is built, kept or running already is used.
+    """The lab is in its initial state; what is already built, saved or running is used.
 
-    Running machines that look untouched are left alone, unless `fresh` distrusts them.
+    Running machines that look untouched are kept as they are, unless `fresh` is set.
     """
     with cache.locked():
         packages.ensure()
@@ -53,7 +53,7 @@ def reset() -> None:
         packages.ensure()
         network.ensure_bridge()
         if golden.key() != parts.golden_key():
-            console.print("[yellow]![/yellow] the lab's sources changed since the initial state was made: `lab up` makes it anew")
+            console.print("[yellow]![/yellow] the lab's sources changed since the initial state was made: `lab up` rebuilds it")
         _reset()
 
 
@@ -70,28 +70,28 @@ def down(purge: bool) -> None:
 
 
 def power_off(machines: list[Machine]) -> None:
-    """The machines are off, without having been told."""
+    """The machines are off, by a power cut: none of them was shut down."""
     with cache.locked(), step(f"power off {' '.join(m.name for m in machines)}"):
         each(machines, power.off)
 
 
 def power_on(machines: list[Machine]) -> None:
-    """The machines are on and take SSH; those that were on already are left alone."""
+    """The machines are on and take SSH; those that were already on are not touched."""
     with cache.locked():
         network.ensure_bridge()
-        lit = power.running()
-        dark = [m for m in machines if m.container not in lit]
-        if dark:
-            _boot(dark)
+        running = power.running()
+        off = [m for m in machines if m.container not in running]
+        if off:
+            _boot(off)
 
 
 def _check() -> str:
-    with step("looking whether the lab is in its initial state"):
+    with step("checking whether the lab is in its initial state"):
         return initial.missing()
 
 
 def _make(golden_key: str, layer_key: str) -> None:
-    """The initial state is built from nothing and kept, under the key of the sources as they were at the beginning."""
+    """The initial state is built from scratch and saved, under the key of the sources as they were at the beginning."""
     golden.discard()
     with step("blank disks"):
         _blank(layer_key)
@@ -101,7 +101,7 @@ def _make(golden_key: str, layer_key: str) -> None:
     with step("targets: the old k3s and the old platform") as current:
         targets.install(current)
     _settle(0)
-    with step("shutting down and keeping the initial state"):
+    with step("shutting down and saving the initial state"):
         sources.quiesce()
         each(MACHINES, power.shut_down)
         golden.save(golden_key)

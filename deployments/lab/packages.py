@@ -30,7 +30,7 @@ def ensure() -> None:
 
 
 def require_root() -> None:
-    """We are root; otherwise say what root would have to type."""
+    """We are root; otherwise raise an error with the command for root to type."""
     if os.geteuid() != 0:
         missing = _missing()
         first = f"apt-get install {' '.join(missing)} && " if missing else ""

@@ -1,4 +1,4 @@
-"""What the lab is made of, each part built once into the cache and again only when what it is made from changes."""
+"""What the lab is made of, each part built once into the cache and rebuilt only when its sources change."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Part:
 
 
 def ensure() -> None:
-    """Every part is in the cache; what takes minutes is built side by side, with the log's last line as progress."""
+    """Every part is in the cache; the slow parts are built in parallel, with their logs under `cache.LOGS`."""
     STAMPS.mkdir(parents=True, exist_ok=True)
     slow = [part for part in (kubernetes(), rootfs()) if not part.is_fresh()]
     if slow:
@@ -129,9 +129,9 @@ def _code(file: Path) -> bytes:
 
 
 def _listing(folder: Path) -> str:
-    """The real bundle is too big to read through each time: names, sizes and times stand for it."""
+    """The real bundle is too big to hash each time: names, sizes and times stand for it."""
     if not folder.is_dir():
-        raise LabError(f"LAB_K3S_BUNDLE: {folder} is no folder; it must hold k3s, install-k3s.sh and the airgap images")
+        raise LabError(f"LAB_K3S_BUNDLE: {folder} is not a folder; it must hold k3s, install-k3s.sh and the airgap images")
     stats = {str(file): file.stat() for file in sorted(folder.iterdir())}
     return json.dumps({name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()})
 

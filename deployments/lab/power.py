@@ -12,7 +12,7 @@ from deployments.lab.shell import LabError, attempt, run
 # Without the two limits runc fails: raising them takes CAP_SYS_RESOURCE, which the box may not have.
 # crun refuses a hybrid cgroup tree, so runc is named.
 RUNTIME = ("podman", "--runtime", "runc")
-# In the field the sources have processors of their own; here a target that boots must not slow down what they serve.
+# In the field the sources have CPUs of their own; here a booting target must not slow down what they serve.
 CPU_SHARES = {"source": 8192, "target": 1024}
 OPTIONS = (
     "--privileged",
@@ -27,13 +27,13 @@ OPTIONS = (
 
 
 def running() -> set[str]:
-    """The containers that run now. Podman's record outlives a killed monitor or a dead box, so the process is looked at."""
+    """The containers that run now. Podman's record outlives a killed monitor or a crashed box, so the process is checked."""
     listed = run("podman", "ps", "--format", "{{.Names}} {{.Pid}}", "--filter", "name=^lab-").split()
-    return {name for name, pid in zip(listed[::2], listed[1::2], strict=True) if _lives(name, pid)}
+    return {name for name, pid in zip(listed[::2], listed[1::2], strict=True) if _is_alive(name, pid)}
 
 
-def _lives(container: str, pid: str) -> bool:
-    """Whether that process is the machine's own: it has the machine's network. Another may have got the number."""
+def _is_alive(container: str, pid: str) -> bool:
+    """Whether that process is the machine's own: it has the machine's network. The pid may have been reused."""
     try:
         return Path(f"/proc/{pid}/ns/net").samefile(network.namespace(container))
     except OSError:
@@ -67,7 +67,7 @@ def off(machine: Machine) -> None:
 
 
 def shut_down(machine: Machine) -> None:
-    """The machine ended in good order and is off."""
+    """The machine was shut down cleanly and is off."""
     attempt("podman", "stop", "--time", "60", machine.container, timeout=90)
     off(machine)
 

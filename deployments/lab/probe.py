@@ -1,4 +1,4 @@
-"""What one machine says of itself, asked in one go."""
+"""The state of one machine, read in one round trip."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from deployments.lab.machines import VIP, Machine
-from deployments.lab.root_shell import asks
+from deployments.lab.root_shell import query
 
 UNITS = ("etcd", "k3s", "k3s-agent", "keepalived", "docker")
 NODE = r'{range .items[*]}{.metadata.name},{.status.addresses[0].address},{.status.conditions[?(@.type=="Ready")].status};{end}'
@@ -32,7 +32,7 @@ class Node:
 
 @dataclass
 class State:
-    """A machine now; a dark one has only its power to tell of."""
+    """A machine now; of one that is off only `power` is known."""
 
     power: bool
     hostname: str = ""
@@ -44,18 +44,18 @@ class State:
 
 
 def read(machine: Machine, power: bool) -> State:
-    """The machine's state; what it can't say within 20 s stays empty."""
+    """The machine's state; what it doesn't answer within 20 s stays empty."""
     if not power:
         return State(power=False)
-    told = dict(line.split("\t", 1) for line in asks(machine, SCRIPT).splitlines() if "\t" in line)
+    answers = dict(line.split("\t", 1) for line in query(machine, SCRIPT).splitlines() if "\t" in line)
     return State(
         power=True,
-        hostname=told.get("hostname", ""),
-        system=told.get("system", "no answer"),
-        units={unit: told.get(f"unit-{unit}", "unknown") for unit in UNITS},
-        vip=told.get("vip") == "1",
-        etcd_members=_members(told.get("etcd", "")),
-        nodes=_nodes(told.get("nodes", "")),
+        hostname=answers.get("hostname", ""),
+        system=answers.get("system", "no answer"),
+        units={unit: answers.get(f"unit-{unit}", "unknown") for unit in UNITS},
+        vip=answers.get("vip") == "1",
+        etcd_members=_members(answers.get("etcd", "")),
+        nodes=_nodes(answers.get("nodes", "")),
     )
 
 

@@ -1,4 +1,4 @@
-"""A root shell on a running machine. The script goes in on standard input, so a secret in it shows in no process list."""
+"""A root shell on a running machine. The script is passed on standard input, so that its secrets show in no process list."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def sh(machine: Machine, script: str, timeout: float = 120) -> str:
     return done.stdout
 
 
-def asks(machine: Machine, script: str, timeout: float = 20) -> str:
-    """What the script could say within the time; for questions to a machine that may be half up."""
+def query(machine: Machine, script: str, timeout: float = 20) -> str:
+    """What the script printed before the timeout; for reading from a machine that may be half up."""
     try:
         done = attempt("podman", "exec", "-i", machine.container, "sh", "-s", stdin=script, timeout=timeout)
     except LabError:

@@ -1,4 +1,4 @@
-"""Commands on this box: run one, keep its output, and fail with what failed, where, and what it said."""
+"""Commands on this box: run one, keep its output, and fail with what failed, where, and what it printed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Slow and lossy cables: what each machine sends takes 100 ms, and one frame in a hundred is lost.
 
-`tc netem` would do it, where the kernel has it; a small box's often has not. So each cable is led through this process:
+`tc netem` would do it, but the kernel of a small box often lacks it. So each cable goes through this process:
 machine - cable - relay - second cable - bridge. The relay ends when the second cables are taken away.
 """
 
@@ -27,7 +27,7 @@ SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING, ETH_P_ALL = 263, 15, 23, 3
 
 
 def inject(machines: list[Machine]) -> None:
-    """Their cables are slow; those that are already are left alone."""
+    """Their cables are slow; those that already are stay as they are."""
     new = [machine for machine in machines if not _exists(_near(machine))]
     for machine in new:
         run("ip", "link", "add", _near(machine), "type", "veth", "peer", "name", _far(machine))

@@ -1,4 +1,4 @@
-"""The whole lab's state, as a table for eyes and as JSON for programs."""
+"""The whole lab's state, as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from deployments.lab.steps import each
 
 
 def read() -> dict[str, State]:
-    """Every machine's state by its name, all asked at once."""
-    lit = power.running()
-    return dict(each(MACHINES, lambda m: (m.name, probe.read(m, m.container in lit))))
+    """Every machine's state by its name, all read in parallel."""
+    running = power.running()
+    return dict(each(MACHINES, lambda m: (m.name, probe.read(m, m.container in running))))
 
 
 def as_json(states: dict[str, State]) -> dict[str, Any]:
@@ -53,12 +53,12 @@ def as_table(states: dict[str, State]) -> Table:
 def etcd_line(states: dict[str, State]) -> str:
     """etcd's members by name, or that the machines disagree about them."""
     lists = {name: sorted(str(m["name"]) for m in state.etcd_members) for name, state in states.items()}
-    told = {name: members for name, members in lists.items() if members}
-    if not told:
+    answered = {name: members for name, members in lists.items() if members}
+    if not answered:
         return "etcd: no member answers"
-    first = next(iter(told.values()))
-    agreed = all(members == first for members in told.values())
-    return f"etcd: {' '.join(first)}" if agreed else f"etcd: [red]member lists differ[/red] {told}"
+    first = next(iter(answered.values()))
+    agreed = all(members == first for members in answered.values())
+    return f"etcd: {' '.join(first)}" if agreed else f"etcd: [red]member lists differ[/red] {answered}"
 
 
 def _nodes_at(states: dict[str, State], address: str) -> list[Node]:

@@ -1,4 +1,4 @@
-"""Progress: each step says what it is, what it waits for, and how long it took."""
+"""Progress: each step shows what it is, what it waits for, and how long it took."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Step:
 
 @contextmanager
 def step(title: str) -> Iterator[Step]:
-    """Print the step's end with its time; while it runs a terminal sees it tick, a log a line each 15 s."""
+    """Print the step's end with its time; while it runs, a terminal shows a spinner and a log gets a line every 15 s."""
     current = Step(title)
     ticker = threading.Thread(target=_spin if console.is_terminal else _beat, args=(current,), daemon=True)
     ticker.start()
@@ -55,7 +55,7 @@ def step(title: str) -> Iterator[Step]:
 
 
 def each(things: Iterable[Thing], work: Callable[[Thing], Result]) -> list[Result]:
-    """`work` on all things at once, results in their order; every one is let finish before the first error is raised."""
+    """`work` on all things at once, results in their order; all of them finish before the first error is raised."""
     items = list(things)
     with ThreadPoolExecutor(max_workers=max(1, len(items))) as pool:
         futures = [pool.submit(work, item) for item in items]
@@ -63,7 +63,7 @@ def each(things: Iterable[Thing], work: Callable[[Thing], Result]) -> list[Resul
 
 
 def wait(what: str, ready: Callable[[], str], seconds: float, current: Step, pause: float = 0.5) -> None:
-    """Return when `ready` has nothing left to say; its words are what is still missing, also when time is up."""
+    """Return when `ready` returns an empty string; its text is what is still missing, also in the timeout's message."""
     deadline = time.monotonic() + seconds
     while missing := ready():
         current.note = missing

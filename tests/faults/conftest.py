@@ -1,4 +1,4 @@
-"""What all faults need: the lab's secrets, a Prefect server, and how a migration ends that nobody disturbs."""
+"""What all fault tests need: the lab's secrets, a Prefect server, and the end state of an undisturbed migration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTH = 160
 
 @dataclass(frozen=True)
 class Uninterrupted:
-    """The end that every migration must come to, and how long each act took."""
+    """The state that every migration must end in, and how long each act took."""
 
     state: dict[str, Any]
     ledger: Path
@@ -50,7 +50,7 @@ def uninterrupted(server: None, secrets: dict[str, str], tmp_path_factory: pytes
 
 
 def pytest_terminal_summary() -> None:
-    """The table of everything that was done, and its totals."""
+    """The table of everything that was injected, and its totals."""
     console = Console(width=WIDTH)
     for story in STORIES:
         console.print(story.table())

@@ -80,7 +80,7 @@ class Killer:
             time.sleep(SIBLINGS_S)
             with self._turn:
                 self._kill(self._there)
-        time.sleep(60)  # whoever came goes no further
+        time.sleep(60)  # no thread that came here goes any further
 
     def _cut(self, act: tuple[str, str]) -> None:
         """Kill all acts that are under way, unless this one has just ended."""

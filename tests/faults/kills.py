@@ -1,4 +1,4 @@
-"""One flow, killed at moment after moment until none is left, each time begun again by the same command."""
+"""One flow, killed at moment after moment until none is left, each time restarted by the same command."""
 
 from __future__ import annotations
 

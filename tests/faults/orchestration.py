@@ -28,7 +28,7 @@ def await_end(run: str, *, within_s: float = 600) -> str:
 
 
 def force(run: str, kind: str) -> None:
-    """Say of a run what is not so, as a person or an automation can."""
+    """Set a false state on a run, as a person or an automation can."""
     prefect_api.post(f"flow_runs/{run}/set_state", {"state": {"type": kind, "message": "forced by a test"}, "force": True})
 
 
@@ -44,7 +44,7 @@ def stop_all(run: str) -> None:
 
 
 def kill_all(run: str) -> None:
-    """The run's process and its worker's die together, as in a power cut."""
+    """The processes of the run and of its worker are killed together, as in a power cut."""
     worker = int((orchestrator.RUN / "worker.pid").read_text())
     os.killpg(worker, signal.SIGKILL)
     for process in processes(run):

@@ -1,4 +1,4 @@
-"""A bystander that counts voters all night: was there a moment with fewer of them up than quorum?"""
+"""A monitor that counts voters during all runs: was there a moment with fewer of them up than quorum?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 PACE_S = 0.2
-DEADLINE_S = 4.0  # to take a connection is the kernel's work, however busy etcd is; lost packets are sent twice more
+DEADLINE_S = 4.0  # the kernel accepts connections, however busy etcd is; lost packets are retransmitted twice in that time
 ETCD = tuple(f"http://10.99.0.{number}:2379" for number in (11, 12, 13, 21, 22, 23, 24, 25, 26))
 
 
@@ -44,7 +44,7 @@ class Quorum:
 
 
 def is_healthy() -> bool:
-    """Whether a majority of the voters says now that it is healthy, which each says only after a read by quorum."""
+    """Whether a majority of the voters reports now that it is healthy, which each does only after a quorum read."""
     with httpx.Client(trust_env=False, timeout=DEADLINE_S) as http, ThreadPoolExecutor(len(ETCD)) as pool:
         voters = _voters(http)
         healthy = pool.map(lambda voter: _says_it_is_healthy(http, voter), voters)

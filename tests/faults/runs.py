@@ -1,4 +1,4 @@
-"""Runs of `migrate` beside faults, and what they said."""
+"""Runs of `migrate` under faults, and what they reported."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.lab import world
 
 RUN_S = 1500  # over slow and lossy links a migration takes a quarter of an hour
 IMPATIENT = {"ssh_connect_s": 5, "etcd_catch_up_s": 25, "k3s_join_s": 90, "drain_s": 30}
-"""Deadlines for what will not come true."""
+"""Short deadlines for faults after which waiting is in vain."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended: its report, and its process's last words."""
+    """How a run ended: its report, and the end of its process's output."""
 
     ok: bool
     report: dict[str, Any]
@@ -45,10 +45,10 @@ def at(moment: str, doing: str, *fault: str, nth: int = 1) -> Trigger:
 
 def impatient_config(folder: Path, *, user: str = "root") -> Path:
     """The lab's config with short deadlines, and another login if one is named."""
-    wish = yaml.safe_load((world.ROOT / "configs/lab.yaml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((world.ROOT / "configs/lab.yaml").read_text(encoding="utf-8"))
     path = folder / f"impatient-{user}.yaml"
-    ssh = {**wish["ssh"], "user": user}
-    path.write_text(yaml.safe_dump({**wish, "timeouts": IMPATIENT, "ssh": ssh}), encoding="utf-8")
+    ssh = {**config["ssh"], "user": user}
+    path.write_text(yaml.safe_dump({**config, "timeouts": IMPATIENT, "ssh": ssh}), encoding="utf-8")
     return path
 
 

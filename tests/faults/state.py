@@ -42,8 +42,8 @@ def the_lab(server: str) -> dict[str, Any]:
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    """In words, what is one way here and another there; empty when nothing is."""
-    told = [f"{name}: {found[name]} != {wanted[name]}" for name in wanted if name != "files" and found[name] != wanted[name]]
+    """Each difference between the two states in words; empty when they are equal."""
+    lines = [f"{name}: {found[name]} != {wanted[name]}" for name in wanted if name != "files" and found[name] != wanted[name]]
     for host, names in wanted["files"].items():
-        told += [f"{host}: {line}" for line in sorted(found["files"][host] ^ names)]
-    return told
+        lines += [f"{host}: {line}" for line in sorted(found["files"][host] ^ names)]
+    return lines

@@ -1,4 +1,4 @@
-"""One migration and all that was done to it, told as a table: what was broken, what was seen, what became of it."""
+"""One migration and everything that was injected into it, as a table: the fault, what was seen, how it ended."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Scene:
 
 
 class Story:
-    """Clients that write and a bystander that counts voters, for as long as the context lasts."""
+    """Clients that write and a monitor that counts voters, for as long as the context lasts."""
 
     def __init__(self, name: str, secrets: dict[str, str]) -> None:
         self.name = name
@@ -63,9 +63,9 @@ class Story:
         assert self.quorum.lost == []
 
     def ends_as(self, wanted: dict[str, Any]) -> None:
-        """The platform is as a migration leaves it that nobody disturbed, and everything acknowledged is there.
+        """The platform is in the state that an undisturbed migration ends in, and every acknowledged write is there.
 
-        Nobody writes or counts any more: what is done to the lab afterwards is no part of this story.
+        Writers and monitor are stopped: what is done to the lab afterwards is not part of this story.
         """
         self._open.close()
         lost = self.writers.lost()

@@ -1,4 +1,4 @@
-"""One night on which everything breaks that machines and networks break; each time the same command goes on."""
+"""Everything that machines and networks can break, one after another; each time the same command resumes."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def healed() -> Iterator[None]:
     heal()
 
 
-def told(ended: Ended, message: str) -> str:
-    """What the operator was told, which must be that."""
+def failure(ended: Ended, message: str) -> str:
+    """The part of the run's error that matches `message`; the run has failed with it."""
     found = re.search(message, ended.error)
     assert not ended.ok
     assert found, ended.error
@@ -68,7 +68,7 @@ def test_refused_before_anything_is_touched(
 ) -> None:
     fault(name)
     ended = migrate(secrets, config)
-    story.saw(name, told(ended, message))
+    story.saw(name, failure(ended, message))
     heal()
     world.eventually("it is as before", lambda: state.the_lab("vm-1") == before, within_s=30)
 
@@ -85,7 +85,7 @@ def test_a_login_that_cannot_work_is_refused(
 ) -> None:
     fault("mere-user")
     ended = migrate(secrets, impatient_config(tmp_path, user=user))
-    story.saw(f"login as {user}", told(ended, message))
+    story.saw(f"login as {user}", failure(ended, message))
 
 
 def test_a_learner_that_cannot_catch_up_is_removed_again(
@@ -96,19 +96,19 @@ def test_a_learner_that_cannot_catch_up_is_removed_again(
     ended = migrate(secrets, config, at("before act", "joining etcd", "etcd-peers-blocked", *world.TARGETS))
     members = world.members("vm-1")
     message = r"phys-\d: joining etcd failed, the learner is removed again, etcd is as before: .* not within 25 s"
-    story.saw("etcd-peers-blocked, stale-hosts", told(ended, message))
+    story.saw("etcd-peers-blocked, stale-hosts", failure(ended, message))
     assert members == before["members"]
     notes = ended.entries("write /etc/hosts")["phys-2"]["notes"]
     for address in ("10.99.0.97", "10.99.0.96"):
         assert any(f"now shadowed: {address} vm-2" in note for note in notes), notes
 
 
-def test_a_full_disk_is_told(story: Story, secrets: dict[str, str], config: Path) -> None:
+def test_a_full_disk_is_reported(story: Story, secrets: dict[str, str], config: Path) -> None:
     fault("disk-full", "phys-5")
     fault("token-wrong")
     ended = migrate(secrets, config, at("after verify", "join etcd", "etcd-stopped", "vm-3"))
     message = r"phys-\d: joining etcd: voters etcd-node-3 do not answer: 3 of 4 are up, quorum is 3"
-    story.saw("disk-full; etcd-stopped on a member before a join", told(ended, message))
+    story.saw("disk-full; etcd-stopped on a member before a join", failure(ended, message))
     assert "no space left on device" in ended.entries("load images")["phys-5"]["why"]
     assert len(world.members("vm-1")) == 4
 
@@ -124,7 +124,7 @@ def test_a_leader_killed_and_a_target_rebooted_while_they_join(
         at("in act", "joining etcd", "reboot", "TARGET", nth=3),
     )
     message = r"phys-1: k3s did not start: (?s:.*)encrypted with different token"
-    story.saw("etcd-leader-killed during a join, reboot of a joining target, token-wrong", told(ended, message))
+    story.saw("etcd-leader-killed during a join, reboot of a joining target, token-wrong", failure(ended, message))
     assert len(world.members("vm-1")) == 9
 
 
@@ -135,7 +135,7 @@ def test_ssh_cut_in_the_middle_of_a_command_and_a_pod_that_does_not_end(
     ended = migrate(secrets, config, at("in act", "joining k3s", "ssh-cut", nth=2))
     cordoned = [name for name, _, _, cordoned in world.nodes("vm-1") if cordoned]
     message = r"vm-\d: not drained within 30 s: .*stubborn-\S+: is terminating: in its grace period, or its kubelet is late"
-    story.saw("ssh-cut in the middle of a command, stubborn-pod", told(ended, message))
+    story.saw("ssh-cut in the middle of a command, stubborn-pod", failure(ended, message))
     assert {entry["outcome"] for entry in ended.entries("join k3s").values()} <= {"changed", "unchanged"}
     assert cordoned == []
 
@@ -145,7 +145,7 @@ def test_a_budget_that_allows_nothing(story: Story, secrets: dict[str, str], con
     ended = migrate(secrets, config)
     cordoned = [name for name, _, _, cordoned in world.nodes("vm-1") if cordoned]
     message = r"vm-\d: not drained within 30 s: .*web-\S+: .*disruption budget.*: give the workload"
-    story.saw("budget-zero", told(ended, message))
+    story.saw("budget-zero", failure(ended, message))
     assert cordoned == []
 
 

@@ -1,4 +1,4 @@
-"""What runs the flows dies, is told wrong things, or loses its memory: one migration, and never two processes on it."""
+"""The orchestrator dies, gets false states, or loses its database: one migration, and never two processes on it."""
 
 from __future__ import annotations
 

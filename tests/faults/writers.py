@@ -1,4 +1,4 @@
-"""Clients that write while everything breaks, and know what was acknowledged to them."""
+"""Clients that write during the faults, and remember what was acknowledged to them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Writers:
             thread.join()
 
     def lost(self) -> tuple[set[str], set[int], set[int]]:
-        """Acknowledged, and not there any more: keys, rows, orders."""
+        """Acknowledged writes that are missing: keys, rows, orders."""
         there = world.keys("phys-1", "/acknowledged/")
         with self._database() as database, database.cursor() as cursor:
             cursor.execute(f"SELECT id FROM {TABLE}")

@@ -1,4 +1,4 @@
-"""A client of the test's own: it knows nothing of the product, and asks the replicated service twenty times a second."""
+"""A client of the test's own, independent of the product: it requests the replicated service twenty times a second."""
 
 from __future__ import annotations
 

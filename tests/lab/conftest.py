@@ -1,4 +1,4 @@
-"""One lab for all tests here: reset once, migrated once; the files' numbers are the order of the night."""
+"""One lab for all tests here: reset once, migrated once; the files run in the order of their numbers."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def fresh_lab() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Ran:
-    """A deployment's run: whether it succeeded, its report, and all that was said."""
+    """A deployment's run: whether it succeeded, its report, and its output."""
 
     ok: bool
     report: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What Prefect's server is asked, as its own clients ask it."""
+"""Requests to Prefect's server, sent as its own clients send them."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def get(path: str) -> Any:
 
 
 def _asking() -> PrefectHttpxSyncClient:
-    """Prefect's own: its server says 503 while its SQLite is locked, and every client of its own asks again."""
+    """Prefect's own: its server says 503 while its SQLite is locked, and its own clients retry."""
     return PrefectHttpxSyncClient(base_url=f"{orchestrator.UI}/api/", timeout=DEADLINE_S, trust_env=False)

@@ -1,4 +1,4 @@
-"""A night gone wrong, made and looked at: rows changed since the backup, a release that crashes."""
+"""A bad release, made and checked: rows changed since the backup, an image that crashes."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def all_ready(server: str) -> bool:
 
 
 def run_asked(name: str, decision: str) -> Ran:
-    """Run a deployment that asks, and give this answer to it, by what Prefect's UI sends."""
+    """Run a deployment that asks for approval, and answer it with the request that Prefect's UI sends."""
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(run_deployment, name, approved=False)
         paused = {"flow_runs": {"state": {"type": {"any_": ["PAUSED"]}}}}

@@ -1,4 +1,4 @@
-"""After the migration: everything is on the targets, and everything that was there before is there still."""
+"""After the migration: everything is on the targets, and everything that was there before is still there."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def test_the_record_has_old_and_new_images_and_the_backup(migrated: Migrated) ->
 
 
 def test_no_secret_is_in_the_record_or_in_the_report(migrated: Migrated, secrets: dict[str, str]) -> None:
-    told = str(migrated.report) + str(world.keys("phys-1", "/evenkeel/"))
+    written = str(migrated.report) + str(world.keys("phys-1", "/evenkeel/"))
     for name, value in secrets.items():
-        assert value not in told, name
+        assert value not in written, name
 
 
 def test_no_secret_was_an_argument_of_any_process(migrated: Migrated, secrets: dict[str, str]) -> None:
@@ -104,15 +104,15 @@ def test_no_request_failed_while_the_sources_were_drained(migrated: Migrated) ->
     assert migrated.client.failed(begun, ended) == []
 
 
-def test_what_clients_noticed_is_told_by_step_and_drawn(migrated: Migrated) -> None:
-    told = {one["series"]: one for one in migrated.report["interruptions"]}
-    assert {name.split()[0] for name in told} == {"http", "api", "etcd", "sql", "probe"}
-    assert all(gap["during"] for gap in told["sql"]["gaps"] if gap["seconds"] > 5)
+def test_what_clients_noticed_is_reported_by_step_and_drawn(migrated: Migrated) -> None:
+    reported = {one["series"]: one for one in migrated.report["interruptions"]}
+    assert {name.split()[0] for name in reported} == {"http", "api", "etcd", "sql", "probe"}
+    assert all(gap["during"] for gap in reported["sql"]["gaps"] if gap["seconds"] > 5)
     assert "<svg" in (world.ROOT / "reports/lab" / migrated.report["run"] / "clients.svg").read_text()
 
 
 def test_the_vip_was_handed_over_in_less_than_a_second(migrated: Migrated) -> None:
-    """What the VIP alone cost: etcd is asked without it, and when that is silent, too, the box is busy elsewhere."""
+    """The cost of the VIP itself: etcd is probed without the VIP; when etcd is silent, too, the box is busy elsewhere."""
     begun, ended = span(migrated, "hand over VIP")
     rows = [row for row in samples(migrated) if begun - 1 <= row["at"] <= ended + 1]
     busy = silences(rows, "etcd")

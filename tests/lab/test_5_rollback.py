@@ -1,4 +1,4 @@
-"""After a complete migration, the sources switched off: data and images of before come back, or nothing is touched."""
+"""After a complete migration, the sources switched off: data and images are restored, or nothing is touched."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def lake_file(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("lake_file", [(".fail-restore", "region not found")], indirect=True)
-def test_a_failed_restore_is_told_and_writers_run_on(backed_up: Checked, lake_file: None, secrets: dict[str, str]) -> None:
+def test_a_failed_restore_is_reported_and_writers_keep_running(backed_up: Checked, lake_file: None, secrets: dict[str, str]) -> None:
     ran = run_deployment("rollback/lab")
     assert not ran.ok
     assert "region not found" in ran.report["error"]
@@ -106,8 +106,8 @@ def test_a_bad_archive_is_refused(backed_up: Checked, secrets: dict[str, str], d
 
 
 def test_a_missing_image_is_refused_with_its_remedy(backed_up: Checked, secrets: dict[str, str]) -> None:
-    wish = {"Deployment iottepa/web": {"web": "ecology/web:9.9.9"}}
-    ran = run_deployment("rollback/lab", what="images", image_map=wish)
+    image_map = {"Deployment iottepa/web": {"web": "ecology/web:9.9.9"}}
+    ran = run_deployment("rollback/lab", what="images", image_map=image_map)
     assert not ran.ok
     assert "docker lacks ecology/web:9.9.9" in ran.report["error"]
     assert "docker load -i" in ran.report["error"]
@@ -138,7 +138,7 @@ def test_a_wrong_root_password_is_refused(backed_up: Checked, root: str, secrets
 
 def test_killed_at_every_act_it_ends_in_the_same_state(spoiled: Checked, secrets: dict[str, str], tmp_path: Path) -> None:
     kills = run_to_the_end(
-        "rollback", tmp_path / "ledger", ("before act", "after act"), secrets, after_each=assert_writers_are_owed
+        "rollback", tmp_path / "ledger", ("before act", "after act"), secrets, after_each=assert_writers_to_be_restored_are_recorded
     )
     print(*kills, sep="\n")  # noqa: T201 - with -s, where it was killed
     points = [point for kill in kills for point in kill.points]
@@ -147,8 +147,8 @@ def test_killed_at_every_act_it_ends_in_the_same_state(spoiled: Checked, secrets
     assert_brought_back(spoiled, secrets)
 
 
-def assert_writers_are_owed(_kill: Kill) -> None:
-    """However a rollback dies: who has no pods is in its record, so that the next run remembers them."""
+def assert_writers_to_be_restored_are_recorded(_kill: Kill) -> None:
+    """However a rollback dies: writers that were scaled down are in its record, so that the next run restores them."""
     if release.writer_replicas("phys-1") == 0:
-        owed = [text for key, text in world.keys("phys-1", "/evenkeel/lab/rollbacks/").items() if "/writers/" in key]
-        assert any('"back": false' in text and '"replicas": 2' in text for text in owed)
+        recorded = [text for key, text in world.keys("phys-1", "/evenkeel/lab/rollbacks/").items() if "/writers/" in key]
+        assert any('"back": false' in text and '"replicas": 2' in text for text in recorded)

@@ -1,4 +1,4 @@
-"""The nastiest moments to die in, each on a fresh lab, and the way back from one; `make test-faults` has all moments."""
+"""Kills at the worst moments, each on a fresh lab, and a rollback from one; `make test-faults` has all moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lab as a bystander sees it: asked by other means than the product's own, so that both would have to be wrong."""
+"""The lab as an independent observer sees it: read by other means than the product's own, so that both would have to be wrong."""
 
 from __future__ import annotations
 
@@ -108,15 +108,15 @@ def rows(password: str) -> list[tuple[Any, ...]]:
 
 
 def files(host: str) -> str:
-    """Everything on a machine's disk that the product could change: hashes, and of what is big sizes and times.
+    """Everything on a machine's disk that the product could change: hashes, and for big files sizes and times.
 
-    Not what the bystander's own kubectl writes: its discovery cache, made anew every ten minutes.
+    Not what the observer's own kubectl writes: its discovery cache, rewritten every ten minutes.
     """
     folders = "/etc /usr/local /root /var/lib/rancher/k3s/agent/images /lib/systemd/system"
     ours = f"find {folders} -type f -not -name ld.so.cache -not -path '/root/.kube/cache/*'"
     hashes = f"{ours} -size -4096k -print0 2>/dev/null | sort -z | xargs -0 sha256sum"
-    told = "-printf '%p %s %T@\n'"
-    return on(host, f"{hashes}; {{ {ours} -size +4095k {told} 2>/dev/null; find /opt -type f {told}; }} | sort")
+    listed = "-printf '%p %s %T@\n'"
+    return on(host, f"{hashes}; {{ {ours} -size +4095k {listed} 2>/dev/null; find /opt -type f {listed}; }} | sort")
 
 
 def starts(host: str) -> str:
@@ -141,7 +141,7 @@ def nodes(server: str) -> list[tuple[str, str, bool, bool]]:
 
 
 def eventually(what: str, question: Callable[[], bool], *, within_s: float) -> float:
-    """Seconds until the answer was yes; fails, naming `what`, when it was not in time."""
+    """Seconds until `question` was true; fails with `what` when it took longer than `within_s`."""
     begun = time.monotonic()
     while not question():
         assert time.monotonic() - begun < within_s, f"{what}: not within {within_s} s"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Waits to be told to end, and ends at once.
+# Waits for SIGTERM or SIGINT, then ends at once.
 trap 'exit 0' TERM INT
 while :; do
     sleep 3600 &

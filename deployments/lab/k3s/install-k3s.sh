@@ -89,7 +89,7 @@ create_uninstall() {
     info "Creating uninstall script $uninstall"
     cat > "$uninstall" <<UNINSTALL
 #!/bin/sh
-# Undo the installation of $name. Docker's containers, the datastore and /etc/rancher/node are left alone.
+# Undo the installation of $name. Docker's containers, the datastore and /etc/rancher/node are kept.
 [ "\$(id -u)" -eq 0 ] || exec sudo "\$0" "\$@"
 set -x
 $bin/k3s-killall.sh

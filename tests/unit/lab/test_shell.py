@@ -1,4 +1,4 @@
-"""Commands on this box say what they said, and where a log is asked for, it is there."""
+"""Commands on this box return or report their output, or write it to a log."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ def test_a_log_is_written_where_no_folder_is_yet(tmp_path: Path) -> None:
     assert log.read_text() == "hello\nagain\n"
 
 
-def test_a_failure_is_told_with_its_last_words(tmp_path: Path) -> None:
+def test_a_failure_is_reported_with_the_end_of_its_output(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"`sh -c 'echo why; exit 3'` ended with status 3:\n    why"):
         run("sh", "-c", "echo why; exit 3", log=tmp_path / "log")
 
 
-def test_a_program_that_is_missing_is_told() -> None:
+def test_a_program_that_is_missing_is_reported() -> None:
     with pytest.raises(LabError, match="`no-such-program` is not installed"):
         run("no-such-program")

@@ -1,4 +1,4 @@
-"""/tidb-ctl.sh's archives and loaded backups, by the script itself; the database and the cluster are told by fakes."""
+"""/tidb-ctl.sh's archives and loaded backups, by the script itself; the database and the cluster are fakes."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_second_restore_of_one_name_is_refused(console: Console) -> None:
     assert f"a restore named {NAME} exists" in console.run("restore", f"--name={NAME}").stderr
 
 
-def test_an_unknown_command_is_told_the_known_ones(console: Console) -> None:
+def test_an_unknown_command_is_refused_with_the_known_ones(console: Console) -> None:
     done = console.run("ls")
     assert done.returncode == 2
     assert "backup-and-save" in done.stderr

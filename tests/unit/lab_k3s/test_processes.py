@@ -32,7 +32,7 @@ def _gone(pid, timeout_s=5):
             state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
         except FileNotFoundError:
             return True
-        if state == "Z":  # dead; only nobody has asked for its exit code yet
+        if state == "Z":  # dead, but not reaped yet
             return True
         time.sleep(0.05)
     return False
@@ -45,7 +45,7 @@ def _wait_for_exec(pid):
 
 
 def _wait_for_handler(pid):
-    """The child's id is told before the parent listens for SIGTERM; the kernel knows when it does."""
+    """The child's id is printed before the parent handles SIGTERM; /proc shows when it does."""
     deadline = time.monotonic() + 5
     listens = False
     while not listens and time.monotonic() < deadline:
