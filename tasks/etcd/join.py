@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi) -> Outcome:
     """Make `target` a voting etcd member that has caught up, listed alike by all members.
 
-    Undo: if it can't become one, the learner is removed, the unit stopped, its data moved aside: etcd as before.
-    Refuses while a voter is silent or another learner is under way. Sources: etcd#8298, #13387, siderolabs/talos#14097.
+    Undo: if it can't become one, the learner is removed, its unit stopped and its data moved aside.
+    Refuses while a voter is silent or another learner is joining. Sources: etcd#8298, #13387, siderolabs/talos#14097.
     """
     # probe
     url = peer_url(platform, target)
@@ -56,8 +56,8 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
             _start(host, platform, target, etcd.members())
             _promoted(etcd, url, platform.timeouts.etcd_catch_up_s)
         except EvenkeelError as error:
-            _back_out(host, platform, etcd, url, run.id)
-            error.within(f"{host.name}: joining etcd failed, the learner is removed again, etcd is as before")
+            undone = _back_out(host, platform, etcd, url, run.id)
+            error.within(f"{host.name}: joining etcd failed, {undone}")
             raise
 
     # verify
@@ -65,6 +65,7 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
         f"{host.name}: all etcd members list the same members",
         lambda: lists_agree(etcd, etcd.members()),
         timeout_s=platform.timeouts.etcd_settle_s,
+        id="etcd-lists-unsettled",
     )
     return changed(f"voter, member {member.id:x}, of {len(members) + 1}")
 
@@ -79,15 +80,20 @@ def _refuse_join(
     other = next((m for m in members if m.is_learner and m is not own), None)
     if other is not None:
         raise RefusedError(
-            f"{host.name}: joining etcd: another learner, {other.name or other.peer_urls}, is under way: finish or remove it first"
+            f"{host.name}: joining etcd: another learner, {other.name or ', '.join(other.peer_urls)}, is joining; etcd takes one "
+            f"at a time: let it finish, or etcdctl member remove {other.id:x}",
+            id="etcd-learner-pending",
         )
     if own is None and said["state"].startswith("activ"):
         raise RefusedError(
-            f"{host.name}: an etcd of another cluster runs there: systemctl disable --now etcd, then run again"
+            f"{host.name}: joining etcd: an etcd of another cluster is running there: "
+            "systemctl disable --now etcd, then run the same command again",
+            id="etcd-foreign-running",
         )
     if any(member.name == target.name for member in members if member is not own):
         raise RefusedError(
-            f"{host.name}: etcd has a member of this name at another address: give the target another name"
+            f"{host.name}: joining etcd: a member at another address has this name: give the target another name in the config",
+            id="etcd-name-clash",
         )
     why_not = quorum.why_not_add(members, answering(etcd, members))
     if why_not is not None:
@@ -106,13 +112,14 @@ def _learner(etcd: EtcdApi, members: list[Member], url: str, timeout_s: float) -
         f"etcd takes {url} as a learner",
         lambda: find_member(etcd.members(), url) or etcd.add_learner(url),
         timeout_s=timeout_s,
+        id="etcd-learner-not-added",
     )
 
 
 def _start(host: Host, platform: Platform, target: Target, members: list[Member]) -> None:
-    """Start the member; one that never published its name starts afresh, from the answer of this very add.
+    """Start the member; one that never published its name starts with an empty data folder and a new unit.
 
-    What an unpublished learner has on its disk is a half copy of ours, or another cluster's: it is moved aside.
+    What such a learner has on its disk is a partial copy of ours, or another cluster's data: it is moved aside.
     """
     own = find_member(members, peer_url(platform, target))
     script = "systemctl daemon-reload\nsystemctl enable etcd >/dev/null 2>&1\nsystemctl start --no-block etcd\n"
@@ -134,24 +141,29 @@ def _promoted(etcd: EtcdApi, url: str, timeout_s: float) -> None:
     def ask() -> bool:
         member = find_member(etcd.members(), url)
         if member is None:
-            raise RefusedError(f"{url} is no longer listed: somebody removed it")
+            raise RefusedError(
+                f"etcd no longer lists {url}: something else removed it: etcdctl member list", id="etcd-learner-gone"
+            )
         if member.is_learner:
             etcd.status(member)  # a learner that never started can be promoted by old versions (etcd#15096)
             etcd.promote(member)
         return True
 
-    wait_until(f"etcd promotes {url}", ask, timeout_s=timeout_s, poll_s=0.5)
+    wait_until(f"etcd promotes {url}", ask, timeout_s=timeout_s, poll_s=0.5, id="etcd-not-promoted")
 
 
-def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: str) -> None:
-    """Leave etcd as it was. A learner may always be removed; a voter is none of this function's business."""
+def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: str) -> str:
+    """Take an unfinished join back, and say in words what was undone. A voter stays: only its answer was lost."""
     member = find_member(etcd.members(), url)
     if member is not None and not member.is_learner:
-        return
+        return "it is a voter and stays one: run the same command again"
     if member is not None:
         etcd.remove(member)
     script = f"systemctl disable --now etcd >/dev/null 2>&1 || true\n{move_aside(platform.etcd.data_dir, run_id)}"
     try:
         host.run(script, what="clearing the failed learner", timeout_s=platform.timeouts.command_s)
     except EvenkeelError as error:
-        log.warning("%s: the learner's data could not be moved aside now, the next run will: %s", host.name, error)
+        log.warning("%s: the learner's data could not be moved aside now, the next run will: %s", host.name, error.message)
+    if member is None:
+        return "etcd does not list it and is as before"
+    return "the learner is removed again, etcd is as before"

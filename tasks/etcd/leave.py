@@ -21,7 +21,7 @@ from tasks.shell.units import is_off, unit_state
 
 @step("move etcd leader")
 def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdApi) -> Outcome:
-    """Make a target's member the leader if this machine's is: an election by handing over, not by failing.
+    """Make a target's member the leader if this machine's leads: by transfer, without an election timeout.
 
     Undo: none needed.
     """
@@ -36,25 +36,31 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
         m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner
     ]
     if not voters:
-        raise RefusedError(f"{source.name}: no target is an etcd voter yet: let the join finish first")
-    heirs = {one: status for one, status in statuses(etcd, voters).items() if status.healthy}
-    if not heirs:
-        raise EtcdUnavailableError(f"{source.name}: moving etcd's leadership: no target's member answers")
-    if all(status.leader != leaving.id for status in heirs.values()):
+        raise RefusedError(
+            f"{source.name}: moving etcd's leadership: no target is a voter yet: let one join first", id="etcd-no-successor"
+        )
+    healthy = {one: status for one, status in statuses(etcd, voters).items() if status.healthy}
+    if not healthy:
+        raise EtcdUnavailableError(
+            f"{source.name}: moving etcd's leadership: no target's member answers: systemctl status etcd on the targets",
+            id="etcd-targets-silent",
+        )
+    if all(status.leader != leaving.id for status in healthy.values()):
         return unchanged("does not lead")
 
     # act
-    heir = max((m for m in voters if m.id in heirs), key=lambda m: heirs[m.id].raft_index)
-    with run.acting(source.name, f"handing etcd's leadership to {heir.name}"):
-        etcd.move_leader(heir)
+    successor = max((m for m in voters if m.id in healthy), key=lambda m: healthy[m.id].raft_index)
+    with run.acting(source.name, f"handing etcd's leadership to {successor.name}"):
+        etcd.move_leader(successor)
 
     # verify
     wait_until(
-        f"{heir.name} leads etcd",
-        lambda: etcd.status(heir).leader == heir.id,
+        f"{successor.name} leads etcd",
+        lambda: etcd.status(successor).leader == successor.id,
         timeout_s=platform.timeouts.etcd_settle_s,
+        id="etcd-leader-not-moved",
     )
-    return changed(f"{heir.name} leads now")
+    return changed(f"{successor.name} leads now")
 
 
 @step("remove etcd member")
@@ -84,6 +90,7 @@ def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdA
         f"{source.name} has left every member's list",
         lambda: find_member(now := etcd.members(), url) is None and lists_agree(etcd, now),
         timeout_s=platform.timeouts.etcd_settle_s,
+        id="etcd-member-not-removed",
     )
     return changed(f"member {leaving.id:x} removed, {len(members) - 1} left")
 
@@ -92,7 +99,7 @@ def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdA
 def ensure_etcd_retired(
     run: Run, host: Host, platform: Platform, source: Machine, etcd: EtcdApi, migration: str
 ) -> Outcome:
-    """Make etcd not run on the machine, now or after a reboot, and its data lie aside, kept.
+    """Make etcd not run on the machine, now or after a reboot; its data is kept, moved aside.
 
     Undo: none; the data is a copy of what the cluster has.
     """
@@ -103,13 +110,14 @@ def ensure_etcd_retired(
     )
     said = parse_facts(host.run(question, what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
     if is_off(said["state"]) and not said["data"]:
-        return unchanged("etcd is off and disabled, its data lies aside")
+        return unchanged("etcd is off and disabled, its data is moved aside")
     if run.dry_run:
         return planned(f"etcd is stopped and disabled, {data} moved aside")
     member = find_member(etcd.members(), peer_url(platform, source))
     if member is not None:
         raise RefusedError(
-            f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first"
+            f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first",
+            id="etcd-still-member",
         )
 
     # act
@@ -121,6 +129,13 @@ def ensure_etcd_retired(
     left = parse_facts(answer.stdout)
     if not is_off(left["state"]) or left["data"]:
         raise VerificationError(
-            f"{host.name}: etcd was stopped, yet it is {left['calm'].split()}: see systemctl status etcd there"
+            f"{host.name}: etcd was stopped and its data moved aside, but {_not_retired(left, data)}: "
+            f"systemctl status etcd; ls -A {data}",
+            id="etcd-not-retired",
         )
-    return changed(f"etcd is off and disabled, its data lies in {data}.aside-{migration}")
+    return changed(f"etcd is off and disabled, its data is in {data}.aside-{migration}")
+
+
+def _not_retired(left: dict[str, str], data: str) -> str:
+    state = " ".join(left["state"].split()) or "in an unknown state"
+    return f"{data} is not empty" if is_off(left["state"]) else f"the unit is {state}"

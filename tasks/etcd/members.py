@@ -16,12 +16,12 @@ def find_member(members: list[Member], url: str) -> Member | None:
 
 
 def statuses(etcd: EtcdApi, members: list[Member]) -> dict[int, MemberStatus]:
-    """By id, what each member says of itself; the silent ones are left out."""
-    said = {}
+    """By id, what each member says of itself; silent ones are left out."""
+    found = {}
     for member in members:
         with suppress(EtcdUnavailableError):
-            said[member.id] = etcd.status(member)
-    return said
+            found[member.id] = etcd.status(member)
+    return found
 
 
 def answering(etcd: EtcdApi, members: list[Member]) -> set[int]:
@@ -30,11 +30,11 @@ def answering(etcd: EtcdApi, members: list[Member]) -> set[int]:
 
 
 def lists_agree(etcd: EtcdApi, members: list[Member]) -> bool:
-    """Whether every voter's own list is `members`; a learner answers no such question."""
+    """Whether every voter's own list is `members`; a learner can't be asked."""
     return all(etcd.members_seen_by(member) == members for member in members if not member.is_learner)
 
 
 def learning(platform: Platform, etcd: EtcdApi) -> set[str]:
-    """Names of the targets whose joining was begun and has not ended: etcd lists them as learners."""
+    """Names of the targets that etcd lists as learners: their join was begun and not finished."""
     urls = {url for member in etcd.members() if member.is_learner for url in member.peer_urls}
     return {target.name for target in platform.new_members if peer_url(platform, target) in urls}

@@ -1,8 +1,8 @@
-"""etcd grows by one caught-up learner at a time, and is left as it was when that fails."""
+"""etcd grows by one caught-up learner at a time, and a failed join is taken back."""
 
 import pytest
 
-from blocks.errors import DeadlineExceededError, HostUnreachableError, RefusedError
+from blocks.errors import DeadlineExceededError, HostError, HostUnreachableError, RefusedError
 from configs.errors import EvenkeelError
 from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.join import ensure_voter
@@ -81,11 +81,40 @@ def test_what_is_moved_aside_below_a_mount_point_meets_nothing_of_before(world: 
 def test_a_learner_that_never_catches_up_is_backed_out(world: World) -> None:
     world.etcd.never_in_sync = True
 
-    with pytest.raises(DeadlineExceededError, match=r"phys-1: joining etcd failed, the learner is removed again"):
+    with pytest.raises(
+        DeadlineExceededError, match=r"phys-1: joining etcd failed, the learner is removed again.*\[etcd-not-promoted\]"
+    ):
         join(world)
 
     assert names(world) == ["vm-1", "vm-2"]
     assert world.hosts["phys-1"].unit_state("etcd") == ("inactive", "disabled")
+
+
+def test_a_learner_that_was_never_added_is_not_said_to_be_removed(world: World) -> None:
+    world.etcd.unhealthy_adds = 1000
+
+    with pytest.raises(DeadlineExceededError, match=r"etcd does not list it and is as before: .*learner-not-added\]") as no:
+        join(world)
+
+    assert "removed again" not in str(no.value)
+    assert "remove" not in world.etcd.calls
+
+
+def test_a_learner_that_something_else_removed_is_not_said_to_be_removed_by_us(world: World) -> None:
+    world.hosts["phys-1"].changed = lambda _: world.etcd.remove(world.etcd.members()[-1])
+
+    with pytest.raises(RefusedError, match=r"etcd does not list it and is as before: .*\[etcd-learner-gone\]"):
+        join(world)
+
+
+def test_a_voter_whose_join_failed_after_its_promotion_stays_one(world: World) -> None:
+    world.etcd.fail("promote", HostError("etcd: the answer is lost"), after=True, times=3)
+
+    with pytest.raises(HostError, match="phys-1: joining etcd failed, it is a voter and stays one"):
+        join(world)
+
+    assert names(world) == ["vm-1", "vm-2", "phys-1"]
+    assert world.hosts["phys-1"].unit_state("etcd") == ("active", "enabled")
 
 
 def test_a_learner_whose_unit_does_not_start_is_backed_out(world: World) -> None:
@@ -164,10 +193,10 @@ def test_nobody_joins_while_a_voter_is_silent(world: World) -> None:
     assert world.mutations == []
 
 
-def test_nobody_joins_while_another_learner_is_under_way(world: World) -> None:
+def test_nobody_joins_while_another_learner_is_joining(world: World) -> None:
     world.etcd.begun("10.0.0.22")
 
-    with pytest.raises(RefusedError, match=r"another learner, .*10.0.0.22.*, is under way"):
+    with pytest.raises(RefusedError, match=r"another learner, http://10.0.0.22:2380, is joining.*\[etcd-learner-pending\]"):
         join(world)
     assert world.mutations == []
 
@@ -175,7 +204,7 @@ def test_nobody_joins_while_another_learner_is_under_way(world: World) -> None:
 def test_a_learner_whose_address_only_begins_alike_is_another(world: World) -> None:
     world.etcd.begun("10.0.0.210")
 
-    with pytest.raises(RefusedError, match=r"another learner, .*10.0.0.210.*, is under way"):
+    with pytest.raises(RefusedError, match=r"another learner, http://10.0.0.210:2380, is joining"):
         join(world)
 
 
@@ -192,7 +221,7 @@ def test_a_machine_that_runs_another_etcd_does_not_join(world: World) -> None:
     world.hosts["phys-1"].unit("etcd")
 
     with pytest.raises(
-        RefusedError, match="phys-1: an etcd of another cluster runs there: systemctl disable --now etcd"
+        RefusedError, match="an etcd of another cluster is running there: systemctl disable --now etcd.*etcd-foreign-running"
     ):
         join(world)
     assert world.mutations == []
@@ -201,7 +230,7 @@ def test_a_machine_that_runs_another_etcd_does_not_join(world: World) -> None:
 def test_a_name_that_another_member_has_is_refused(world: World) -> None:
     world.etcd.joined("phys-1", "10.0.0.99")
 
-    with pytest.raises(RefusedError, match="etcd has a member of this name at another address"):
+    with pytest.raises(RefusedError, match=r"a member at another address has this name.*\[etcd-name-clash\]"):
         join(world)
 
 

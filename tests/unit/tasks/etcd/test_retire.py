@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.errors import RefusedError
+from blocks.errors import RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.leave import ensure_etcd_retired
 from tests.fakes.world import World
@@ -49,6 +49,14 @@ def test_an_older_copy_aside_is_not_overwritten(world: World) -> None:
 def test_a_members_data_is_not_touched(world: World) -> None:
     world.has_moved()
 
-    with pytest.raises(RefusedError, match="it is still member 1001: remove the member first"):
+    with pytest.raises(RefusedError, match=r"it is still member 1001: remove the member first \[etcd-still-member\]"):
         retire(world)
     assert world.mutations == []
+
+
+def test_an_etcd_that_does_not_stop_is_an_error(world: World) -> None:
+    removed(world)
+    world.hosts["vm-1"].tell("units/etcd/stubborn", "yes")
+
+    with pytest.raises(VerificationError, match=r"the unit is active disabled: .*\[etcd-not-retired\]"):
+        retire(world)
