@@ -1,4 +1,4 @@
-"""Read a platform's YAML and say what is wrong in it: python -m configs.check PATH."""
+"""Checks a platform's YAML, without any machine: python -m configs.check PATH."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from configs.load import load_platform
 
 
 def main(path: str) -> int:
-    """0 for a valid configuration; its mistakes, one a line, and 2 otherwise. No machine is contacted."""
+    """0 for a valid configuration; otherwise 2, and its mistakes on stderr, one a line. No machine is contacted."""
     try:
         platform = load_platform(Path(path))
     except ConfigError as error:

@@ -1,39 +1,46 @@
-"""Models of the database, of its backups, and of what a rollback brings back."""
+"""Models of the database, of its backups, and of what a rollback needs to know."""
 
 from __future__ import annotations
 
+import re
 from typing import Literal
+from zoneinfo import available_timezones
 
-from prefect.client.schemas.schedules import CronSchedule
-from pydantic import Field, ValidationError, model_validator
+from croniter import croniter
+from pydantic import Field, model_validator
 
 from configs.base import HostPath, Label, SecretRef, ShellSafe, StrictModel
 
+NOT_FOR_PREFECT = re.compile(r"[rh]\b|.*\dw|w\d", re.IGNORECASE)
+"""Fields that croniter takes, and Prefect refuses or draws by lot: random, hashed, nearest weekday."""
+
 
 class Schedule(StrictModel):
-    """When backups are taken by themselves."""
+    """When scheduled backups are taken."""
 
     cron: str = Field(description="five fields, as in crontab(5)")
-    timezone: str = Field(description="an IANA name; a schedule without one would follow the server's")
+    timezone: str = Field(description="an IANA name; without one, a schedule would follow the server's time zone")
 
     @model_validator(mode="after")
-    def _is_understood_by_prefect(self) -> Schedule:
-        try:
-            CronSchedule(cron=self.cron, timezone=self.timezone)
-        except ValidationError as error:
-            raise ValueError(
-                f"{self.cron!r} in {self.timezone!r}: {error.errors()[0]['msg']}: write five fields and a name of "
-                "/usr/share/zoneinfo, for example '0 2 * * *' and Asia/Shanghai"
-            ) from None
-        return self
+    def _is_one_that_prefect_accepts(self) -> Schedule:
+        if not croniter.is_valid(self.cron) or any(map(NOT_FOR_PREFECT.match, self.cron.split())):
+            wrong = "not a cron expression that Prefect accepts"
+        elif self.timezone not in available_timezones():
+            wrong = "no such time zone"
+        else:
+            return self
+        raise ValueError(
+            f"{self.cron!r} in {self.timezone!r}: {wrong}: write five fields and a name of /usr/share/zoneinfo, "
+            "for example '0 2 * * *' and Asia/Shanghai"
+        )
 
 
 class Backup(StrictModel):
-    """backup-ctl: how it is installed by Helm, where its archives lie, and when it runs by itself."""
+    """backup-ctl: how Helm installs it, where its archives are stored, and when it is scheduled."""
 
     chart: ShellSafe = Field(description="the chart's archive on the Helm host, or its URL")
     helm_host: Label | None = Field(
-        None, description="a source with `helm`; without it, or once it has left: a live server"
+        None, description="a source with `helm`; by default, and once it has left: a live server"
     )
     namespace: Label = "uap"
     release: Label = "backup-ctl"
@@ -41,39 +48,39 @@ class Backup(StrictModel):
     control: HostPath = Field("/tidb-ctl.sh", description="the control script in that pod")
     expired_days: int = Field(7, ge=1, description="archives older than this are listed as expired")
     delete_expired: bool = Field(
-        False, description="whether we delete expired archives; backup-ctl may do so by itself"
+        False, description="whether evenkeel deletes expired archives; backup-ctl may delete them, too"
     )
     glusterfs_nodes: tuple[Label, ...] = Field(
-        (), description="machines with the file lake's bricks; the sources by default"
+        (), description="machines with the GlusterFS bricks of the file lake; the sources by default"
     )
     node_selector_value: ShellSafe = "1"
     lake: HostPath = Field(
-        "/mnt/uap-global/backup", description="where the archives lie, the file lake being mounted there"
+        "/mnt/uap-global/backup", description="folder of the archives, on the mounted file lake"
     )
     schedule: Schedule | None = None
 
 
 class Database(StrictModel):
-    """How to reach the database: a client in a pod, as the runbook does, its root and the application's user."""
+    """How to reach the database: through a client pod, as the runbook does, as root and as the application's user."""
 
     namespace: Label = "iottepa"
     client_pod: Label = "debug-mysql-client"
     host: ShellSafe = "mysql.iottepa"
     port: int = Field(3306, ge=1, le=65535)
-    user: ShellSafe = Field(description="the application's user; it gets all rights on `database`")
+    user: ShellSafe = Field(description="the application's user; it is granted all rights on `database`")
     password: SecretRef
     database: ShellSafe
     root_password: SecretRef | None = Field(
-        None, description="needed by a rollback: a restore brings back no passwords"
+        None, description="needed by a rollback: a restore does not bring back passwords"
     )
     vip_port: int | None = Field(
-        None, ge=1, le=65535, description="where clients outside reach it at the VIP; without it, they are not played"
+        None, ge=1, le=65535, description="port at the VIP for clients outside; without it, SQL is not probed"
     )
-    time_zone: ShellSafe = Field("+8:00", description="SET GLOBAL time_zone; a restore brings none back")
+    time_zone: ShellSafe = Field("+8:00", description="SET GLOBAL time_zone; a restore does not bring it back")
 
 
 class Writer(StrictModel):
-    """A workload that writes to the database; a rollback scales it to 0 while data is restored."""
+    """A workload that writes to the database; a rollback scales it to 0 while it restores data."""
 
     kind: Literal["Deployment", "StatefulSet"] = "Deployment"
     namespace: Label
@@ -84,10 +91,10 @@ class Writer(StrictModel):
 
 
 class Rollback(StrictModel):
-    """What a rollback has to know besides the record."""
+    """What a rollback needs besides the record."""
 
     writers: tuple[Writer, ...] = ()
     restores_namespace: Label = "iottepa"
     old_bundle: HostPath | None = Field(
-        None, description="where the old platform's image tars lie, told when an image is missing"
+        None, description="folder of the old platform's image tars, named when an image is missing"
     )

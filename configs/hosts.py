@@ -1,4 +1,4 @@
-"""Models of the machines: how to reach them, and what each is to become."""
+"""Models of the machines: how to reach them, and what each will become."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class Ssh(StrictModel):
-    """How every machine is reached. Host keys are checked, always."""
+    """How every machine is reached. Host keys are always checked."""
 
     user: ShellSafe = Field("root", description="a user that is root; steps change system files")
     port: int = Field(2222, ge=1, le=65535, description="the runbook's port")
@@ -40,12 +40,12 @@ class Source(StrictModel):
 
 
 class Target(StrictModel):
-    """A machine that the platform moves to. `name` is what its hostname and node name become."""
+    """A machine that the platform moves to. `name` will be its hostname and its node name."""
 
     name: Label
     address: IPv4Address
     role: Role
-    etcd: bool = Field(True, description="whether it is to be an etcd member at the end")
+    etcd: bool = Field(True, description="whether it will be an etcd member at the end")
 
 
 Machine = Source | Target

@@ -1,4 +1,4 @@
-"""Reading a platform's YAML. What is wrong in it is told with its path, before any host is contacted."""
+"""Reads a platform's YAML. Every mistake in it is reported with its path, before any host is contacted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from configs.platform import Platform
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice; YAML's own rule is that the last one silently wins."""
+    """A safe loader that refuses duplicate keys; by YAML's own rule the last one silently wins."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -21,7 +21,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=deep)
             if not isinstance(key, str):
                 raise ConfigError(
-                    f"line {key_node.start_mark.line + 1}: {key!r} is no name: write a plain word before ':'"
+                    f"line {key_node.start_mark.line + 1}: {key!r} is not a name: write a plain word before ':'"
                 )
             if key in seen:
                 raise ConfigError(f"line {key_node.start_mark.line + 1}: {key!r} is written twice: keep one")
@@ -32,7 +32,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def load_platform(path: Path) -> Platform:
     """The platform that `path` describes.
 
-    Raises ConfigError that names the path in the YAML and what to write, for everything that is wrong at once.
+    Raises ConfigError with one line per mistake: its path in the YAML, and what to write.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -41,21 +41,21 @@ def load_platform(path: Path) -> Platform:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     try:
-        wish = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {error}") from error
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    if not isinstance(wish, dict):
+        raise ConfigError(f"{path}: {error.message}") from None
+    if not isinstance(content, dict):
         raise ConfigError(f"{path}: not a mapping: begin with 'platform: NAME'")
     try:
-        return Platform.model_validate(wish)
+        return Platform.model_validate(content)
     except ValidationError as error:
         raise ConfigError("\n".join(f"{path}: {line}" for line in _lines(error))) from None
 
 
 def _lines(error: ValidationError) -> list[str]:
-    """One line per mistake: the path in the YAML, and what to write. Values of secrets are never in it."""
+    """One line per mistake: its path in the YAML, and what to write. No line has the value of a secret."""
     return [
         ": ".join(filter(None, [_yaml_path(item["loc"]), item["msg"].removeprefix("Value error, ")]))
         for item in error.errors(include_url=False, include_input=False)

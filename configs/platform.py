@@ -1,4 +1,4 @@
-"""The platform as its operator describes it: what moves, from where, to where, and how its parts are set up."""
+"""The platform as its operator describes it: what moves, from where, to where, and how its parts are configured."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from configs.database import Backup, Database, Rollback
 from configs.hosts import Machine, Role, Source, Ssh, Target
 from configs.timeouts import Timeouts
 
-OURS = ("--node-name", "--node-ip", "--token", "-t", "--agent-token", "--datastore-endpoint")
-"""Flags of k3s that are a machine's own, a secret, or given to the installer in another way."""
+SET_BY_EVENKEEL = ("--node-name", "--node-ip", "--token", "-t", "--agent-token", "--datastore-endpoint")
+"""Flags of k3s that differ by machine, hold a secret, or are passed to the installer in another way."""
 
 
 class Etcd(StrictModel):
@@ -35,19 +35,20 @@ class K3s(StrictModel):
     images: tuple[ShellSafe, ...] = Field(description="tars for docker load, relative to the bundle")
     airgap_images: ShellSafe = "vendor/k3s-airgap-images-amd64.tar"
     api_port: int = Field(10443, ge=1, le=65535)
-    server_args: tuple[ShellSafe, ...] = Field(description="the flags of the running servers, but for those in OURS")
+    server_args: tuple[ShellSafe, ...] = Field(description="the flags of the running servers without SET_BY_EVENKEEL")
     agent_args: tuple[ShellSafe, ...] = ("--docker",)
 
     @model_validator(mode="after")
-    def _leaves_to_us_what_is_ours(self) -> K3s:
+    def _has_no_flag_that_evenkeel_sets(self) -> K3s:
         for where, words in (("server_args", self.server_args), ("agent_args", self.agent_args)):
-            ours = [name for name in OURS if any(word == name or word.startswith(f"{name}=") for word in words)]
-            if ours:
-                raise ValueError(f"{where}: {', '.join(ours)}: leave it out: it is given to each machine by us")
+            names = {word.partition("=")[0] for word in words}
+            reserved = [name for name in SET_BY_EVENKEEL if name in names]
+            if reserved:
+                raise ValueError(f"{where}: {', '.join(reserved)}: leave it out: evenkeel sets it on each machine")
         return self
 
     @model_validator(mode="after")
-    def _agrees_on_the_port(self) -> K3s:
+    def _api_port_is_the_listen_port(self) -> K3s:
         flag = "--https-listen-port="
         port = next((word.removeprefix(flag) for word in self.server_args if word.startswith(flag)), None)
         if port is not None and port != str(self.api_port):
@@ -68,20 +69,20 @@ class Keepalived(StrictModel):
 
 
 class Drain(StrictModel):
-    """What draining may do."""
+    """What a drain may do to workloads."""
 
     no_surge: tuple[ShellSafe, ...] = Field(
-        (), description="namespace/name of Deployments of one replica that must not have a second one while they move"
+        (), description="namespace/name of Deployments of one replica that must not get a second one while they move"
     )
 
 
 class Interruption(StrictModel):
-    """For how long clients may be without an answer, in seconds; over it, a run stops before its next change."""
+    """How long clients may get no answer, in seconds; beyond it, a run stops before its next change."""
 
-    http_s: float = Field(1, gt=0, description="requests to `http_checks`; keepalived needs 1 s where a holder vanishes")
-    api_s: float = Field(2, gt=0, description="the API through the VIP; k3s itself tries again after 1 s")
+    http_s: float = Field(1, gt=0, description="requests to `http_checks`; keepalived needs 1 s when a holder fails")
+    api_s: float = Field(2, gt=0, description="the API through the VIP; k3s itself retries after 1 s")
     etcd_s: float = Field(1, gt=0, description="write and read; an election takes 1 s by etcd's own defaults")
-    sql_s: float = Field(5, gt=0, description="write and read through the VIP; a single pod that moves takes seconds")
+    sql_s: float = Field(5, gt=0, description="write and read through the VIP; moving a single pod takes seconds")
 
     def of(self, series: str) -> float | None:
         """The limit of a series of samples, by the first word of its name; the probe's own has none."""
@@ -90,7 +91,7 @@ class Interruption(StrictModel):
 
 
 class Gate(StrEnum):
-    """Where a migration can wait for a person's yes."""
+    """Where a migration can wait for manual approval."""
 
     BEGIN = "begin"
     DRAIN = "drain"
@@ -113,11 +114,13 @@ class Platform(StrictModel):
     database: Database | None = None
     rollback: Rollback = Rollback()
     http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
-    interruption: Interruption | None = Field(Interruption(), description="null: clients are not played")
+    interruption: Interruption | None = Field(Interruption(), description="null: no client probe")
     gates: tuple[Gate, ...] = Field(
-        (), description="before what a person is asked in Prefect's UI: begin (to change anything), drain, retire (the sources)"
+        (), description="what needs approval in Prefect's UI: begin (the first change), drain, retire (of the sources)"
     )
-    accepted: tuple[Accepted, ...] = Field((), description="findings of checks that are accepted, each with its reason")
+    accepted: tuple[Accepted, ...] = Field(
+        (), description="findings that the operator accepts, each with its reason; a final refusal can't be accepted"
+    )
     timeouts: Timeouts = Timeouts()
     reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
 
@@ -172,7 +175,7 @@ class Platform(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _vip_is_no_machine(self) -> Platform:
+    def _vip_is_not_a_machine(self) -> Platform:
         for machine in self.machines:
             if machine.address == self.vip:
                 raise ValueError(
@@ -189,12 +192,12 @@ class Platform(StrictModel):
         ):
             if unknown := sorted(map(str, wanted - names)):
                 raise ValueError(
-                    f"backup.{where}: {', '.join(unknown)}: no machine of this name: write one of sources or targets"
+                    f"backup.{where}: {', '.join(unknown)}: no machine has this name: write one of sources or targets"
                 )
         return self
 
     @model_validator(mode="after")
-    def _somebody_serves(self) -> Platform:
+    def _targets_have_a_server_and_a_member(self) -> Platform:
         if not self.servers:
             raise ValueError("targets: none has 'role: server': mark at least one")
         if not self.new_members:
@@ -202,7 +205,7 @@ class Platform(StrictModel):
         return self
 
     @model_validator(mode="after")
-    def _holders_exist_and_rank(self) -> Platform:
+    def _holders_fit_targets_and_priorities(self) -> Platform:
         if self.keepalived.holders > len(self.targets):
             raise ValueError(
                 f"keepalived.holders: {self.keepalived.holders} of {len(self.targets)} targets: write {len(self.targets)} at most"

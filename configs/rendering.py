@@ -1,4 +1,4 @@
-"""Templates, rendered. A value that a template wants and does not get is an error."""
+"""Renders the templates. A value that a template uses and does not get is an error."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _templates = Environment(
 
 
 def rendered(template: str, **values: object) -> str:
-    """A template that has a file of its own to fill it, as pictures have."""
+    """A template, filled in with `values`."""
     return _templates.get_template(template).render(**values)
 
 
 def _sql(value: str) -> str:
-    """A string literal of MySQL's."""
+    """A MySQL string literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 

@@ -1,4 +1,4 @@
-"""Every deadline of a migration, in seconds, each with the reason for its length."""
+"""Every deadline of a run, in seconds, each with the reason for its length."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Timeouts(StrictModel):
     drain_s: float = Field(900, gt=0, description="the slowest pod's termination grace plus waiting for budgets")
     vip_s: float = Field(30, gt=0, description="VRRP needs 3 advert intervals plus skew; switches may take some more")
     api_settle_s: float = Field(90, gt=0, description="an API server's endpoint lease lives 15 s after it has gone")
-    helm_s: float = Field(300, gt=0, description="a chart's pod pulls nothing here, it starts from a local image")
+    helm_s: float = Field(300, gt=0, description="the pod of a chart starts from a local image, nothing is pulled")
     restore_s: float = Field(14400, gt=0, description="BR restores 100 MiB/s per TiKV, older ones slower")
     rollout_s: float = Field(600, gt=0, description="pods replaced one by one, each up to its readiness delay")
     approval_s: float = Field(

@@ -15,20 +15,19 @@ def written(folder: Path, **changes: object) -> str:
     return str(path)
 
 
-def test_a_valid_wish_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_valid_configuration_is_described_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path)
 
     assert main(path) == 0
 
-    told = capsys.readouterr().out
-    assert told.startswith(
+    assert capsys.readouterr().out.startswith(
         f"{path}: demo: 2 sources, 3 targets, 2 of them servers; secrets: environment variable VRRP_"
     )
 
 
-def test_every_mistake_is_told_on_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_mistake_is_reported_on_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(written(tmp_path, vip="nowhere", colour="blue")) == 2
 
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2
-    assert all(line.startswith(str(tmp_path)) for line in told)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(str(tmp_path)) for line in lines)

@@ -1,9 +1,10 @@
-"""What is wrong in a platform's YAML is told with its place, before any machine is contacted."""
+"""Every mistake in a platform's YAML is reported with its place, before any machine is contacted."""
 
 from pathlib import Path
 
 import pytest
 import yaml
+from prefect.client.schemas.schedules import CronSchedule
 
 import configs
 from configs.errors import ConfigError
@@ -18,6 +19,13 @@ KEEPALIVED = config()["keepalived"]
 K3S = config()["k3s"]
 DATABASE = config()["database"]
 BACKUP = config()["backup"]
+ACCEPTED = {"id": "disk-full", "where": "vm-1", "reason": "the disk is grown on Monday"}
+
+def schedule(cron: str) -> tuple[dict[str, object], str]:
+    """A schedule in a time zone that exists, and how it is refused."""
+    asked = {"backup": {**BACKUP, "schedule": {"cron": cron, "timezone": "Asia/Shanghai"}}}
+    return asked, f"backup.schedule: {cron!r} in 'Asia/Shanghai': not a cron expression that Prefect accepts: "
+
 
 BAD = {
     "an unknown key": ({"replicas": 3}, "replicas: "),
@@ -57,9 +65,10 @@ BAD = {
     "a semicolon": ({"etcd": {"cluster_token": "a;reboot"}}, "etcd.cluster_token: 'a;reboot' holds ';'"),
     "a token among the flags": (
         {"k3s": {**K3S, "server_args": ["--token=s3cret"]}},
-        "k3s: server_args: --token: leave it out: it is given to each machine by us",
+        "k3s: server_args: --token: leave it out: evenkeel sets it on each machine",
     ),
     "a node's name among the flags": ({"k3s": {**K3S, "agent_args": ["--node-name=a"]}}, "k3s: agent_args: --node-name: "),
+    "a short flag with its value apart": ({"k3s": {**K3S, "server_args": ["-t", "s3cret"]}}, "k3s: server_args: -t: "),
     "two ports": (
         {"k3s": {**K3S, "server_args": ["--https-listen-port=6443"]}},
         "k3s: api_port: 10443, but server_args have --https-listen-port=6443: write the same",
@@ -80,11 +89,16 @@ BAD = {
     "no way to take a backup": ({"backup": None}, "backup: Field required"),
     "a schedule of four fields": (
         {"backup": {**BACKUP, "schedule": {"cron": "0 2 * *", "timezone": "Asia/Shanghai"}}},
-        "backup.schedule: '0 2 * *' in 'Asia/Shanghai': ",
+        "backup.schedule: '0 2 * *' in 'Asia/Shanghai': not a cron expression that Prefect accepts: write five fields",
     ),
+    "a schedule at an hour that is none": schedule("0 25 * * *"),
+    "a random schedule": schedule("R 2 * * *"),
+    "a random schedule in a range": schedule("r(0-30) 2 * * *"),
+    "a hashed schedule": schedule("H 2 * * *"),
+    "a schedule on the nearest weekday": schedule("0 2 15W * *"),
     "a time zone that is none": (
         {"backup": {**BACKUP, "schedule": {"cron": "0 2 * * *", "timezone": "Asia/Atlantis"}}},
-        "backup.schedule: '0 2 * * *' in 'Asia/Atlantis': ",
+        "backup.schedule: '0 2 * * *' in 'Asia/Atlantis': no such time zone: ",
     ),
     "a schedule without a time zone": (
         {"backup": {**BACKUP, "schedule": {"cron": "0 2 * * *"}}},
@@ -95,6 +109,17 @@ BAD = {
         "rollback.writers[0].kind: ",
     ),
     "a URL that is none": ({"http_checks": ["10.0.0.100"]}, "http_checks[0]: "),
+    "an accepted finding without a reason": (
+        {"accepted": [{"id": "disk-full", "where": "vm-1"}]},
+        "accepted[0].reason: Field required",
+    ),
+    "an accepted finding with an empty reason": ({"accepted": [{**ACCEPTED, "reason": ""}]}, "accepted[0].reason: "),
+    "an accepted finding everywhere": (
+        {"accepted": [{"id": "disk-full", "reason": "nobody minds"}]},
+        "accepted[0].where: Field required",
+    ),
+    "an accepted finding without an id": ({"accepted": [{**ACCEPTED, "id": ""}]}, "accepted[0].id: '' is empty"),
+    "an unknown key of an accepted finding": ({"accepted": [{**ACCEPTED, "until": "May"}]}, "accepted[0].until: "),
 }
 
 
@@ -120,22 +145,37 @@ def test_there_is_an_example_for_the_lab() -> None:
 
 
 @pytest.mark.parametrize(("changes", "said"), BAD.values(), ids=list(BAD))
-def test_a_bad_wish_is_refused_with_its_path(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+def test_a_bad_configuration_is_refused_with_its_path(tmp_path: Path, changes: dict[str, object], said: str) -> None:
     path = written(tmp_path, yaml.safe_dump(config(**changes)))
 
     assert f"{path}: {said}" in refusal(path).replace(": sources and targets:", ":")
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    told = refusal(written(tmp_path, yaml.safe_dump(config(vip="nowhere", colour="blue", sources=[]))))
+def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
+    lines = refusal(written(tmp_path, yaml.safe_dump(config(vip="nowhere", colour="blue", sources=[])))).splitlines()
 
-    assert len(told.splitlines()) == 3
+    assert len(lines) == 3
 
 
 def test_a_secret_that_is_written_where_a_reference_belongs_is_not_repeated(tmp_path: Path) -> None:
-    told = refusal(written(tmp_path, yaml.safe_dump(config(keepalived={**KEEPALIVED, "auth_pass": "hunter2"}))))
+    said = refusal(written(tmp_path, yaml.safe_dump(config(keepalived={**KEEPALIVED, "auth_pass": "hunter2"}))))
 
-    assert "hunter2" not in told
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("cron", ["0 2 * * *", "*/15 1-5 * jan-mar mon,thu", "@daily", "0 2 L * *"])
+def test_prefect_accepts_a_schedule_that_is_accepted(tmp_path: Path, cron: str) -> None:
+    path = written(tmp_path, yaml.safe_dump(config(backup={**BACKUP, "schedule": {"cron": cron, "timezone": "Asia/Shanghai"}})))
+
+    schedule = load_platform(path).backup.schedule
+    assert schedule is not None
+    assert CronSchedule(cron=schedule.cron, timezone=schedule.timezone).cron == cron
+
+
+def test_an_accepted_finding_is_read_with_its_reason(tmp_path: Path) -> None:
+    (accepted,) = load_platform(written(tmp_path, yaml.safe_dump(config(accepted=[ACCEPTED])))).accepted
+
+    assert accepted.model_dump() == ACCEPTED
 
 
 def test_a_key_that_is_written_twice_is_refused_with_its_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What follows from a wish."""
+"""What is derived from a configuration."""
 
 from configs.hosts import Role
 from tests.fakes.platform import platform
