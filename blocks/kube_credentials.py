@@ -1,4 +1,4 @@
-"""The administrator's way into the API, as k3s writes it on its servers, kept in memory only."""
+"""The administrator's credentials for the API, as k3s writes them on its servers; kept in memory only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from kubernetes import client as kube
 from pydantic import SecretStr
 
 from blocks.errors import HostError
+
+NEVER_USED_PROXY = "http://never-used.invalid:1"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,9 @@ class KubeCredentials:
         configuration.cert_file = _in_memory("certificate", self.certificate)
         configuration.key_file = _in_memory("key", self.key.get_secret_value())
         configuration.retries = False
-        configuration.proxy = None
+        # Servers are asked directly. Without a proxy here the websocket of an exec obeys https_proxy of the operator's shell:
+        # it heeds no_proxy only beside a proxy that is given by name.
+        configuration.proxy, configuration.no_proxy = NEVER_USED_PROXY, "*"
         return configuration
 
 
@@ -58,7 +62,9 @@ def parse_kubeconfig(host: str, text: str) -> KubeCredentials:
             key=SecretStr(_decoded(user["client-key-data"])),
         )
     except (yaml.YAMLError, KeyError, IndexError, TypeError, ValueError):
-        raise HostError(f"{host}: /etc/rancher/k3s/k3s.yaml is no kubeconfig with client certificates") from None
+        raise HostError(
+            f"{host}: /etc/rancher/k3s/k3s.yaml is no kubeconfig with client certificates", id="kubeconfig-invalid"
+        ) from None
 
 
 def _decoded(value: str) -> str:

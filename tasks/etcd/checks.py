@@ -61,7 +61,9 @@ def _judge_versions(found: Findings, statuses: list[MemberStatus]) -> None:
             "upgrade to 3.5.20 or newer before 3.6",
         )
     if len(versions) > 1:
-        found.warn("etcd-mixed-versions", f"members run different versions: {', '.join(versions)}", "finish the upgrade first")
+        found.warn(
+            "etcd-mixed-versions", f"members run different versions: {', '.join(versions)}", "finish the upgrade first"
+        )
 
 
 def _judge_size(found: Findings, platform: Platform) -> None:
@@ -105,7 +107,9 @@ def verify_etcd(platform: Platform, etcd: EtcdApi) -> Checked:
     healthy = answering(etcd, members)
     silent = [member.name for member in members if member.id not in healthy]
     if silent:
-        found.refuse("etcd-member-silent", f"{', '.join(silent)} do not answer", "systemctl status etcd there", final=True)
+        found.refuse(
+            "etcd-member-silent", f"{', '.join(silent)} do not answer", "systemctl status etcd there", final=True
+        )
     elif not lists_agree(etcd, members):
         found.refuse("etcd-lists-differ", "members list different members", "etcdctl member list on each", final=True)
     return found.checked(f"{len(members)} members, the same {len(members)} on each, all healthy")

@@ -163,7 +163,9 @@ def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: s
     try:
         host.run(script, what="clearing the failed learner", timeout_s=platform.timeouts.command_s)
     except EvenkeelError as error:
-        log.warning("%s: the learner's data could not be moved aside now, the next run will: %s", host.name, error.message)
+        log.warning(
+            "%s: the learner's data could not be moved aside now, the next run will: %s", host.name, error.message
+        )
     if member is None:
         return "etcd does not list it and is as before"
     return "the learner is removed again, etcd is as before"

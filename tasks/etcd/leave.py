@@ -37,7 +37,8 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     ]
     if not voters:
         raise RefusedError(
-            f"{source.name}: moving etcd's leadership: no target is a voter yet: let one join first", id="etcd-no-successor"
+            f"{source.name}: moving etcd's leadership: no target is a voter yet: let one join first",
+            id="etcd-no-successor",
         )
     healthy = {one: status for one, status in statuses(etcd, voters).items() if status.healthy}
     if not healthy:

@@ -35,7 +35,7 @@ def _staging_question(copies: dict[str, str]) -> str:
 
 @step("stage k3s files")
 def ensure_k3s_files(run: Run, host: Host, platform: Platform) -> Outcome:
-    """Make the k3s binary, its airgap images and the shell profile lie where the runbook puts them.
+    """Make the k3s binary, its airgap images and the shell profile be where the runbook puts them.
 
     Undo: k3s-uninstall.sh removes them.
     """
@@ -66,10 +66,13 @@ def ensure_k3s_files(run: Run, host: Host, platform: Platform) -> Outcome:
 
     # verify
     if set(answer["same"].splitlines()) != set(copies) or answer["profile"] + "\n" != profile:
-        raise VerificationError(f"{host.name}: staged files differ from {platform.k3s.bundle}: is the disk full?")
+        raise VerificationError(
+            f"{host.name}: staged files differ from those in {platform.k3s.bundle}: df -h /usr/local/bin /var/lib",
+            id="k3s-files-differ",
+        )
     return changed(f"copied from {platform.k3s.bundle}: {what}", diffs=diffs)
 
 
 def k3s_profile() -> str:
-    """The shell profile that leads kubectl to the kubeconfig."""
+    """The shell profile that points kubectl at the kubeconfig."""
     return rendered("k3s-profile.sh.j2")

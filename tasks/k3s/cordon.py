@@ -13,9 +13,9 @@ from tasks.k3s.nodes import find_node
 
 @step("cordon")
 def ensure_cordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
-    """Make the scheduler put nothing new on the node. All sources first, so that every pod moves only once.
+    """Make the scheduler put no new pods on the node. All sources come first, so that every pod moves only once.
 
-    Undo: kubectl uncordon; done when a drain is given up.
+    Undo: kubectl uncordon; done when a drain fails.
     """
     # probe
     node = find_node(kube, source.name)
@@ -32,7 +32,10 @@ def ensure_cordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
 
     # verify
     wait_until(
-        f"{source.name} is cordoned", lambda: (n := find_node(kube, source.name)) and n.unschedulable, timeout_s=30
+        f"{source.name} is cordoned",
+        lambda: (n := find_node(kube, source.name)) and n.unschedulable,
+        timeout_s=30,
+        id="node-not-cordoned",
     )
     return changed("cordoned")
 
@@ -59,5 +62,6 @@ def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi) -> Outcome:
         f"{source.name} is schedulable",
         lambda: (n := find_node(kube, source.name)) and not n.unschedulable,
         timeout_s=30,
+        id="node-stays-cordoned",
     )
     return changed("uncordoned")

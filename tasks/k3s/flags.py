@@ -1,37 +1,117 @@
-"""The flags that the running servers have, beside those that the config gives to the new ones. Pure.
+"""The flags of running servers: read without their secrets, and compared with those that the config gives to new ones.
 
 k3s wants all servers of a cluster to agree on most of them: https://docs.k3s.io/cli/server, "critical configuration values".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
-from configs.platform import OURS
+from configs.platform import SET_BY_EVENKEEL
 
 Flag = tuple[str, str]
 
+MASK = "..."
+# Flags whose values may leave the machine and be reported; of all others only the names. `--NAME-arg` has its own rule.
+# No entry: what takes no value (--docker), and what can hold a secret or a login (token, datastore-endpoint, vpn-auth, etcd-s3-*).
+_HARMLESS = """
+    advertise-address advertise-port airgap-extra-registry bind-address cluster-cidr cluster-dns cluster-domain
+    cluster-reset-restore-path config container-runtime-endpoint d data-dir datastore-cafile datastore-certfile
+    default-local-storage-path disable egress-selector-mode etcd-snapshot-dir etcd-snapshot-name etcd-snapshot-retention
+    etcd-snapshot-schedule-cron flannel-backend flannel-cni-conf flannel-conf flannel-iface helm-job-image
+    https-listen-port i image-credential-provider-bin-dir image-credential-provider-config image-service-endpoint l
+    lb-server-port log no-deploy node-external-dns node-external-ip node-internal-dns node-ip node-label node-name
+    node-taint o pause-image private-registry resolv-conf s secrets-encryption-provider server service-cidr
+    service-node-port-range servicelb-namespace snapshotter supervisor-port system-default-registry tls-san v vmodule
+    write-kubeconfig write-kubeconfig-group write-kubeconfig-mode
+"""
+HARMLESS = frozenset(_HARMLESS.split())
+SWITCHED = "(true|false)?"  # also of a flag without a value
+LOGIN = "://[^/]*@"  # a URL with a user's password
+ARGUMENTS = "-arg$"  # flags of a component, as NAME=VALUE
+CONFIDENTIAL = "token|secret|passw|passphrase|key|cred"  # in the NAME of such an argument
+LISTS = ("--disable", "--no-deploy", "--tls-san")  # k3s splits these at commas
+
+# ExecStart with its continuation lines, then config.yaml, whose `key: value` stands for `--key value`; one word after the other.
+_UNIT = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s.service"
+_FILES = "grep -hs '' /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+_AS_WORDS = r"""
+/^[a-z][a-z0-9-]*[+]?:/ { key = value = $0; sub(/[+]?:.*/, "", key); sub(/^[^:]*:[ \t]*/, "", value); say(value) }
+/^[ \t]*-[ \t]/ { value = $0; sub(/^[ \t]*-[ \t]*/, "", value); say(value) }
+function say(value,   items, count, i) {
+    sub(/(^|[ \t])#.*/, "", value); gsub(/["\047]/, "", value)
+    count = value ~ /^\[/ ? split(substr(value, 2, index(value, "]") - 2), items, ",") : 1
+    if (value !~ /^\[/) items[1] = value
+    for (i = 1; i <= count; i++) if (key != "" && items[i] != "") { gsub(/^[ \t]+/, "", items[i]); print "--" key "=" items[i] }
+}
+"""
+# What is not a flag, its value, or "server" is left out: it may be the rest of a secret that holds a blank.
+_MASKED = rf"""
+function shown(name, value,   inner) {{
+    sub(/^-+/, "", name); inner = value; sub(/=.*/, "", inner)
+    if (value ~ /^{SWITCHED}$/) return value
+    if (value ~ LOGIN) return "{MASK}"
+    if (name ~ /{ARGUMENTS}/) return inner ~ /^[a-z0-9-]+$/ && inner !~ /{CONFIDENTIAL}/ ? value : "{MASK}"
+    return name in harmless ? value : "{MASK}"
+}}
+BEGIN {{ split("{" ".join(_HARMLESS.split())}", names); for (i in names) harmless[names[i]]; LOGIN = "{LOGIN}" }}
+{{
+    for (i = 1; i <= NF; i++) {{
+        if ($i ~ /^ExecStart=[-@:+!]*[A-Za-z0-9._\/-]+$/ || ($i == "server" && !server++)) words = words " " $i
+        name = $i; sub(/=.*/, "", name)
+        if (name !~ /^(-[a-z]|--[a-z][a-z0-9-]*)$/) continue
+        words = words " " name
+        if ($i ~ /=/) words = words "=" shown(name, substr($i, length(name) + 2))
+        else if (i < NF && $(i + 1) !~ /^-/ && ($(i + 1) != "server" || server)) words = words "=" shown(name, $(++i))
+    }}
+}}
+END {{ print substr(words, 2) }}
+"""
+SERVER_COMMAND_LINE = (
+    rf"""{{ {_UNIT}; {_FILES} | LC_ALL=C awk {quote(_AS_WORDS)}; }} 2>/dev/null | tr -s "\\\\\n\t' \"" ' ' """
+    f"| LC_ALL=C awk {quote(_MASKED)}"
+)
+"""Shell: what a server is started with, its unit's and its config.yaml's, on one line; values that are not harmless are masked."""
+
+
+def differing(running: str, expected: Iterable[str]) -> str:
+    """How a running server's flags differ from `expected`, in words, without any value that may be a secret.
+
+    Empty when they agree, or when no server is installed there.
+    """
+    words = running.split()
+    if "server" not in words:
+        return ""
+    has, gets = parse_flags(words), parse_flags(expected)
+    sides = [("it has", has - gets), ("it lacks", gets - has)]
+    return ", ".join(f"{what} {' '.join(sorted(map(_word, flags)))}" for what, flags in sides if flags)
+
 
 def parse_flags(words: Iterable[str]) -> set[Flag]:
-    """Names and values, whether written `--name=value` or `--name value`; without those that are one machine's own."""
-    return {flag for flag in _pairs(list(words)) if flag[0] not in OURS}
-
-
-def differing(running: str, wished: Iterable[str]) -> str:
-    """How the wish differs from a running server's command line, in words; empty when it does not, or nothing runs."""
-    _, server, line = running.partition(" server ")
-    if not server:
-        return ""
-    has, gets = parse_flags(line.split()), parse_flags(wished)
-    told = [("it has", has - gets), ("it lacks", gets - has)]
-    return ", ".join(f"{what} {' '.join(sorted(map(_word, flags)))}" for what, flags in told if flags)
+    """Names and values, masked unless harmless, however they are written; without those that are one machine's own."""
+    return {(name, _shown(name, value)) for name, value in _pairs(list(words)) if name not in SET_BY_EVENKEEL}
 
 
 def _pairs(words: list[str]) -> Iterator[Flag]:
     for word, follower in zip(words, [*words[1:], "-"], strict=True):
         if word.startswith("-"):
             name, equals, value = word.partition("=")
-            yield name, value if equals or follower.startswith("-") else follower
+            value = value if equals or follower.startswith("-") else follower
+            yield from ((name, each) for each in (value.split(",") if name in LISTS else [value]))
+
+
+def _shown(name: str, value: str) -> str:
+    """The value if it is harmless, as the machine shows it; "true" is what a flag without a value means."""
+    bare, inner = name.lstrip("-"), value.partition("=")[0]
+    if re.fullmatch(SWITCHED, value):
+        return value.removesuffix("true")
+    if re.search(LOGIN, value):
+        return MASK
+    if re.search(ARGUMENTS, bare):
+        return value if re.fullmatch("[a-z0-9-]+", inner) and not re.search(CONFIDENTIAL, inner) else MASK
+    return value if bare in HARMLESS else MASK
 
 
 def _word(flag: Flag) -> str:

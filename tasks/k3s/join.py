@@ -20,7 +20,7 @@ from tasks.shell.units import is_on, unit_state
 
 
 def environment(platform: Platform, target: Target, token: SecretStr) -> dict[str, SecretStr | str]:
-    """What the installer gets. Servers list the target etcd members only; agents follow the VIP."""
+    """The installer's environment. A server's datastore is the targets' etcd members only; agents join through the VIP."""
     identity = [f"--node-name={target.name}", f"--node-ip={target.address}"]
     server = target.role is Role.SERVER
     words = ["server", *platform.k3s.server_args] if server else ["agent", *platform.k3s.agent_args]
@@ -35,7 +35,7 @@ def environment(platform: Platform, target: Target, token: SecretStr) -> dict[st
 
 @step("join k3s")
 def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, token: SecretStr) -> Outcome:
-    """Make `target` a Ready node of the live cluster; a server's API answers and is among the cluster's endpoints.
+    """Make `target` a Ready node of the live cluster; a server's API answers and is one of the cluster's endpoints.
 
     Undo: k3s-uninstall.sh or k3s-agent-uninstall.sh there, then kubectl delete node.
     """
@@ -56,20 +56,23 @@ def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: 
         exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
         installer = (
             f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh >/tmp/evenkeel-k3s.log 2>&1\n"
-            # The installer starts nothing where it changed nothing, be it stopped.
+            # An installer that changed nothing starts nothing, even when the unit is stopped.
             f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
         )
         try:
             host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
         except CommandFailedError as error:
-            error.within(_last_words(host, unit, token))
-            raise
+            why = ": ".join(filter(None, (error.stderr_tail, _journal(host, unit, token))))
+            raise CommandFailedError(
+                host.name, f"{unit} did not start", error.exit_code, why, id="k3s-not-started"
+            ) from error
 
     # verify
     wait_until(
         f"{target.name} is a Ready node" + (" and its API server an endpoint" if target.role is Role.SERVER else ""),
         lambda: _is_joined(kube, target),
         timeout_s=platform.timeouts.k3s_join_s,
+        id="k3s-not-joined",
     )
     return changed(f"a Ready {target.role}")
 
@@ -88,14 +91,14 @@ def _question(unit: str) -> str:
     return facts({"state": unit_state(unit), **read})
 
 
-def _last_words(host: Host, unit: str, token: SecretStr) -> str:
-    """Why k3s does not start, from its journal; the token is taken out, whoever wrote it there."""
+def _journal(host: Host, unit: str, token: SecretStr) -> str:
+    """Why k3s did not start, from the installer's log and the unit's journal, with the token masked."""
     script = f"tail -n 3 /tmp/evenkeel-k3s.log; journalctl -u {unit} -n 6 --no-pager -o cat"
     said = host.run(script, what="reading k3s's journal", check=False).stdout.strip()[-600:]
     secret = token.get_secret_value()
     for part in (secret, secret.rpartition(":")[2]):
         said = said.replace(part, "**********")
-    return f"{host.name}: {unit} did not start: it says: {said}: see journalctl -u {unit} there"
+    return f"{said}: journalctl -u {unit} there"
 
 
 def _plain(value: SecretStr | str) -> str:

@@ -14,13 +14,13 @@ from tasks.k3s.nodes import find_node
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_off, unit_state
 
-# The kubelet's containers outlive k3s, as they should at an upgrade; on a source that leaves they are orphans.
+# Pods' containers go on when k3s stops, as they must at an upgrade; on a source that leaves they are orphans.
 PODS = "docker ps -q --filter label=io.kubernetes.pod.name"
 
 
 @step("stop k3s on source")
 def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make k3s not run on the machine, now or after a reboot, nor the containers that it left.
+    """Make k3s not run on the machine, now or after a reboot, and its pods' containers neither.
 
     Undo: systemctl enable --now k3s, before the node is deleted.
     """
@@ -33,7 +33,8 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
         return planned("k3s is stopped and disabled")
     if not any(kube.is_ready(str(server.address)) for server in platform.servers):
         raise RefusedError(
-            f"{host.name}: stopping k3s: no target's API server answers: systemctl status k3s on the targets"
+            f"{host.name}: stopping k3s: no target's API server answers: systemctl status k3s on the targets",
+            id="api-targets-silent",
         )
 
     # act
@@ -45,14 +46,21 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
     left = parse_facts(answer.stdout)
     if not is_off(left["state"]) or left["pods"]:
         raise VerificationError(
-            f"{host.name}: k3s was stopped, yet it is {' '.join(left['calm'].split())}: see systemctl status k3s there"
+            f"{host.name}: k3s was stopped, but {_not_stopped(left)}: systemctl status k3s; docker ps",
+            id="k3s-not-stopped",
         )
     return changed("k3s is off and disabled")
 
 
+def _not_stopped(left: dict[str, str]) -> str:
+    if is_off(left["state"]):
+        return f"{len(left['pods'].split())} containers of its pods still run"
+    return f"the unit is {' '.join(left['state'].split())}"
+
+
 @step("delete node")
 def ensure_node_deleted(run: Run, source: Machine, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make the cluster have no such node, and keep it so; its API server has left the cluster's endpoints.
+    """Make the cluster have no such node, for good; its API server is no longer one of the cluster's endpoints.
 
     A node whose k3s still runs registers again (k3s-io/k3s#945), so k3s is stopped first.
     Undo: start k3s there again, it registers.
@@ -70,12 +78,14 @@ def ensure_node_deleted(run: Run, source: Machine, platform: Platform, kube: Kub
 
     # verify
     wait_until(
-        f"{source.name} is no API server any more",
+        f"{source.name} has left the API's endpoints",
         lambda: address not in kube.server_addresses(),
         timeout_s=platform.timeouts.api_settle_s,
+        id="api-endpoint-stays",
     )
     if not stays(f"{source.name} is gone", lambda: find_node(kube, source.name) is None, for_s=3):
         raise VerificationError(
-            f"{source.name}: the node came back: a k3s still runs there: systemctl disable --now k3s"
+            f"{source.name}: the node was deleted and registered again: a k3s still runs there: systemctl disable --now k3s",
+            id="node-came-back",
         )
     return changed("the node is deleted")

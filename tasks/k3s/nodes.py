@@ -1,15 +1,11 @@
-"""Nodes of the cluster: found, and judged before and after the move."""
+"""Nodes of the cluster: found by name, and judged before and after the move."""
 
 from __future__ import annotations
 
-from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from blocks.ports import KubeApi, Node
 from configs.platform import Platform
-from tasks.engine.outcome import Outcome, planned, unchanged
-from tasks.engine.run import Run
-from tasks.engine.step import step
-from tasks.engine.waiting import wait_until
-from tasks.workloads.readiness import unready
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 
 
 def find_node(kube: KubeApi, name: str) -> Node | None:
@@ -17,66 +13,75 @@ def find_node(kube: KubeApi, name: str) -> Node | None:
     return next((node for node in kube.nodes() if node.name == name), None)
 
 
-@step("check nodes")
-def check_nodes(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make sure that the cluster can bear the move: sources are Ready nodes, names do not clash, workloads are complete.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
-    nodes = {node.name: node for node in kube.nodes()}
-    ours = {machine.name: str(machine.address) for machine in platform.machines}
-    clashes = [
-        f"{name} at {node.address}" for name, node in nodes.items() if ours.get(name, node.address) != node.address
-    ]
-    if clashes:
-        raise RefusedError(
-            f"cluster: nodes {', '.join(clashes)} have names that the config gives to other addresses: rename in the config"
-        )
-    # A cordoned one may be on its way out already: an earlier run stopped its k3s.
-    dead = [
-        s.name
-        for s in platform.sources
-        if s.name in nodes and not nodes[s.name].ready and not nodes[s.name].unschedulable
-    ]
-    if dead:
-        raise RefusedError(f"cluster: nodes {', '.join(dead)} are not Ready: kubectl describe node {dead[0]}")
-    try:
-        wait_until("all workloads are complete", lambda: not unready(kube), timeout_s=platform.timeouts.pod_ready_s)
-    except DeadlineExceededError as error:
-        lacking = "; ".join(unready(kube))
-        raise RefusedError(
-            f"cluster: not complete before the move, so nobody could tell afterwards: {lacking}"
-        ) from error
-
-    # act
-    # verify
-    return unchanged(f"{len(nodes)} nodes, all workloads complete")
-
-
-@step("verify nodes")
-def verify_nodes(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make sure that the nodes are the targets, Ready and schedulable, and the API's endpoints the target servers.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
-    wanted = {target.name for target in platform.targets}
-    if run.dry_run:
-        return planned(f"the nodes are exactly {', '.join(sorted(wanted))}, and Ready")
-
-    # act
-    # verify
+@check("check nodes")
+def check_nodes(platform: Platform, kube: KubeApi) -> Checked:
+    """Sources that are nodes are Ready, and no node has a name that the config gives to another address."""
+    found = Findings("cluster")
     nodes = kube.nodes()
-    unfit = [node.name for node in nodes if not node.ready or node.unschedulable]
-    if {node.name for node in nodes} != wanted or unfit:
-        raise VerificationError(
-            f"cluster: nodes are {sorted(n.name for n in nodes)}, not fit: {unfit}: kubectl get nodes"
+    expected = {machine.name: str(machine.address) for machine in platform.machines}
+    for node in nodes:
+        address = expected.get(node.name, node.address)
+        if node.address != address:
+            found.refuse(
+                "node-name-clash",
+                f"the node of this name is at {node.address}, expected {address}",
+                "give the machine another name in the config, or correct its address",
+                where=node.name,
+                final=True,
+            )
+    sources = {source.name for source in platform.sources}
+    for node in nodes:
+        # A cordoned source may be leaving already: an earlier run has stopped its k3s.
+        if node.name in sources and not node.ready and not node.unschedulable:
+            found.refuse(
+                "node-source-not-ready",
+                "the source is a node that is not Ready",
+                f"kubectl describe node {node.name}",
+                where=node.name,
+            )
+    return found.checked(f"{len(nodes)} nodes")
+
+
+@check("verify nodes", after_acts=True)
+def verify_nodes(platform: Platform, kube: KubeApi) -> Checked:
+    """The nodes are exactly the targets, Ready and schedulable, and the API's endpoints exactly the target servers."""
+    found = Findings("cluster")
+    nodes = kube.nodes()
+    _judge_nodes(found, nodes, {target.name for target in platform.targets})
+    _judge_endpoints(found, kube, {str(server.address): server.name for server in platform.servers})
+    return found.checked(f"{len(nodes)} nodes Ready, {len(platform.servers)} API servers answer")
+
+
+def _judge_nodes(found: Findings, nodes: list[Node], targets: set[str]) -> None:
+    names = {node.name for node in nodes}
+    if names != targets:
+        found.refuse(
+            "nodes-not-the-targets",
+            f"nodes are {', '.join(sorted(names))}, expected {', '.join(sorted(targets))}",
+            "kubectl get nodes -o wide",
         )
-    servers = sorted(str(server.address) for server in platform.servers)
-    mute = [address for address in servers if not kube.is_ready(address)]
-    if kube.server_addresses() != servers or mute:
-        raise VerificationError(
-            f"cluster: API endpoints are {kube.server_addresses()}, of {servers} {mute} do not answer: systemctl status k3s there"
+    for node in nodes:
+        if not node.ready:
+            found.refuse(
+                "node-not-ready", "the node is not Ready", f"kubectl describe node {node.name}", where=node.name
+            )
+        if node.unschedulable:
+            found.refuse("node-cordoned", "the node is cordoned", f"kubectl uncordon {node.name}", where=node.name)
+
+
+def _judge_endpoints(found: Findings, kube: KubeApi, servers: dict[str, str]) -> None:
+    actual, expected = sorted(kube.server_addresses()), sorted(servers)
+    if actual != expected:
+        found.refuse(
+            "api-endpoints-differ",
+            f"the API's endpoints are {', '.join(actual)}, expected {', '.join(expected)}",
+            "kubectl get endpoints kubernetes",
         )
-    return unchanged(f"{len(nodes)} nodes Ready, {len(servers)} API servers answer")
+    for address in expected:
+        if not kube.is_ready(address):
+            found.refuse(
+                "api-server-silent",
+                f"its API server at {address} does not answer",
+                "systemctl status k3s there",
+                where=servers[address],
+            )

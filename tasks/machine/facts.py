@@ -8,6 +8,7 @@ from shlex import quote
 
 from blocks.ports import Host
 from configs.platform import Platform
+from tasks.k3s.flags import SERVER_COMMAND_LINE
 from tasks.machine.versions import Versions
 from tasks.shell.script import facts, parse_facts
 
@@ -15,11 +16,6 @@ K3S_UNITS = ("k3s", "k3s-agent")
 # Only the part that names the CA; the rest of a token is a secret and stays on its machine.
 ENVS = "/etc/systemd/system/k3s.service.env /etc/systemd/system/k3s-agent.service.env"
 OWN_CA = rf"sed -nE 's/^K3S_TOKEN=.?K10([0-9a-f]{{64}})::.*/\1/p' {ENVS}"
-# The command line of a server, on one line; a token in it is cut out before it leaves the machine.
-SERVER = (
-    r"""sed -n '/^ExecStart=/,/\(^\|[^\\]\)$/p' /etc/systemd/system/k3s.service | tr -s "\\\\\n\t' " ' ' """
-    r"""| sed -E 's/ (-t|--(agent-)?token|--datastore-endpoint)[= ][^ ]+//g'"""
-)
 DATA_MOUNTS = r"""awk '$2 ~ "^/var/lib/(kubelet|rancher)/" && $3 !~ "^(tmpfs|overlay|proc|sysfs|nsfs)$" {print $2, $3}' /proc/mounts"""
 
 
@@ -77,7 +73,7 @@ def fact_script(platform: Platform) -> str:
             "k3s_version": f"{quote(k3s.bundle)}/vendor/k3s --version",
             "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
             "ca": OWN_CA,
-            "server": SERVER,
+            "server": SERVER_COMMAND_LINE,
             "uninstallers": "ls /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh",
             "containers": "docker ps -a --format '{{.Names}}'",
             "mounts": DATA_MOUNTS,

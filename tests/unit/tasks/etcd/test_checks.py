@@ -52,7 +52,9 @@ def test_members_that_disagree_are_asked_again_later(world: World) -> None:
 def test_a_member_that_nobody_knows_is_refused(world: World) -> None:
     world.etcd.joined("stranger", "10.0.0.77")
 
-    with pytest.raises(FindingsError, match=r"members stranger are neither sources nor targets.*\[etcd-member-unknown\]"):
+    with pytest.raises(
+        FindingsError, match=r"members stranger are neither sources nor targets.*\[etcd-member-unknown\]"
+    ):
         ask_etcd(world)
 
 
@@ -84,7 +86,9 @@ def test_mixed_versions_are_a_warning(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize(("targets", "sources", "found"), [(6, 1, ["etcd-even-members"]), (5, 1, []), (2, 1, ["etcd-even-members"])])
+@pytest.mark.parametrize(
+    ("targets", "sources", "found"), [(6, 1, ["etcd-even-members"]), (5, 1, []), (2, 1, ["etcd-even-members"])]
+)
 def test_an_even_number_of_members_is_a_warning(world: World, targets: int, sources: int, found: list[str]) -> None:
     sized(world, targets, sources)
     world.etcd.remove(world.etcd.called("vm-2"))
@@ -118,7 +122,10 @@ def learner(world: World) -> None:
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        (lambda w: w.etcd.joined("vm-1", "10.0.0.11"), r"voters are .*10.0.0.11.*, expected .*\[etcd-not-the-targets\]"),
+        (
+            lambda w: w.etcd.joined("vm-1", "10.0.0.11"),
+            r"voters are .*10.0.0.11.*, expected .*\[etcd-not-the-targets\]",
+        ),
         (learner, r"voters are .*, expected .*10.0.0.23.*\[etcd-not-the-targets\]"),
         (lambda w: w.etcd.down.add("phys-2"), r"phys-2 do not answer.*\[etcd-member-silent\]"),
         (lambda w: w.etcd.stale.update({"phys-2": []}), r"list different members.*\[etcd-lists-differ\]"),

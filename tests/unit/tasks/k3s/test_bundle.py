@@ -42,7 +42,7 @@ def test_a_file_that_differs_is_replaced(world: World, path: str) -> None:
     assert world.hosts["phys-1"].read(path) != "half a fi"
 
 
-def test_a_binary_that_nobody_may_run_is_mended(world: World) -> None:
+def test_a_binary_that_is_not_executable_is_corrected(world: World) -> None:
     stage(world)
     world.hosts["phys-1"].path(BINARY).chmod(0o644)
 
@@ -90,7 +90,7 @@ def test_a_tar_that_is_not_whole_is_an_error(world: World, content: bytes | None
         load(world)
 
 
-def test_a_full_disk_is_told_in_dockers_words(world: World) -> None:
+def test_a_full_disk_is_reported_in_dockers_words(world: World) -> None:
     world.hosts["phys-1"].tell("disk-full", "yes")
 
     with pytest.raises(CommandFailedError, match="docker load of 1 tars: exit code 1: no space left on device"):

@@ -1,35 +1,131 @@
 """Nodes before and after the move."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
-from blocks.errors import RefusedError
+from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
-from tasks.k3s.nodes import check_nodes
+from tasks.k3s.nodes import check_nodes, verify_nodes
+from tests.fakes.platform import platform
 from tests.fakes.world import World
 
 
-def ask_cluster(world: World) -> Outcome:
+def ask_nodes(world: World) -> Outcome:
     return check_nodes.fn(world.run(), world.platform, world.kube)
+
+
+def verify(world: World) -> Outcome:
+    return verify_nodes.fn(world.run(), world.platform, world.kube)
+
+
+def test_a_cluster_of_ready_sources_has_no_findings(world: World) -> None:
+    outcome = ask_nodes(world)
+
+    assert (outcome.why, outcome.findings) == ("2 nodes", ())
 
 
 def test_a_node_name_that_another_address_has_is_refused(world: World) -> None:
     world.kube.joins("phys-1", "10.0.0.99", server=False)
 
-    with pytest.raises(
-        RefusedError, match=r"nodes phys-1 at 10.0.0.99 have names that the config gives to other addresses"
-    ):
-        ask_cluster(world)
+    with pytest.raises(FindingsError, match=r"phys-1: .* is at 10.0.0.99, expected 10.0.0.21: .*\[node-name-clash\]"):
+        ask_nodes(world)
 
 
-def test_a_dead_source_is_refused(world: World) -> None:
+def test_a_node_name_that_another_address_has_cannot_be_accepted(world: World) -> None:
+    world.platform = platform(accepted=[{"id": "node-name-clash", "where": "phys-1", "reason": "it was always so"}])
+    world.kube.joins("phys-1", "10.0.0.99", server=False)
+
+    with pytest.raises(FindingsError, match="can't be accepted"):
+        ask_nodes(world)
+
+
+def test_a_source_that_is_not_ready_is_refused(world: World) -> None:
     world.kube.stops("vm-2")
 
-    with pytest.raises(RefusedError, match="nodes vm-2 are not Ready"):
-        ask_cluster(world)
+    with pytest.raises(
+        FindingsError, match=r"vm-2: .* not Ready: kubectl describe node vm-2 \[node-source-not-ready\]"
+    ):
+        ask_nodes(world)
 
 
-def test_a_dead_source_that_is_on_its_way_out_is_not(world: World) -> None:
+def test_all_nodes_that_are_wrong_are_reported_together(world: World) -> None:
+    world.kube.joins("phys-1", "10.0.0.99", server=False)
+    world.kube.stops("vm-1")
+    world.kube.stops("vm-2")
+
+    with pytest.raises(FindingsError) as refused:
+        ask_nodes(world)
+    assert [(finding.id, finding.where) for finding in refused.value.findings] == [
+        ("node-name-clash", "phys-1"),
+        ("node-source-not-ready", "vm-1"),
+        ("node-source-not-ready", "vm-2"),
+    ]
+
+
+def test_a_cordoned_source_may_be_not_ready_because_it_is_leaving(world: World) -> None:
     world.has_moved()
     world.kube.stops("vm-2")
 
-    assert "all workloads complete" in ask_cluster(world).why
+    assert ask_nodes(world).findings == ()
+
+
+def cordon(world: World) -> None:
+    world.kube.node_map["phys-2"] = replace(world.kube.node_map["phys-2"], unschedulable=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (
+            lambda w: w.kube.joins("vm-1", "10.0.0.11", server=False),
+            r"nodes are phys-1, phys-2, phys-3, vm-1, expected phys-1, phys-2, phys-3: .*\[nodes-not-the-targets\]",
+        ),
+        (lambda w: w.kube.stops("phys-3"), r"phys-3: the node is not Ready: .*\[node-not-ready\]"),
+        (cordon, r"phys-2: the node is cordoned: kubectl uncordon phys-2 \[node-cordoned\]"),
+        (
+            lambda w: w.kube.api_servers.update({"10.0.0.22": False}),
+            r"phys-2: its API server at 10.0.0.22 does not answer: .*\[api-server-silent\]",
+        ),
+        (
+            lambda w: w.kube.api_servers.update({"10.0.0.11": True}),
+            r"endpoints are 10.0.0.11, 10.0.0.21, 10.0.0.22, expected 10.0.0.21, 10.0.0.22: .*\[api-endpoints-differ\]",
+        ),
+    ],
+    ids=[
+        "a source is a node",
+        "a node is not Ready",
+        "a node is cordoned",
+        "a server is silent",
+        "a source is an endpoint",
+    ],
+)
+def test_a_cluster_that_has_not_become_the_targets_is_refused(
+    world: World, given: Callable[[World], object], found: str
+) -> None:
+    world.has_left()
+    given(world)
+
+    with pytest.raises(FindingsError, match=found):
+        verify(world)
+
+
+def test_all_that_is_wrong_after_the_move_is_reported_together(world: World) -> None:
+    world.has_left()
+    world.kube.joins("vm-1", "10.0.0.11", server=True)
+    cordon(world)
+
+    with pytest.raises(FindingsError) as refused:
+        verify(world)
+    assert [finding.id for finding in refused.value.findings] == [
+        "nodes-not-the-targets",
+        "node-cordoned",
+        "api-endpoints-differ",
+    ]
+
+
+def test_the_verified_nodes_are_counted(world: World) -> None:
+    world.has_left()
+
+    assert verify(world).why == "3 nodes Ready, 2 API servers answer"

@@ -59,7 +59,7 @@ def test_a_servers_command_line_leaves_the_machine_without_its_token(world: Worl
 
     found = read_host_facts(world.hosts["vm-1"], world.platform)
 
-    assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --node-name vm-1 --disable traefik"
+    assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --node-name=vm-1 --token=... --disable=traefik"
 
 
 def test_a_machine_that_never_had_anything() -> None:
