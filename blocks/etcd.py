@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 import httpx
 from prefect.blocks.core import Block
 
-from blocks.errors import EtcdUnavailableError, HostError
+from blocks.errors import EtcdUnavailableError
+from blocks.etcd_gateway import post
+from blocks.failover import Failover
 from blocks.ports import Member, MemberStatus
 from configs.errors import EvenkeelError
 
@@ -21,47 +23,21 @@ T = TypeVar("T")
 
 CALL_TIMEOUT_S = 5.0  # etcd answers in milliseconds or is electing a leader; see siderolabs/talos#14097 for longer ones
 
-# Said by a cluster that is settling, or by a member that must not be asked: another moment or member will do.
-PASSING = (
-    "unhealthy cluster",
-    "not enough started members",
-    "leader changed",
-    "no leader",
-    "timed out",
-    "too many learner members",
-    "in sync with leader",
-    "not supported for learner",
-    "request timeout",
-    "server stopped",
-)
-
 
 class EtcdCluster:
     """The members' gateway. Calls go to whichever endpoint answers and belongs to this cluster."""
 
     def __init__(self, endpoints: tuple[str, ...], http: httpx.Client, cluster_id: int | None = None) -> None:
-        self._endpoints = list(endpoints)
+        self._failover = Failover(endpoints, nobody="etcd: no member answered", unavailable=EtcdUnavailableError)
         self._http = http
         self._cluster_id = cluster_id
         self._ours: set[str] = set()
 
     def on_any(self, act: Callable[[str], T]) -> T:
-        """What `act` answers at the first endpoint that is up and of this cluster; that one is asked first from now on."""
+        """What `act` answers at the first endpoint that is up and of this cluster."""
         if not self._ours:
-            self._try_first_what_answers()
-        failures = []
-        for endpoint in tuple(self._endpoints):
-            try:
-                self._refuse_foreign(endpoint)
-                answer = act(endpoint)
-            except EtcdUnavailableError as error:
-                self._ours.discard(endpoint)
-                failures.append(str(error))
-                continue
-            if self._endpoints[0] != endpoint:
-                self._endpoints = sorted(self._endpoints, key=lambda other: other != endpoint)  # others read it meanwhile
-            return answer
-        raise EtcdUnavailableError("etcd: no member answered: " + "; ".join(failures[:3]))
+            self._prefer_what_answers()
+        return self._failover.ask(lambda endpoint: self._at(endpoint, act))
 
     def cluster_id(self) -> int:
         return self.on_any(lambda endpoint: int(self._post(endpoint, "maintenance/status")["header"]["cluster_id"]))
@@ -77,9 +53,7 @@ class EtcdCluster:
         return MemberStatus(
             version=answer["version"],
             leader=int(answer.get("leader", 0)),
-            raft_term=int(answer.get("raftTerm", 0)),
             raft_index=int(answer.get("raftIndex", 0)),
-            db_size=int(answer.get("dbSize", 0)),
             errors=tuple(answer.get("errors", ())),
         )
 
@@ -91,7 +65,7 @@ class EtcdCluster:
         self._once("cluster/member/promote", {"ID": str(member.id)})
 
     def remove(self, member: Member) -> None:
-        # Not by the leaving member itself: it closes its doors before it answers.
+        # Not by the leaving member itself: it stops listening before it answers.
         self._once("cluster/member/remove", {"ID": str(member.id)}, avoid=member.client_urls)
 
     def move_leader(self, to: Member) -> None:
@@ -99,13 +73,13 @@ class EtcdCluster:
         members = {member.id: member for member in self.members()}
         leader = members.get(self.status(to).leader)
         if leader is None:
-            raise EtcdUnavailableError(f"etcd: {to.name} knows no leader")
+            raise EtcdUnavailableError(f"etcd: {to.name} knows no leader: wait until one is elected", id="etcd-no-leader")
         self._post(_client_url(leader), "maintenance/transfer-leadership", {"targetID": str(to.id)})
 
     def _once(self, path: str, body: dict[str, Any], avoid: tuple[str, ...] = ()) -> dict[str, Any]:
         """Change the cluster through one endpoint that is up, and ask no other when its answer gets lost.
 
-        It may have been done: EtcdUnavailableError then sends the caller to look, which asking again elsewhere would not.
+        It may have been done: EtcdUnavailableError then sends the caller to look, which asking another one would not.
         """
 
         def is_up(endpoint: str) -> str:
@@ -123,11 +97,20 @@ class EtcdCluster:
             map(_member, self._post(endpoint, "cluster/member/list")["members"]), key=lambda member: member.id
         )
 
-    def _try_first_what_answers(self) -> None:
+    def _at(self, endpoint: str, act: Callable[[str], T]) -> T:
+        try:
+            self._refuse_foreign(endpoint)
+            return act(endpoint)
+        except EtcdUnavailableError:
+            self._ours.discard(endpoint)  # another cluster's etcd may be the next to answer there
+            raise
+
+    def _prefer_what_answers(self) -> None:
         """Machines that are switched off are waited for side by side, once. Otherwise the order stays as it was given."""
-        with ThreadPoolExecutor(len(self._endpoints)) as pool:
-            up = dict(zip(self._endpoints, pool.map(self._answers, self._endpoints), strict=True))
-        self._endpoints = sorted(self._endpoints, key=lambda endpoint: not up[endpoint])
+        endpoints = self._failover.order
+        with ThreadPoolExecutor(len(endpoints)) as pool:
+            up = [endpoint for endpoint, answers in zip(endpoints, pool.map(self._answers, endpoints), strict=True) if answers]
+        self._failover.prefer(up)
 
     def _answers(self, endpoint: str) -> bool:
         try:
@@ -148,23 +131,7 @@ class EtcdCluster:
         self._ours.add(endpoint)
 
     def _post(self, endpoint: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        try:
-            response = self._http.post(f"{endpoint}/v3/{path}", json=body or {})
-        except httpx.TransportError as error:
-            raise EtcdUnavailableError(f"{endpoint}: {type(error).__name__}: {error}") from error
-        if response.is_success:
-            answer: dict[str, Any] = response.json()
-            return answer
-        raise _refusal(endpoint, path, response)
-
-
-def _refusal(endpoint: str, path: str, response: httpx.Response) -> EvenkeelError:
-    try:
-        message = str(response.json().get("error") or response.json().get("message"))
-    except ValueError:
-        message = f"HTTP {response.status_code}"
-    said = f"{endpoint}: {path}: {message}"
-    return EtcdUnavailableError(said) if any(word in message for word in PASSING) else HostError(said)
+        return post(self._http, endpoint, path, body)
 
 
 def _member(raw: dict[str, Any]) -> Member:
@@ -179,7 +146,9 @@ def _member(raw: dict[str, Any]) -> Member:
 
 def _client_url(member: Member) -> str:
     if not member.client_urls:
-        raise EtcdUnavailableError(f"etcd: member {member.id:x} at {', '.join(member.peer_urls)} has not started yet")
+        raise EtcdUnavailableError(
+            f"etcd: member {member.id:x} at {', '.join(member.peer_urls)} has not started yet", id="etcd-member-not-started"
+        )
     return member.client_urls[0]
 
 

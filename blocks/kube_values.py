@@ -47,7 +47,7 @@ def pod_of(item: Manifest) -> Pod:
 
 
 def workload_of(kind: str, item: Manifest) -> Workload:
-    """A workload's wish and state; a status that is older than the last change of the wish counts as nothing ready."""
+    """A workload's spec and state; a status that is older than the last change of the spec counts as nothing ready."""
     meta, status = item["metadata"], item["status"]
     current = status.get("observedGeneration", 0) >= meta.get("generation", 0)
     if kind == "DaemonSet":
@@ -72,7 +72,7 @@ def workload_of(kind: str, item: Manifest) -> Workload:
 
 
 def _replicas_updated(kind: str, status: Manifest, desired: int) -> bool:
-    """As `kubectl rollout status` sees it: all replicas of the new wish, none of the old one left."""
+    """As `kubectl rollout status` sees it: all replicas of the new template, none of the old one left."""
     if kind == "StatefulSet":
         return bool(status.get("updateRevision") == status.get("currentRevision"))
     replicas, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)

@@ -57,11 +57,12 @@ class RunLock:
         self._ended = threading.Event()
 
     def check(self) -> None:
-        """Raise AnotherRunError unless the platform is surely ours still."""
+        """Raises AnotherRunError unless the lock is certainly still this run's."""
         if self._clock() - self._kept >= self._ttl_s:
             raise AnotherRunError(
                 f"the lock {self._key} could not be kept for {self._ttl_s} s, another run may act: nothing more is "
-                "changed; see whether etcd has a leader, then run the same command again"
+                "changed; see whether etcd has a leader, then run the same command again",
+                id="lock-lost",
             )
 
     @contextmanager
@@ -79,7 +80,7 @@ class RunLock:
                 self._leases.revoke(self._lease)
             except EtcdUnavailableError as error:
                 log.warning(
-                    "lock %s: not given back (%s); it ends by itself within %d s", self._key, error, self._ttl_s
+                    "lock %s: not given back (%s); it ends by itself within %d s", self._key, error.message, self._ttl_s
                 )
 
     def _take(self) -> None:
@@ -114,7 +115,7 @@ class RunLock:
             try:
                 self._beat()
             except EtcdUnavailableError as error:
-                log.warning("lock %s: keep-alive: %s", self._key, error)
+                log.warning("lock %s: keep-alive: %s", self._key, error.message)
 
     def _beat(self) -> None:
         asked = self._clock()

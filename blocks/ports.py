@@ -57,9 +57,7 @@ class MemberStatus:
 
     version: str
     leader: int
-    raft_term: int
     raft_index: int
-    db_size: int
     errors: tuple[str, ...] = ()
 
     @property
@@ -97,10 +95,14 @@ class KeyValues(Protocol):
 
     def put(self, key: str, value: str) -> None: ...
 
-    def put_if_absent(self, key: str, value: str) -> bool:
-        """Whether the key was absent, and is now `value`."""
+    def names(self, prefix: str) -> list[str]:
+        """The keys that begin with `prefix`, sorted, without their values: these can be megabytes."""
 
-    def items(self, prefix: str) -> dict[str, str]: ...
+    def items(self, prefix: str) -> dict[str, str]:
+        """Keys and values, for prefixes below which little lies: one record, not all of them."""
+
+    def delete(self, prefix: str) -> None:
+        """Delete every key that begins with `prefix`."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Workload:
     images: dict[str, str]
     """By container, those that initialise included."""
     updated: bool = True
-    """Whether all of its pods are of the present wish."""
+    """Whether all of its pods are of its present template."""
     recreate: bool = False
     """Whether its strategy forbids two at once."""
     initial: frozenset[str] = frozenset()

@@ -1,9 +1,9 @@
-"""What clients outside notice, sampled by a process of its own: python -m blocks.probe, its wish on standard input.
+"""What clients outside notice, sampled by a process of its own: python -m blocks.probe, its config on standard input.
 
-The wish is one line of JSON (see `ProbeConfig`), with the database's password, so it is never an argument. Every 200 ms each
+The config is one line of JSON (see `ProbeConfig`), with the database's password, so it is never an argument. Every 200 ms each
 series begins a sample, whether or not the one before has ended: a request that hangs on a machine that has just gone
 does not hide that the next one is answered. A sample is a line of JSON in the file `samples`. Series `probe` asks
-nobody: it tells how late the probe itself was, so that a busy machine here is not taken for a platform that is silent.
+nobody: it says how late the probe itself was, so that a busy machine here is not taken for a platform that is silent.
 The process ends when its standard input does, so it does not outlive the run that began it; the next run begins another.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from blocks.probe_clients import ERRORS, Ask, ProbeConfig, asks, forget
+from configs.errors import EvenkeelError
 
 EVERY_S = 0.2
 SLOTS = 8  # samples of one series under way at once: deadline over pace, and some for connecting
@@ -32,12 +33,12 @@ def main() -> None:
     """Sample until standard input ends."""
     with suppress(OSError):
         os.nice(NICE)
-    wish = ProbeConfig.parse(sys.stdin.readline())
+    config = ProbeConfig.parse(sys.stdin.readline())
     ended = threading.Event()
-    with Path(wish.samples).open("a", encoding="utf-8", buffering=1) as file:
+    with Path(config.samples).open("a", encoding="utf-8", buffering=1) as file:
         writing = threading.Lock()
         series = [
-            threading.Thread(target=_series, args=(name, ask, file, writing, ended)) for name, ask in asks(wish).items()
+            threading.Thread(target=_series, args=(name, ask, file, writing, ended)) for name, ask in asks(config).items()
         ]
         series.append(threading.Thread(target=_watch_ourselves, args=(file, writing, ended)))
         for thread in series:
@@ -46,7 +47,7 @@ def main() -> None:
         ended.set()
         for thread in series:
             thread.join()
-    forget(wish)
+    forget(config)
 
 
 def _series(name: str, ask: Ask, file: TextIO, writing: threading.Lock, ended: threading.Event) -> None:
@@ -84,7 +85,8 @@ def _sampled(name: str, ask: Ask) -> dict[str, object]:
     try:
         ask()
     except ERRORS as failed:
-        error = f"{type(failed).__name__}: {failed}"[:200]
+        said = failed.message if isinstance(failed, EvenkeelError) else failed
+        error = f"{type(failed).__name__}: {said}"[:200]
     return _row(name, at, time.monotonic() - begun, error)
 
 

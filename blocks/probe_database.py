@@ -72,7 +72,7 @@ class Database:
 
 
 def _unverified() -> ssl.SSLContext:
-    """What PyMySQL makes for every connection that it is not told otherwise for, made once."""
+    """What PyMySQL makes by default for every connection, made once."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

@@ -20,9 +20,9 @@ END_S = 10  # samples under way have a second each, table and key are deleted
 class ProbeProcess:
     """`blocks.probe` in a process of its own. It ends with its standard input, so also when this process is killed."""
 
-    def __init__(self, wish: ProbeConfig) -> None:
-        self._wish = wish
-        self._log = Path(wish.samples).with_suffix(".log")
+    def __init__(self, config: ProbeConfig) -> None:
+        self._config = config
+        self._log = Path(config.samples).with_suffix(".log")
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -37,13 +37,13 @@ class ProbeProcess:
                 start_new_session=True,
             )
         if process.stdin is not None:
-            process.stdin.write(self._wish.line())
+            process.stdin.write(self._config.line())
             process.stdin.flush()
 
     def check(self) -> None:
         """Raises HostError when it has ended by itself."""
         if self._process is None or self._process.poll() is not None:
-            raise HostError(f"clients: the probe has ended: see {self._log}")
+            raise HostError(f"clients: the probe has ended: see {self._log}, then run the same command again", id="probe-ended")
 
     def stop(self) -> bool:
         """End it; whether it ever ran."""
@@ -56,6 +56,6 @@ class ProbeProcess:
             self._process.wait()
             log.warning(
                 "clients: the probe did not end in order; table %s in the database and key %s in etcd may be left: see %s",
-                TABLE, self._wish.key, self._log,
+                TABLE, self._config.key, self._log,
             )
         return True

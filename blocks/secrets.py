@@ -15,7 +15,10 @@ def resolve_secret(ref: SecretRef) -> SecretStr:
     """The secret that `ref` names, one line. Raises ConfigError that says how to provide it."""
     value = _held(ref)
     if value.splitlines() != [value]:
-        raise ConfigError(f"secret: {ref} does not hold one line: write it without a line break, also at its end (printf, not echo)")
+        raise ConfigError(
+            f"secret: {ref} does not hold one line: write it without a line break, also at its end (printf, not echo)",
+            id="secret-not-one-line",
+        )
     return SecretStr(value)
 
 
@@ -23,12 +26,13 @@ def _held(ref: SecretRef) -> str:
     if ref.env is not None:
         value = os.environ.get(ref.env)
         if not value:
-            raise ConfigError(f"secret: {ref} is not set: export {ref.env}=... where the flow runs")
+            raise ConfigError(f"secret: {ref} is not set: export {ref.env}=... where the flow runs", id="secret-not-set")
         return value
     try:
         block = Secret.load(ref.block)  # type: ignore[arg-type]  # one of the two is set
     except ValueError as error:
         raise ConfigError(
-            f"secret: {ref} does not exist: create a block of type Secret with this name in the Prefect UI"
+            f"secret: {ref} does not exist: create a block of type Secret with this name in the Prefect UI",
+            id="secret-block-missing",
         ) from error
     return str(block.get())  # type: ignore[union-attr]  # load is synchronous here

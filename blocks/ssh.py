@@ -30,6 +30,7 @@ for _ in $(seq {ORPHANS_S * 2}); do pgrep -f '^{MARK}' >/dev/null || exit 0; sle
 pgrep -af '^{MARK}' >&2; exit 1
 """
 
+
 class SshHost:
     """One machine over one SSH connection, shared by all threads; opened at the first use, again after a break."""
 
@@ -52,7 +53,9 @@ class SshHost:
             self._connection.close()
             raise HostUnreachableError(f"{self.name}: {what}: SSH broke: {error or type(error).__name__}") from error
         if result.exit_code == TIMED_OUT:
-            raise DeadlineExceededError(f"{self.name}: {what}: not done within {timeout_s:g} s, killed there")
+            raise DeadlineExceededError(
+                f"{self.name}: {what}: not done within {timeout_s:g} s, killed there", id="command-timeout"
+            )
         if check and result.exit_code != 0:
             raise CommandFailedError(self.name, what, result.exit_code, result.stderr.strip()[-400:])
         return result
@@ -70,7 +73,7 @@ class SshHost:
             try:
                 self._connection.close()
                 self._connection.open()
-            except Exception as error:  # a library's families of errors, told apart in one place
+            except Exception as error:  # a library's families of errors, distinguished in one place
                 raise _translated(self.name, self._connection, error) from error
             active = self._connection.transport
             if active is not None:
@@ -96,7 +99,8 @@ class SshHost:
             self._connection.close()
             raise HostUnreachableError(
                 f"{self.name}: what an earlier run began there is still at work after {ORPHANS_S} s, and nothing is begun "
-                f"beside it: {left.stderr.strip()}: wait for it, or see with ps what it does, and kill it"
+                f"beside it: {left.stderr.strip()}: wait for it, or see with ps what it does, and kill it",
+                id="host-command-left",
             )
 
 
@@ -124,19 +128,23 @@ def _translated(host: str, connection: Connection, error: Exception) -> Evenkeel
     where = f"{host}: opening SSH to {connection.user}@{connection.host}:{connection.port}"
     if isinstance(error, paramiko.BadHostKeyException):
         return RefusedError(
-            f"{where}: the host key is not the known one: somebody else may answer there; if the machine was "
-            f"really reinstalled: ssh-keygen -R '[{connection.host}]:{connection.port}' and accept its new key"
+            f"{where}: the host key is not the known one: another machine may answer there; if this one was "
+            f"reinstalled: ssh-keygen -R '[{connection.host}]:{connection.port}' and accept its new key",
+            id="ssh-host-key-changed",
         )
     if isinstance(error, paramiko.AuthenticationException):
-        return ConfigError(f"{where}: the key is not accepted: see ssh.user and ssh.key, or ssh-copy-id it there")
+        return ConfigError(
+            f"{where}: the key is not accepted: see ssh.user and ssh.key, or ssh-copy-id it there", id="ssh-key-refused"
+        )
     if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
         return RefusedError(
             f"{where}: its host key is unknown: ssh-keyscan -p {connection.port} {connection.host} >> the file in "
-            "ssh.known_hosts, after comparing the fingerprint"
+            "ssh.known_hosts, after comparing the fingerprint",
+            id="ssh-host-key-unknown",
         )
     if isinstance(error, (paramiko.SSHException, OSError, EOFError)):
         return HostUnreachableError(f"{where}: {error or type(error).__name__}: is it up, and is sshd on this port?")
-    return ConfigError(f"{where}: {error}")
+    return ConfigError(f"{where}: {error}: see ssh.key and ssh.port in the config", id="ssh-not-usable")
 
 
 class SshFleet(Block):
@@ -156,7 +164,7 @@ class SshFleet(Block):
         """The machines by name, not yet connected; all connections end with the context."""
         for path, setting in ((self.key, "ssh.key"), (self.known_hosts, "ssh.known_hosts")):
             if not path.is_file():
-                raise ConfigError(f"{setting}: {path}: no such file: write where it is")
+                raise ConfigError(f"{setting}: {path}: no such file: write where it is", id="ssh-file-missing")
         hosts = {
             machine.name: SshHost(machine.name, machine.address, self._connection(machine)) for machine in machines
         }

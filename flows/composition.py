@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bool) -> Iterator[Session]:
     """Everything that a run on `platform` needs; nobody else acts on it until the context ends (dry runs act on nothing).
 
-    Secrets are resolved first: what is missing in the configuration is told before any machine is contacted.
+    Secrets are resolved first: what is missing in the configuration is reported before any machine is contacted.
     """
     secrets = {ref: resolve_secret(ref) for ref in platform.secrets}
     refuse_long_auth_pass(platform.keepalived.auth_pass, secrets[platform.keepalived.auth_pass])
@@ -119,7 +119,7 @@ def _answers(source: SshHost) -> bool:
     try:
         source.open()
     except HostUnreachableError as error:
-        log.warning("%s: left out, the migration is finished: %s", source.name, error)
+        log.warning("%s: left out, the migration is finished: %s", source.name, error.message)
         return False
     return True
 

@@ -37,7 +37,8 @@ def open_migration(
     if state["identity"] != identity:
         raise RefusedError(
             f"migration {name} of {platform} was begun on the clusters {state['identity']}, and now {identity} answer: "
-            "some address leads to another platform; see sources and targets in the config"
+            "some address leads to another platform: see sources and targets in the config",
+            id="migration-other-cluster",
         )
     if state["state"] == FINISHED and not is_over(found, machines):
         return _begun(keys, platform, MIGRATIONS, begin, mirror, dry_run=dry_run)
@@ -70,7 +71,8 @@ def _refuse_half_rolled_back(keys: KeyValues, platform: str) -> None:
     if Record(keys, platform, found[0], kind=ROLLBACKS).read(PLAN) is not None:
         raise RefusedError(
             f"rollback {found[0]} of {platform} is unfinished, its writers may have no pods: run the rollback again, "
-            "or end it with abandon=true"
+            "or end it with abandon=true",
+            id="rollback-unfinished",
         )
 
 

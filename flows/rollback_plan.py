@@ -1,15 +1,17 @@
-"""What a rollback will do: which backup, which images; chosen once, told in words, kept in its record."""
+"""What a rollback will do: which backup, which images; chosen once, described in words, kept in its record."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from blocks.errors import RefusedError
+from blocks.ports import Workload
 from flows.session import Session
 from tasks.database.archive import BACKUP, described
 from tasks.engine.record import BACKUPS, MIGRATIONS, PLAN, Facts, Record, names_of
 from tasks.images.record import NEW
-from tasks.images.rollout import Images, recorded_images, wanted_images
+from tasks.images.rollout import Images, images_to_set, recorded_images
 
 
 def plan_of(session: Session, asked: Facts) -> Facts:
@@ -31,7 +33,8 @@ def plan_of(session: Session, asked: Facts) -> Facts:
         was = ", ".join(f"{name}={value!r}" for name, value in begun["asked"].items())
         raise RefusedError(
             f"rollback {session.record.name} is unfinished, it was begun with {was}: run it again with these, "
-            "or end it with abandon=true"
+            "or end it with abandon=true",
+            id="rollback-other-parameters",
         )
     return begun
 
@@ -55,32 +58,47 @@ def described_plan(session: Session, plan: Facts) -> str:
 def _choose_backup(session: Session, name: str | None) -> Facts:
     """The backup to restore: as given, or the last migration's."""
     wanted = name.removesuffix(".tar.gz") if name else None
-    known = [taken for record in _records(session) if (taken := record.read(BACKUP)) is not None]
+    for record in _records(session, BACKUP):
+        taken = record.read(BACKUP)
+        if taken is not None and wanted in (None, name_of_backup(taken)):
+            return taken
     if wanted is None:
-        if not known:
-            raise RefusedError("no backup is in the record of a migration or of a scheduled run: give backup=NAME")
-        return known[0]
-    return next((taken for taken in known if name_of_backup(taken) == wanted), {"name": f"{wanted}.tar.gz"})
+        raise RefusedError(
+            f"{session.platform.name}: no migration and no scheduled run has recorded a backup: give backup=NAME; "
+            "backup-ctl's ls-tar lists them",
+            id="backup-not-recorded",
+        )
+    return {"name": f"{wanted}.tar.gz"}
 
 
 def _choose_images(session: Session, source: str, given: Images | None) -> Images:
     """The images to set: given by hand, or as recorded by the last migration or else backup; only what differs now."""
     present = session.kube.workloads()
     if given is not None:
-        unknown = sorted(given.keys() - {str(workload) for workload in present})
-        if unknown:
+        _refuse_unknown(given, present)
+        return images_to_set(given, present)
+    for record in _records(session, NEW):
+        return images_to_set(recorded_images(record, source), present)
+    raise RefusedError(
+        f"{session.platform.name}: no migration and no backup has recorded any images: give image_map",
+        id="images-never-recorded",
+    )
+
+
+def _refuse_unknown(given: Images, present: list[Workload]) -> None:
+    unknown = sorted(given.keys() - {str(workload) for workload in present})
+    if unknown:
+        raise RefusedError(
+            f"image_map: there is no {', '.join(unknown)}: write names as 'Deployment namespace/name'",
+            id="image-map-workload-unknown",
+        )
+    for workload in present:
+        strange = sorted(given.get(str(workload), {}).keys() - workload.images.keys())
+        if strange:
             raise RefusedError(
-                f"image_map: there is no {', '.join(unknown)}: write names as 'Deployment namespace/name'"
+                f"image_map: {workload} has no container {', '.join(strange)}: it has {', '.join(sorted(workload.images))}",
+                id="image-map-container-unknown",
             )
-        for workload in present:
-            strange = sorted(given.get(str(workload), {}).keys() - workload.images.keys())
-            if strange:
-                raise RefusedError(f"image_map: {workload} has no container {', '.join(strange)}: {workload.images}")
-        return wanted_images(given, present)
-    for record in _records(session):
-        if record.read(NEW) is not None:
-            return wanted_images(recorded_images(record, source), present)
-    raise RefusedError("neither a migration nor a backup of this platform recorded any images: give image_map")
 
 
 def _age(taken: Facts | None) -> str:
@@ -96,11 +114,9 @@ def name_of_backup(taken: Facts) -> str:
     return name.removesuffix(".tar.gz")
 
 
-def _records(session: Session) -> list[Record]:
-    """The migrations' records, newest first, then the backups'."""
+def _records(session: Session, fact: str) -> Iterator[Record]:
+    """The records that hold `fact`: the migrations', newest first, then the backups'. Only names are read for it."""
     keys, platform = session.keys, session.platform.name
-    return [
-        Record(keys, platform, name, kind=kind)
-        for kind in (MIGRATIONS, BACKUPS)
-        for name in sorted(names_of(keys, platform, kind), reverse=True)
-    ]
+    for kind in (MIGRATIONS, BACKUPS):
+        for name in names_of(keys, platform, kind, fact):
+            yield Record(keys, platform, name, kind=kind)

@@ -1,6 +1,7 @@
 """The migration record: what the world forgets, kept with the platform, in its own etcd under one prefix.
 
-It survives the loss of the orchestrator's machine and of Prefect's database. No secret is ever in it.
+It survives the loss of the orchestrator's machine and of Prefect's database. No secret is ever in it. There is one per
+nightly backup, each as big as the platform has workloads: names are listed without values, values read one at a time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from tasks.engine.journal import now
 
 Facts = dict[str, Any]
 STATE, FINISHED = "state", "finished"
+ACTS = "acts"  # intents: what the run was about to do, and what it has done
 PLAN = "plan"  # what a rollback was approved for: one that has it may have begun
 PRIVATE = "private"  # below it lies what belongs to the platform's own secrets: it never leaves its etcd
 MIGRATIONS, ROLLBACKS, BACKUPS = "migrations", "rollbacks", "backups"
@@ -52,7 +54,7 @@ class Record:
 
     def intend(self, target: str, doing: str) -> str:
         """Note what is about to be done, before it is; the answer is for `fulfil`."""
-        name = f"acts/{now()}-{target}"
+        name = f"{ACTS}/{now()}-{target}"
         self._keys.put(self._prefix + name, json.dumps({"doing": doing, "intended": now()}))
         return name
 
@@ -66,9 +68,15 @@ class Record:
         return state is not None and state["state"] == FINISHED
 
     def finish(self) -> None:
+        """Mark it finished, and delete its intents: only an unfinished run has open ones. The mirror keeps them."""
         state = self.read(STATE) or {}
         if state.get("state") != FINISHED:
             self.write(STATE, {**state, "state": FINISHED, "ended": now()})
+        self._keys.delete(f"{self._prefix}{ACTS}/")
+
+    def forget(self) -> None:
+        """Delete all of it. The caller holds the lock, and acts."""
+        self._keys.delete(self._prefix)
 
     def _copy(self) -> None:
         if self._mirror is None:
@@ -83,19 +91,17 @@ class Record:
             half.replace(self._mirror)
 
 
-def names_of(keys: KeyValues, platform: str, kind: str) -> set[str]:
-    """The names of all records of this kind."""
+def names_of(keys: KeyValues, platform: str, kind: str, holding: str = "") -> list[str]:
+    """The names of the records of this kind, newest first; with `holding` only of those that have that fact."""
     start = f"{prefix(platform)}{kind}/"
-    return {key.removeprefix(start).partition("/")[0] for key in keys.items(start)}
+    split = (key.removeprefix(start).partition("/") for key in keys.names(start))
+    return sorted({name for name, _, fact in split if holding in ("", fact)}, reverse=True)
 
 
 def find_newest(keys: KeyValues, platform: str, kind: str = MIGRATIONS) -> tuple[str, Facts] | None:
     """The newest record of this kind and its state, if there ever was one."""
-    start = f"{prefix(platform)}{kind}/"
-    states = {
-        key.removeprefix(start).partition("/")[0]: json.loads(text)
-        for key, text in keys.items(start).items()
-        if key.endswith(f"/{STATE}")
-    }
-    newest = max(states, default=None)
-    return None if newest is None else (newest, states[newest])
+    for name in names_of(keys, platform, kind, STATE):
+        state = Record(keys, platform, name, kind=kind).read(STATE)
+        if state is not None:
+            return name, state
+    return None

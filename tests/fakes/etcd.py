@@ -44,7 +44,7 @@ class FakeEtcd(Faulty):
     def status(self, member: Member) -> MemberStatus:
         with self.calling("status"):
             self._answering(member)
-            return MemberStatus(self.versions.get(member.name, "3.5.21"), self.leader, 7, member.id, 2**20)
+            return MemberStatus(self.versions.get(member.name, "3.5.21"), self.leader, member.id)
 
     def add_learner(self, peer_url: str) -> Member:
         with self.calling("add_learner"):

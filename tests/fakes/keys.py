@@ -24,10 +24,13 @@ class FakeKeys(Faulty):
         self._values: dict[str, tuple[str, int]] = {}
         self._leases: dict[int, Lease] = {}
         self._granted = 0
+        self.values_read: list[str] = []
+        """Keys whose values were asked for, in this order."""
 
     def get(self, key: str) -> str | None:
         with self.calling("get"):
             self._expire()
+            self.values_read.append(key)
             return self._values[key][0] if key in self._values else None
 
     def put(self, key: str, value: str) -> None:
@@ -48,8 +51,21 @@ class FakeKeys(Faulty):
 
     def items(self, prefix: str) -> dict[str, str]:
         with self.calling("items"):
-            self._expire()
-            return {key: value for key, (value, _) in sorted(self._values.items()) if key.startswith(prefix)}
+            found = {key: self._values[key][0] for key in self._below(prefix)}
+            self.values_read.extend(found)
+            return found
+
+    def names(self, prefix: str) -> list[str]:
+        with self.calling("names"):
+            return self._below(prefix)
+
+    def delete(self, prefix: str) -> None:
+        with self.calling("delete"):
+            gone = self._below(prefix)
+            if gone:
+                self.changes(f"delete {prefix}")
+            for key in gone:
+                del self._values[key]
 
     def grant(self, ttl_s: int) -> int:
         with self.calling("grant"):
@@ -81,6 +97,10 @@ class FakeKeys(Faulty):
         with self.calling("holder"):
             self._expire()
             return self._values.get(key)
+
+    def _below(self, prefix: str) -> list[str]:
+        self._expire()
+        return sorted(key for key in self._values if key.startswith(prefix))
 
     def _expire(self) -> None:
         now = self.time.now()

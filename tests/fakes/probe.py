@@ -10,20 +10,20 @@ from blocks.probe_clients import ProbeConfig
 
 
 class FakeProbe:
-    """See ports.Probe; as a factory it is called with the wish, and gives itself."""
+    """See ports.Probe; as a factory it is called with the config, and gives itself."""
 
     def __init__(self) -> None:
         self.starts = self.stops = 0
-        self.mute: set[str] = set()
+        self.silent: set[str] = set()
         """Series that nobody ever answers."""
         self.later: dict[str, float] = {}
         """By series: how many seconds its clients wait once, when time passes."""
         self.waits: dict[str, float] = {}
-        self._wish: ProbeConfig | None = None
+        self._config: ProbeConfig | None = None
         self._runs = False
 
-    def __call__(self, wish: ProbeConfig) -> FakeProbe:
-        self._wish, self._runs = wish, False
+    def __call__(self, config: ProbeConfig) -> FakeProbe:
+        self._config, self._runs = config, False
         return self
 
     def start(self) -> None:
@@ -31,12 +31,12 @@ class FakeProbe:
         self.check()
 
     def check(self) -> None:
-        assert self._wish is not None
-        for series in (*(f"http {url}" for url in self._wish.http), "api", "etcd", *(["sql"] if self._wish.sql else [])):
+        assert self._config is not None
+        for series in (*(f"http {url}" for url in self._config.http), "api", "etcd", *(["sql"] if self._config.sql else [])):
             late = self.waits.pop(series, 0)
-            error = "refused" if series in self.mute else ""
+            error = "refused" if series in self.silent else ""
             row = {"at": time.time(), "series": series, "ms": late * 1000, "error": error}
-            with Path(self._wish.samples).open("a", encoding="utf-8") as file:
+            with Path(self._config.samples).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
     def time_passes(self) -> None:

@@ -82,7 +82,7 @@ def side_by_side(session: Session) -> None:
 
 
 def test_what_stands_beside_a_refused_first_change_is_refused_with_it(world: World) -> None:
-    world.probe.mute.add("api")
+    world.probe.silent.add("api")
 
     with pytest.raises(RefusedError, match=r"not answered before the first change"):
         perform(side_by_side, world)
@@ -91,7 +91,7 @@ def test_what_stands_beside_a_refused_first_change_is_refused_with_it(world: Wor
 
 
 def test_nothing_is_changed_where_clients_are_not_answered_to_begin_with(world: World) -> None:
-    world.probe.mute.add("api")
+    world.probe.silent.add("api")
 
     with pytest.raises(RefusedError, match=r"not answered before the first change: api: refused: .*ignore_interruption"):
         perform(one_change, world)

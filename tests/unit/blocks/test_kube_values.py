@@ -88,7 +88,7 @@ def test_a_workload_says_how_far_it_is(
     assert workload_of(kind, item) == wanted
 
 
-def test_a_status_that_is_older_than_the_wish_counts_for_nothing() -> None:
+def test_a_status_that_is_older_than_the_spec_counts_for_nothing() -> None:
     item = {
         "metadata": {"namespace": "shop", "name": "web", "generation": 5},
         "spec": {"replicas": 2, "template": {"spec": {"containers": []}}},
@@ -108,7 +108,7 @@ def test_containers_that_initialise_have_images_too() -> None:
     assert found.initial == {"wait"}
 
 
-def test_images_are_told_with_their_digests() -> None:
+def test_images_come_with_their_digests() -> None:
     statuses = [
         {"image": "app/web:2.0", "imageID": "docker-pullable://app/web@sha256:2"},
         {"image": "x", "imageID": ""},

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from blocks.errors import AnotherRunError, EtcdUnavailableError
 from blocks.lock import RunLock
-from configs.errors import AnotherRunError, EtcdUnavailableError
 from tests.fakes.clock import FakeTime
 from tests.fakes.keys import FakeKeys
 
@@ -52,7 +52,7 @@ def test_a_lock_that_is_free_is_taken_and_given_back(keys: FakeKeys) -> None:
     assert keys.get(KEY) is None
 
 
-def test_a_second_run_is_refused_and_told_who_holds_it(keys: FakeKeys) -> None:
+def test_a_second_run_is_refused_with_the_holders_name(keys: FakeKeys) -> None:
     living = Living(keys)
     second = RunLock(keys, KEY, "migrate b", clock=keys.time.now, sleep=living.sleep)
 
@@ -103,8 +103,9 @@ def test_a_lock_that_could_not_be_kept_stops_every_act(keys: FakeKeys, time: Fak
 
         with pytest.raises(
             AnotherRunError, match="could not be kept for 30 s, another run may act: nothing more is changed"
-        ):
+        ) as error:
             held.check()
+        assert error.value.id == "lock-lost"
 
 
 def test_a_lock_that_cannot_be_given_back_ends_by_itself(keys: FakeKeys, time: FakeTime) -> None:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from blocks.probe import EVERY_S, ticks
-from blocks.probe_clients import Wish
+from blocks.probe_clients import ProbeConfig
 from blocks.probe_database import DEADLINE_S, Sql
 from blocks.probe_process import ProbeProcess
 
@@ -87,7 +87,7 @@ def hung(found: list[dict[str, Any]]) -> bool:
 
 def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other(url: str, tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    probe = ProbeProcess(Wish(str(path), http=(url,), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
+    probe = ProbeProcess(ProbeConfig(str(path), http=(url,), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
     probe.start()
     try:
         await_rows(path, at_least(10))
@@ -106,8 +106,8 @@ def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other
 
 def test_an_endpoint_that_hangs_costs_a_deadline_and_no_more(url: str, tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        probe = ProbeProcess(Wish(str(path), etcd=(f"http://127.0.0.1:{mute.getsockname()[1]}", url), key="/demo/probe"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        probe = ProbeProcess(ProbeConfig(str(path), etcd=(f"http://127.0.0.1:{silent.getsockname()[1]}", url), key="/demo/probe"))
         probe.start()
         found = await_rows(path, at_least(30))
         assert probe.stop()
@@ -119,9 +119,9 @@ def test_an_endpoint_that_hangs_costs_a_deadline_and_no_more(url: str, tmp_path:
     assert {row["error"] for row in late} == {""}
 
 
-def test_nobody_answers_is_told_with_the_reason(tmp_path: Path) -> None:
+def test_that_nobody_answers_is_sampled_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    probe = ProbeProcess(Wish(str(path), http=("http://127.0.0.1:1/",)))
+    probe = ProbeProcess(ProbeConfig(str(path), http=("http://127.0.0.1:1/",)))
     probe.start()
     found = await_rows(path, at_least(6))
     probe.stop()
@@ -145,11 +145,11 @@ def test_what_was_missed_is_not_made_up_for() -> None:
 
 
 def test_a_probe_that_never_began_needs_no_end(tmp_path: Path) -> None:
-    assert ProbeProcess(Wish(str(tmp_path / "samples.jsonl"))).stop() is False
+    assert ProbeProcess(ProbeConfig(str(tmp_path / "samples.jsonl"))).stop() is False
 
 
-def test_a_wish_survives_the_way_into_the_process() -> None:
-    wish = Wish("s.jsonl", http=("http://shop/",), etcd=("http://a", "http://b"), sql=Sql("vip", 1, "app", "s3cret", "app"))
+def test_a_config_survives_the_way_into_the_process() -> None:
+    config = ProbeConfig("s.jsonl", http=("http://shop/",), etcd=("http://a", "http://b"), sql=Sql("vip", 1, "app", "s3cret", "app"))
 
-    assert Wish.parse(wish.line()) == wish
-    assert "s3cret" not in repr(wish)
+    assert ProbeConfig.parse(config.line()) == config
+    assert "s3cret" not in repr(config)

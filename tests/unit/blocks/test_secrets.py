@@ -1,11 +1,12 @@
-"""Secrets come by reference, and a missing one is told before anything begins."""
+"""Secrets come by reference, and a missing one is reported before anything begins."""
 
 import pytest
 
+from blocks.errors import HostError
 from blocks.kube_credentials import parse_kubeconfig
 from blocks.secrets import resolve_secret
 from configs.base import SecretRef
-from configs.errors import ConfigError, HostError
+from configs.errors import ConfigError
 from tasks.vip.conf import refuse_long_auth_pass
 from tests.fakes.machines import LIVE_CA, kubeconfig, sha256
 
@@ -22,7 +23,7 @@ def test_a_secret_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_secret_that_is_not_set_is_told_with_what_to_type(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+def test_a_secret_that_is_not_set_is_reported_with_what_to_type(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
     monkeypatch.delenv("DEMO_SECRET", raising=False)
     if value is not None:
         monkeypatch.setenv("DEMO_SECRET", value)
@@ -32,7 +33,7 @@ def test_a_secret_that_is_not_set_is_told_with_what_to_type(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("value", ["p4ss\n", "p4\nss", "\n"])
-def test_a_secret_of_several_lines_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_secret_of_several_lines_is_refused_and_not_quoted(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("DEMO_SECRET", value)
 
     with pytest.raises(ConfigError, match="environment variable DEMO_SECRET does not hold one line: ") as refused:
@@ -40,7 +41,7 @@ def test_a_secret_of_several_lines_is_refused_and_not_told(monkeypatch: pytest.M
     assert "p4" not in str(refused.value)
 
 
-def test_a_password_that_keepalived_would_cut_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_that_keepalived_would_cut_is_refused_and_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEMO_SECRET", "n1ne-char")
 
     with pytest.raises(
@@ -66,6 +67,7 @@ def test_a_kubeconfig_names_its_cluster_and_hides_its_key() -> None:
 @pytest.mark.parametrize(
     "text", ["", "words", "clusters: []", "a: [", kubeconfig(LIVE_CA).replace("client-key-data", "token")]
 )
-def test_what_is_no_kubeconfig_is_refused_without_being_told(text: str) -> None:
-    with pytest.raises(HostError, match=r"^vm-1: /etc/rancher/k3s/k3s.yaml is no kubeconfig with client certificates$"):
+def test_what_is_no_kubeconfig_is_refused_without_being_quoted(text: str) -> None:
+    said = r"^vm-1: /etc/rancher/k3s/k3s.yaml is no kubeconfig with client certificates \[kubeconfig-invalid\]$"
+    with pytest.raises(HostError, match=said):
         parse_kubeconfig("vm-1", text)

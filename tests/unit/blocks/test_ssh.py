@@ -9,15 +9,9 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError, RefusedError
 from blocks.ssh import SshFleet, SshHost, round_trips
-from configs.errors import (
-    CommandFailedError,
-    ConfigError,
-    DeadlineExceededError,
-    EvenkeelError,
-    HostUnreachableError,
-    RefusedError,
-)
+from configs.errors import ConfigError, EvenkeelError
 from tests.fakes.platform import platform
 
 
@@ -128,10 +122,10 @@ def test_nothing_is_begun_beside_what_a_killed_run_left_at_work() -> None:
     assert "pgrep -f '^bash -s evenkeel'" in connection.orphans.stdin.decode()
 
 
-def test_a_command_that_fails_is_told_with_its_last_words() -> None:
+def test_a_command_that_fails_is_reported_with_its_last_words() -> None:
     host = host_on(Connection(exit_code=3, err="x" * 1000 + "no space left\n"))
 
-    with pytest.raises(CommandFailedError, match=r"^vm-1: writing: exit code 3: x+no space left$") as failed:
+    with pytest.raises(CommandFailedError, match=r"^vm-1: writing: exit code 3: x+no space left \[command-failed\]$") as failed:
         host.run("false", what="writing")
     assert len(str(failed.value)) < 450
 
@@ -169,14 +163,14 @@ def test_a_connection_that_breaks_is_closed_and_opened_anew(error: Exception) ->
     ],
     ids=repr,
 )
-def test_why_a_machine_cannot_be_reached_is_told(refusal: Exception, error: type[EvenkeelError], said: str) -> None:
+def test_why_a_machine_cannot_be_reached_is_said(refusal: Exception, error: type[EvenkeelError], said: str) -> None:
     connection = Connection()
     connection.refusal = refusal
 
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as raised:
         host_on(connection).open()
-    assert str(told.value).startswith("vm-1: opening SSH to root@10.0.0.11:2222: ")
-    assert said in str(told.value)
+    assert str(raised.value).startswith("vm-1: opening SSH to root@10.0.0.11:2222: ")
+    assert said in str(raised.value)
 
 
 def test_a_changed_host_key_is_refused() -> None:
@@ -184,7 +178,7 @@ def test_a_changed_host_key_is_refused() -> None:
     key = paramiko.RSAKey.generate(1024)
     connection.refusal = paramiko.BadHostKeyException("10.0.0.11", key, key)
 
-    with pytest.raises(RefusedError, match="the host key is not the known one: somebody else may answer there"):
+    with pytest.raises(RefusedError, match="the host key is not the known one: another machine may answer there"):
         host_on(connection).open()
 
 
@@ -197,7 +191,7 @@ def test_round_trips_are_noted_where_a_step_wants_them() -> None:
     assert noted == ["vm-1"]
 
 
-def test_a_key_file_that_is_not_there_is_told_with_its_setting(tmp_path: Path) -> None:
+def test_a_key_file_that_is_not_there_is_reported_with_its_setting(tmp_path: Path) -> None:
     fleet = SshFleet(user="root", port=22, key=tmp_path / "none", known_hosts=tmp_path / "none")
 
     with pytest.raises(ConfigError, match=r"ssh.key: .*/none: no such file"), fleet.hosts(platform().machines):
