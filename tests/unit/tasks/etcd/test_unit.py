@@ -6,7 +6,7 @@ from blocks.ports import Member
 from tasks.etcd.unit import etcd_unit
 from tests.fakes.platform import platform
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 PLATFORM = platform()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tasks.k3s.bundle import k3s_profile
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_the_shell_profile_is_whole() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tasks.machine.hosts import hosts_conflicts, hosts_file
 from tests.fakes.platform import platform
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 PLATFORM = platform()
 MACHINES = PLATFORM.machines
 STALE = """127.0.0.1 localhost

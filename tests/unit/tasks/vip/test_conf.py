@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from tasks.vip.conf import keepalived_conf
 from tests.fakes.platform import platform
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 PLATFORM = platform()
 
 
