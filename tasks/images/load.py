@@ -31,10 +31,10 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
         {"missing": _missing_images(tars), "docker": "systemctl is-active docker; systemctl is-enabled docker"}
     )
     timeout_s = platform.timeouts.image_load_s
-    said = parse_facts(host.run(question, what="asking docker for images", timeout_s=timeout_s).stdout)
-    if not said["missing"] and said["docker"].split() == ["active", "enabled"]:
+    before = parse_facts(host.run(question, what="asking docker for images", timeout_s=timeout_s).stdout)
+    if not before["missing"] and before["docker"].split() == ["active", "enabled"]:
         return unchanged("docker has all images of the bundle")
-    what = ", ".join(sorted(set(said["missing"].split()))) or "nothing, docker is started"
+    what = ", ".join(sorted(set(before["missing"].split()))) or "nothing, docker is started"
     if run.dry_run:
         return planned(f"loaded: {what}")
 
@@ -47,7 +47,8 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
     # verify
     if answer["missing"]:
         raise VerificationError(
-            f"{host.name}: docker load succeeded, yet docker lacks {answer['missing']}: see docker info there"
+            f"{host.name}: docker load succeeded, but docker lacks {' '.join(answer['missing'].split())}: docker info there",
+            id="image-not-loaded",
         )
     return changed(f"loaded: {what}")
 

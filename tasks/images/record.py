@@ -46,7 +46,7 @@ def ensure_new_images_recorded(run: Run, platform: Platform, kube: KubeApi, reco
 
 @step("record old images")
 def ensure_old_images_recorded(run: Run, host: Host, platform: Platform, record: Record) -> Outcome:
-    """Make the record hold what the old platform on this target runs: after its uninstall nobody can be asked.
+    """Make the record hold what the old platform on this target runs: after its uninstall it can't be asked.
 
     Undo: none needed.
     """
@@ -54,10 +54,10 @@ def ensure_old_images_recorded(run: Run, host: Host, platform: Platform, record:
     name = f"{OLD}/{host.name}"
     if record.read(name) is not None:
         return unchanged("recorded before")
-    answer = host.run(
+    asked = host.run(
         facts(OLD_QUESTION), what="asking the old platform for its images", timeout_s=platform.timeouts.command_s
     )
-    found = parse_old_images(parse_facts(answer.stdout))
+    found = parse_old_images(parse_facts(asked.stdout))
     what = f"{len(found['running'])} images run here, {len(found['workloads'])} workloads known"
     if run.dry_run:
         return planned(f"recorded: {what}")
@@ -70,9 +70,9 @@ def ensure_old_images_recorded(run: Run, host: Host, platform: Platform, record:
     return changed(f"recorded: {what}") if record.read(name) == found else unchanged("another run recorded it first")
 
 
-def parse_old_images(said: dict[str, str]) -> dict[str, Any]:
+def parse_old_images(answer: dict[str, str]) -> dict[str, Any]:
     """Workloads (an old server answers, an agent does not), running images, and the digests of all images."""
-    items = json.loads(said["workloads"])["items"] if said["workloads"] else []
+    items = json.loads(answer["workloads"])["items"] if answer["workloads"] else []
     return {
         "workloads": {
             f"{item['kind']} {item['metadata']['namespace']}/{item['metadata']['name']}": _images(
@@ -80,8 +80,8 @@ def parse_old_images(said: dict[str, str]) -> dict[str, Any]:
             )
             for item in items
         },
-        "running": sorted(set(said["running"].split())),
-        "digests": dict(line.split(" ", 1) for line in said["digests"].splitlines() if " " in line),
+        "running": sorted(set(answer["running"].split())),
+        "digests": dict(line.split(" ", 1) for line in answer["digests"].splitlines() if " " in line),
     }
 
 

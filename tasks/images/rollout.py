@@ -8,6 +8,8 @@ from shlex import quote
 from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from blocks.ports import Host, KubeApi, Workload
 from configs.platform import Platform
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import Record
 from tasks.engine.run import Run
@@ -30,28 +32,28 @@ def recorded_images(record: Record, source: str) -> Images:
     for recorded in records.values():
         found |= recorded.get("workloads", {})
     if not found:
-        raise RefusedError(f"no images of the {source} platform are in the record {record.name}: give image_map")
+        raise RefusedError(
+            f"record {record.name}: holds no images of the {source} platform: give image_map, by workload and container",
+            id="images-not-recorded",
+        )
     return found
 
 
-def wanted_images(wish: Images, present: list[Workload]) -> Images:
-    """What of the wish differs from the present, for workloads and containers that exist."""
+def images_to_set(expected: Images, present: list[Workload]) -> Images:
+    """The expected images that differ from the present ones, for workloads and containers that exist."""
     differing: Images = {}
     for workload in present:
-        images = wish.get(str(workload), {})
+        images = expected.get(str(workload), {})
         changes = {name: image for name, image in images.items() if workload.images.get(name, image) != image}
         if changes:
             differing[str(workload)] = changes
     return differing
 
 
-@step("check images")
-def check_images(run: Run, host: Host, platform: Platform, images: Mapping[str, Mapping[str, str]]) -> Outcome:
-    """Make sure that docker on a node has every image that may have to run there.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
+@check("check images")
+def check_images(host: Host, platform: Platform, images: Mapping[str, Mapping[str, str]]) -> Checked:
+    """Docker on the node has every image that may have to run there."""
+    found = Findings(host.name)
     names = sorted({image for containers in images.values() for image in containers.values()})
     questions = {
         "docker": "systemctl is-active docker",
@@ -59,19 +61,19 @@ def check_images(run: Run, host: Host, platform: Platform, images: Mapping[str, 
     }
     asked = host.run(facts(questions), what="asking docker for images", timeout_s=platform.timeouts.command_s)
     answer = parse_facts(asked.stdout)
-    if answer["docker"] != "active":
-        raise RefusedError(f"{host.name}: docker does not run: systemctl start docker")
     missing = answer["missing"].split()
-    if missing:
-        folders = filter(None, (f"{platform.k3s.bundle}/image", platform.rollback.old_bundle))
-        where = " ".join(f"{folder}/*.tar" for folder in folders)
-        raise RefusedError(
-            f"{host.name}: docker lacks {', '.join(missing)}: load them there first: for t in {where}; do docker load -i $t; done"
-        )
+    if answer["docker"] != "active":  # then it answers nothing about images
+        found.refuse("docker-not-running", "docker does not run", "systemctl start docker")
+    elif missing:
+        remedy = f"load them there first: {_loading(platform)}"
+        found.refuse("image-missing", f"docker lacks {', '.join(missing)}", remedy)
+    return found.checked(f"has {len(names)} images")
 
-    # act
-    # verify
-    return unchanged(f"has {len(names)} images")
+
+def _loading(platform: Platform) -> str:
+    """The command that loads every tar of the bundles that the config knows."""
+    folders = filter(None, (f"{platform.k3s.bundle}/image", platform.rollback.old_bundle))
+    return f"for t in {' '.join(f'{folder}/*.tar' for folder in folders)}; do docker load -i $t; done"
 
 
 @step("set images")
@@ -80,7 +82,7 @@ def ensure_images(
 ) -> Outcome:
     """Make the workload's containers, by name, run these images, all of its pods Ready.
 
-    Undo: set the images that the report tells.
+    Undo: set the images that the report names as those before.
     """
     # probe
     now_there = _find(kube, workload)
@@ -108,17 +110,20 @@ def ensure_images(
         )
     except DeadlineExceededError as error:
         reasons = [f"{pod}: {pod.reason}" for pod in kube.pods_of(workload) if not pod.ready]
-        error.within(
-            f"{workload}: {'; '.join(reasons) or 'no pod says why'}: kubectl describe pods -n {workload.namespace}"
-        )
-        raise
+        raise DeadlineExceededError(
+            f"{workload}: not rolled out within {platform.timeouts.rollout_s:g} s: {'; '.join(reasons) or error.message}: "
+            f"kubectl describe pods -n {workload.namespace}",
+            id="rollout-not-finished",
+        ) from error
     return changed(what)
 
 
 def _find(kube: KubeApi, workload: Workload) -> Workload:
     found = next((w for w in kube.workloads() if str(w) == str(workload)), None)
     if found is None:
-        raise VerificationError(f"{workload}: is gone")
+        raise VerificationError(
+            f"{workload}: is gone from the cluster: kubectl get all -n {workload.namespace}", id="workload-missing"
+        )
     return found
 
 

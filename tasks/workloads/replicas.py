@@ -1,4 +1,4 @@
-"""Replicas that are changed for a while: how many there were is recorded first, so that no death of ours forgets it."""
+"""Replicas that are changed for a while: how many there were is recorded first, so that a killed run leaves it known."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tasks.engine.waiting import wait_until
 
 
 def are_scaled_by_us(record: Record, key: str) -> bool:
-    """Whether replicas were changed by us, in this run or an earlier one, and not brought back."""
+    """Whether this run or an earlier one changed the replicas and has not restored them yet."""
     kept = record.read(key)
     return kept is not None and not kept["back"]
 
 
 def ensure_replicas_recorded(record: Record, key: str, workload: Workload) -> None:
-    """Make the workload's replicas be recorded; what an earlier run recorded and did not bring back stands."""
+    """Make the workload's replicas be recorded; what an earlier run recorded and did not restore stands."""
     if not are_scaled_by_us(record, key):
         record.write(key, {"replicas": workload.desired, "back": False})
 
@@ -45,6 +45,7 @@ def ensure_replicas_restored(
         f"{workload} has {replicas} Ready replicas",
         lambda: (found := find()).desired == found.ready == replicas,
         timeout_s=timeout_s,
+        id="replicas-not-restored",
     )
     record.write(key, {**kept, "back": True})
     return changed(f"scaled to {replicas}")

@@ -1,4 +1,4 @@
-"""What still names a source: on the targets, and in the cluster. Reading is apart from judging; judging is pure."""
+"""What still names a source, on the targets and in the cluster. Finding it in texts is pure."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
 from configs.hosts import Machine
 from configs.platform import Platform
-from tasks.engine.outcome import Outcome, planned, unchanged
-from tasks.engine.run import Run
-from tasks.engine.step import step
-from tasks.shell.script import parse_facts, tell
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
+from tasks.shell.script import fact, parse_facts
 from tasks.vip.holder import holds
 from tasks.workloads.drain import why_stays
 
@@ -44,23 +43,28 @@ class Residue:
     named: str
     """The source's address, or its node's name."""
     hard: bool
+    remedy: str
+    """How to change it."""
 
-    def __str__(self) -> str:
-        return f"{self.where}: {self.which} names {self.named}"
+    @property
+    def what(self) -> str:
+        """The part that names the source; never its value, which may hold a secret."""
+        return f"{self.which} names {self.named}"
 
 
 def read_daemon_files(host: Host, *, timeout_s: float) -> dict[str, str]:
     """The daemons' configuration on a target, without secrets."""
-    script = "".join(tell(path, f"test ! -f {path} || {CUT} {path}") for path in FILES)
+    script = "".join(fact(path, f"test ! -f {path} || {CUT} {path}") for path in FILES)
     return parse_facts(host.run(script, what="looking for source addresses", timeout_s=timeout_s).stdout)
 
 
 def in_files(host: str, files: Mapping[str, str], source: Machine) -> list[Residue]:
-    """Lines of a target's files that name the source's address; told by number and setting, for they may hold a secret."""
+    """Lines of a target's files that name the source's address; given by number and setting, as they may hold a secret."""
     named = str(source.address)
     address = _whole(named)
+    remedy = f"on {host} write a target's address or the VIP there, restart its daemon, then run the same command again"
     return [
-        Residue(f"{host}:{path}", f"line {number}{_setting(line)}", named, hard=path.startswith(DAEMONS))
+        Residue(f"{host}:{path}", f"line {number}{_setting(line)}", named, hard=path.startswith(DAEMONS), remedy=remedy)
         for path, text in files.items()
         for number, line in enumerate(text.splitlines(), 1)
         if address.search(line)
@@ -68,7 +72,7 @@ def in_files(host: str, files: Mapping[str, str], source: Machine) -> list[Resid
 
 
 def in_cluster(manifests: Mapping[str, str], source: Machine) -> list[Residue]:
-    """Objects that name the source's address or, as a node to run on, its name; told by the field, never by its value.
+    """Objects that name the source's address or, as a node to run on, its name; given by the field, never by its value.
 
     Endpoints that controllers keep are left out: they follow the pods and the API servers by themselves.
     """
@@ -76,22 +80,16 @@ def in_cluster(manifests: Mapping[str, str], source: Machine) -> list[Residue]:
     found = []
     for what, text in manifests.items():
         manifest = json.loads(text)
-        if what.startswith("Endpoints "):
-            manual = "endpoints.kubernetes.io/last-change-trigger-time" not in manifest["metadata"].get(
-                "annotations", {}
-            )
-            if (
-                what == "Endpoints default/kubernetes"
-                or not manual
-                or manifest["metadata"].get("labels", {}).get("endpoints.kubernetes.io/managed-by")
-            ):
-                continue
+        endpoints = what.startswith("Endpoints ")
+        if endpoints and (what == "Endpoints default/kubernetes" or not _written_by_hand(manifest)):
+            continue
         manifest.pop("status", None)
+        remedy = f"{_edit(what)}, then run the same command again"
         fields = list(_fields(manifest, address))
         if fields:
-            found.append(Residue(what, ", ".join(fields), str(source.address), hard=what.startswith("Endpoints ")))
+            found.append(Residue(what, ", ".join(fields), str(source.address), hard=endpoints, remedy=remedy))
         if name in json.dumps(_placement(manifest)):
-            found.append(Residue(what, "its placement", source.name, hard=True))
+            found.append(Residue(what, "its placement", source.name, hard=True, remedy=remedy))
     return found
 
 
@@ -104,6 +102,20 @@ def read_residues(targets: Iterable[Host], kube: KubeApi, platform: Platform, *s
         found.extend(residue for host, texts in files.items() for residue in in_files(host, texts, source))
         found.extend(in_cluster(manifests, source))
     return found
+
+
+def _written_by_hand(endpoints: dict[str, Any]) -> bool:
+    """Whether no controller keeps these endpoints."""
+    meta = endpoints["metadata"]
+    triggered = "endpoints.kubernetes.io/last-change-trigger-time" in meta.get("annotations", {})
+    return not triggered and not meta.get("labels", {}).get("endpoints.kubernetes.io/managed-by")
+
+
+def _edit(what: str) -> str:
+    """The command that opens the object "Kind namespace/name"; namespace "-" is none."""
+    kind, _, place = what.partition(" ")
+    namespace, _, name = place.partition("/")
+    return f"kubectl edit {kind.lower()}{'' if namespace == '-' else f' -n {namespace}'} {name}"
 
 
 def _placement(manifest: dict[str, object]) -> list[object]:
@@ -139,45 +151,43 @@ def _fields(part: object, pattern: re.Pattern[str], path: str = "") -> Iterator[
         yield path
 
 
-@step("check nothing names source")
+def _judge_residues(found: Findings, residues: Iterable[Residue]) -> None:
+    """What breaks without the source is refused, a mere mention is noted."""
+    for residue in residues:
+        if residue.hard:
+            found.refuse("source-still-needed", residue.what, residue.remedy, where=residue.where)
+        else:
+            found.note("source-mentioned", residue.what, where=residue.where)
+
+
+@check("check nothing names source", after_acts=True)
 def check_unreferenced(
-    run: Run, source: Machine, platform: Platform, targets: Collection[Host], everyone: Collection[Host], kube: KubeApi
-) -> Outcome:
-    """Make sure that nobody would miss the machine: no target's daemon and no object of the cluster needs its address.
+    source: Machine, platform: Platform, targets: Collection[Host], everyone: Collection[Host], kube: KubeApi
+) -> Checked:
+    """The source is needed by no target's daemon and no object of the cluster; it holds no VIP and runs no pod."""
+    found = Findings(source.name)
+    _judge_residues(found, read_residues(targets, kube, platform, source))
+    if any(host.name == source.name and holds(host, platform) for host in everyone):
+        found.refuse(
+            "source-holds-vip",
+            f"holds the VIP {platform.vip}, expected on a target",
+            "run the same command again, it hands the VIP over first",
+            final=True,
+        )
+    for pod in kube.pods(source.name):
+        if why_stays(pod) is None:
+            found.refuse(
+                "source-runs-pod",
+                f"runs on {source.name}, which is to be stopped",
+                f"kubectl describe pod -n {pod.namespace} {pod.name}, then run the same command again: it drains first",
+                where=f"Pod {pod}",
+            )
+    return found.checked("nothing needs it")
 
-    Changes nothing. What merely mentions the address is noted. Undo: none needed.
-    """
-    # probe
-    if run.dry_run:
-        return planned("checked: targets' daemons, endpoints, volumes, placements, VIP, pods")
-    found = read_residues(targets, kube, platform, source)
-    hard = [str(residue) for residue in found if residue.hard]
-    holding = [host.name for host in everyone if host.name == source.name and holds(host, platform)]
-    pods = [str(pod) for pod in kube.pods(source.name) if why_stays(pod) is None]
-    needed = [*hard, *(f"it holds the VIP {platform.vip}" for _ in holding), *(f"pod {pod} runs there" for pod in pods)]
-    if needed:
-        raise RefusedError(f"{source.name}: still needed: {'; '.join(needed)}: change what names it, then run again")
 
-    # act
-    # verify
-    notes = tuple(map(str, found))
-    return unchanged("nothing needs it", notes=notes)
-
-
-@step("verify no residue")
-def verify_no_residue(run: Run, platform: Platform, targets: Collection[Host], kube: KubeApi) -> Outcome:
-    """Make sure that nothing needs a source's address any more; what merely mentions one is noted.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
-    if run.dry_run:
-        return planned("nothing in the cluster or on the targets needs a source")
-
-    # act
-    # verify
-    found = read_residues(targets, kube, platform, *platform.sources)
-    hard = [str(residue) for residue in found if residue.hard]
-    if hard:
-        raise VerificationError(f"sources are still needed: {'; '.join(hard)}")
-    return unchanged("nothing needs a source", notes=tuple(map(str, found)))
+@check("verify no residue", after_acts=True)
+def verify_no_residue(platform: Platform, targets: Collection[Host], kube: KubeApi) -> Checked:
+    """No target's daemon and no object of the cluster needs a source; what merely mentions one is noted."""
+    found = Findings("cluster")
+    _judge_residues(found, read_residues(targets, kube, platform, *platform.sources))
+    return found.checked("nothing needs a source")

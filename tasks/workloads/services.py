@@ -1,43 +1,37 @@
-"""What clients use of the platform, asked as they ask."""
+"""What clients use of the platform over HTTP, requested as they request it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
-from pydantic import SecretStr
-
-from blocks.ports import KubeApi
+from blocks.errors import DeadlineExceededError, HostError
 from configs.platform import Platform
-from tasks.database.sql import ask_sql
-from tasks.engine.outcome import Outcome, planned, unchanged
-from tasks.engine.run import Run
-from tasks.engine.step import step
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 from tasks.engine.waiting import wait_until
 
 HttpGet = Callable[[str], tuple[int, str]]
 
 
-@step("verify services")
-def verify_services(
-    run: Run, platform: Platform, kube: KubeApi, http_get: HttpGet, password: SecretStr | None
-) -> Outcome:
-    """Make sure that what clients use answers: each HTTP check, and the database.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
+@check("verify services", after_acts=True)
+def verify_services(platform: Platform, http_get: HttpGet) -> Checked:
+    """Every URL of `http_checks` answers with a status below 400."""
+    found = Findings("http_checks")
     urls = list(map(str, platform.http_checks))
-    asked = [*urls, *([f"SQL at {platform.database.host}"] if platform.database else [])]
-    if run.dry_run:
-        return planned(f"answer: {', '.join(asked) or 'nothing is configured'}")
-
-    # act
-    # verify
     for url in urls:
-        wait_until(f"{url} answers", partial(http_get, url), timeout_s=platform.timeouts.vip_s)
-    if platform.database is not None and password is not None:
-        ask_sql(
-            kube, platform.database, platform.database.user, password, "SELECT 1;", schema=platform.database.database
-        )
-    return unchanged(f"answer: {', '.join(asked) or 'nothing is configured'}")
+        _judge_url(found, url, http_get, timeout_s=platform.timeouts.vip_s)
+    return found.checked(f"answer: {', '.join(urls)}" if urls else "no http_checks are configured")
+
+
+def _judge_url(found: Findings, url: str, http_get: HttpGet, *, timeout_s: float) -> None:
+    """A URL that does not answer is asked again until the time is up; an HTTP error is an answer."""
+    awaited = f"{url} answers"
+    try:
+        wait_until(awaited, partial(http_get, url), timeout_s=timeout_s)
+    except DeadlineExceededError as error:
+        reason = error.message.removeprefix(f"{awaited}: ").replace(f"{url}: ", "")
+        found.refuse("service-silent", f"no answer: {reason}", f"curl -v {url}", where=url)
+    except HostError as error:
+        reason = error.message.removeprefix(f"{url}: ")
+        found.refuse("service-http-error", f"{reason}, expected a status below 400", f"curl -i {url}", where=url)

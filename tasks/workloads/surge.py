@@ -1,4 +1,4 @@
-"""A Deployment of one replica has a second one while its first moves, so that somebody always answers."""
+"""A Deployment of one replica has a second one while its first moves, so that clients always get an answer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
+from tasks.workloads.readiness import accepted_incomplete
 from tasks.workloads.replicas import are_scaled_by_us, ensure_replicas_recorded, ensure_replicas_restored
 
 SURGES = "surges"
 
 
 def to_surge(platform: Platform, kube: KubeApi, sources: Collection[str]) -> list[Workload]:
-    """Deployments whose only pod is on one of the sources, and of which two may run at once."""
+    """Deployments whose only pod is on one of the sources, and of which two may run at once.
+
+    One that may be incomplete is left as it is: its second replica would not become Ready either.
+    """
+    broken = accepted_incomplete(platform)
     return [
         workload
         for workload in kube.workloads()
@@ -25,14 +30,15 @@ def to_surge(platform: Platform, kube: KubeApi, sources: Collection[str]) -> lis
         and workload.desired == 1
         and not workload.recreate
         and f"{workload.namespace}/{workload.name}" not in platform.drain.no_surge
+        and str(workload) not in broken
         and any(pod.node in sources for pod in kube.pods_of(workload))
     ]
 
 
 def surged(kube: KubeApi, record: Record) -> list[Workload]:
-    """Those that have a replica too many by our doing, also by that of a run that was killed."""
-    owed = {f"Deployment {name}" for name, kept in record.below(SURGES).items() if not kept["back"]}
-    return [workload for workload in kube.workloads() if str(workload) in owed]
+    """Workloads with a second replica that we made and must take away again, also in a run that was killed."""
+    unrestored = {f"Deployment {name}" for name, kept in record.below(SURGES).items() if not kept["back"]}
+    return [workload for workload in kube.workloads() if str(workload) in unrestored]
 
 
 @step("surge")
@@ -58,6 +64,7 @@ def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeAp
         f"two replicas of {workload} are Ready",
         lambda: _find(kube, workload).ready > 1,
         timeout_s=platform.timeouts.pod_ready_s,
+        id="surge-not-ready",
     )
     return changed("two replicas are Ready")
 
@@ -69,7 +76,9 @@ def ensure_surge_ended(run: Run, workload: Workload, platform: Platform, kube: K
     Undo: none needed.
     """
     timeout_s = platform.timeouts.pod_ready_s
-    return ensure_replicas_restored(run, record, _key(workload), lambda: _find(kube, workload), kube, timeout_s=timeout_s)
+    return ensure_replicas_restored(
+        run, record, _key(workload), lambda: _find(kube, workload), kube, timeout_s=timeout_s
+    )
 
 
 def _find(kube: KubeApi, workload: Workload) -> Workload:

@@ -31,13 +31,15 @@ class FakeKube(Faulty):
         self.answers: dict[str, ExecResult] = {}
         """By a word of the command line; they come before what programs say."""
         self.programs: dict[str, Callable[[list[str], str], ExecResult]] = {}
-        """By a word of the command line: what answers to its arguments and its input. They tell their changes."""
+        """By a word of the command line: what answers to its arguments and its input. They note their changes."""
         self.restores: dict[str, RestoreObject] = {}
         self.restoring: Callable[[str], tuple[str, str]] = lambda _name: ("Complete", "")
         """How a restore ends: phase and message."""
         self.execs: list[tuple[str, str, list[str], str]] = []
         self.returning: set[str] = set()
         """Nodes that register again when they are deleted."""
+        self.never_ready: set[str] = set()
+        """By "namespace/pod prefix": pods that start and stay so."""
         self._pods: dict[str, Pod] = {}
         self._turns: dict[str, int] = {}
         self._born = 0
@@ -128,11 +130,11 @@ class FakeKube(Faulty):
         with self.calling("exec"):
             line = " ".join(argv)
             self.execs.append((namespace, pod, argv, stdin))
-            told = next((answer for word, answer in self.answers.items() if word in line), None)
+            answer = next((answer for word, answer in self.answers.items() if word in line), None)
             program = next((run for word, run in self.programs.items() if word in line), None)
-            if told is None and program is not None:
-                told = program(argv, stdin)
-            return told or ExecResult(0, "", "")
+            if answer is None and program is not None:
+                answer = program(argv, stdin)
+            return answer or ExecResult(0, "", "")
 
     def scale(self, workload: Workload, replicas: int) -> None:
         with self.calling(f"scale {workload}"):
@@ -191,7 +193,7 @@ class FakeKube(Faulty):
                 continue
             if pod.deleting:
                 del self._pods[name]
-            elif pod.node and not pod.ready and pod.phase == "Running":
+            elif pod.node and not pod.ready and pod.phase == "Running" and not name.startswith(tuple(self.never_ready)):
                 self._pods[name] = replace(pod, ready=True, reason="")
         for workload in self.workload_list:
             if workload.kind != "DaemonSet":

@@ -9,6 +9,7 @@ from typing import Any
 from blocks.ports import Workload
 from configs.database import Writer
 from tasks.database.writers import ensure_quiesced
+from tasks.engine.record import BACKUPS, Record
 from tasks.workloads.surge import ensure_surged
 from tests.fakes import machines
 from tests.fakes.platform import CONFIG, platform
@@ -86,6 +87,16 @@ def tidy(world: World) -> None:
     world.backups.has_archive("tidb-backup-20200101")
 
 
+def with_records_of_old_backups(world: World) -> None:
+    backed_up(world)
+    world.record.write("backup", {"name": f"{BACKUP}.tar.gz"})
+    for day in ("20200101", "20200102"):
+        old = Record(world.keys, world.platform.name, f"{day}-020000", kind=BACKUPS)
+        old.write("backup", {"name": f"tidb-backup-{day}.tar.gz"})
+        old.write("images/new", {"workloads": {}})
+    world.forget()
+
+
 def quiesced(world: World) -> None:
     ensure_quiesced.fn(world.run(), writer(world), world.platform, world.kube, world.record)
     world.forget()
@@ -95,13 +106,13 @@ def writer(world: World) -> Writer:
     return world.platform.rollback.writers[0]
 
 
-def alone(world: World) -> None:
+def with_single_replica(world: World) -> None:
     world.kube.has(FakeWorkload("Deployment", "shop", "orders", 1), on="vm-1")
     cordoned(world)
 
 
 def surging(world: World) -> None:
-    alone(world)
+    with_single_replica(world)
     ensure_surged.fn(world.run(), single(world), world.platform, world.kube, world.record)
     world.forget()
 
@@ -131,11 +142,13 @@ CASES: dict[str, Case] = {
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
     "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
     "check_nodes": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_workloads": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
     "ensure_backup_ctl": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube)),
     "ensure_tidb_patched": Case(lambda w: (w.platform, w.kube)),
     "ensure_backup": Case(lambda w: (w.platform, w.hosts["vm-1"], w.kube, w.record)),
     "expire_backups": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube), tidy),
+    "expire_records": Case(lambda w: (w.platform, w.kube, w.keys, w.record), with_records_of_old_backups),
     "ensure_new_images_recorded": Case(lambda w: (w.platform, w.kube, w.record)),
     "ensure_old_images_recorded": Case(lambda w: (*on_target(w), w.record)),
     "ensure_old_platform_gone": Case(lambda w: (*on_target(w), w.live)),
@@ -147,7 +160,7 @@ CASES: dict[str, Case] = {
     "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.token), staged),
     "ensure_standby": Case(lambda w: (*on_target(w), w.platform.targets[0], w.auth_pass)),
     "ensure_cordoned": Case(lambda w: (w.platform.sources[0], w.kube)),
-    "ensure_surged": Case(lambda w: (single(w), w.platform, w.kube, w.record), alone),
+    "ensure_surged": Case(lambda w: (single(w), w.platform, w.kube, w.record), with_single_replica),
     "ensure_surge_ended": Case(lambda w: (single(w), w.platform, w.kube, w.record), surging),
     "ensure_drained": Case(lambda w: (w.platform.sources[0], w.platform, w.kube, w.record), cordoned),
     "ensure_uncordoned": Case(lambda w: (w.platform.sources[0], w.kube), cordoned),
@@ -166,7 +179,8 @@ CASES: dict[str, Case] = {
     "verify_nodes": Case(lambda w: (w.platform, w.kube), World.has_left, asks=True),
     "verify_vip": Case(lambda w: (w.platform, hosts_of(w), w.kube), World.has_left, asks=True),
     "verify_workloads": Case(lambda w: (w.platform, w.kube, w.record), World.has_left, asks=True),
-    "verify_services": Case(lambda w: (w.platform, w.kube, get, w.database_password), World.has_left, asks=True),
+    "verify_services": Case(lambda w: (w.platform, get), World.has_left, asks=True),
+    "verify_database": Case(lambda w: (w.platform, w.kube, w.database_password), World.has_left, asks=True),
     "verify_no_residue": Case(lambda w: (w.platform, targets_of(w), w.kube), World.has_left, asks=True),
     "check_archive": Case(lambda w: (w.hosts["vm-1"], w.platform, BACKUP, None), backed_up, asks=True),
     "check_database": Case(lambda w: (w.platform, w.platform.database, w.kube, w.root_password), asks=True),

@@ -2,8 +2,9 @@
 
 import pytest
 
+from blocks.errors import DeadlineExceededError
 from tasks.engine.outcome import Change
-from tasks.workloads.drain import afresh
+from tasks.workloads.bare_pods import restore_bare, without_identity
 from tests.fakes.world import World
 from tests.unit.tasks.cases import cordoned
 from tests.unit.tasks.workloads.test_drain import drain
@@ -33,8 +34,8 @@ MANIFEST = {
 }
 
 
-def test_a_pod_made_afresh_keeps_what_its_owner_wrote() -> None:
-    assert afresh(MANIFEST) == {
+def test_a_pod_without_its_identity_keeps_what_its_owner_wrote() -> None:
+    assert without_identity(MANIFEST) == {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "client", "namespace": "shop", "labels": {"app": "client"}},
@@ -46,12 +47,12 @@ def test_a_pod_made_afresh_keeps_what_its_owner_wrote() -> None:
     }
 
 
-def test_a_pod_that_initialises_is_made_afresh_without_the_injected_token_too() -> None:
+def test_containers_that_initialise_lose_the_injected_token_too() -> None:
     mounts = [{"name": "data"}, {"name": "app-token-x7k2p"}]
     initial = [{"name": "wait", "image": "app/wait:1.0", "volumeMounts": mounts}]
     spec = {**MANIFEST["spec"], "initContainers": initial, "ephemeralContainers": [{"name": "debugger"}]}  # type: ignore[dict-item]
 
-    found = afresh({**MANIFEST, "spec": spec})["spec"]
+    found = without_identity({**MANIFEST, "spec": spec})["spec"]
 
     assert found["initContainers"] == [{"name": "wait", "image": "app/wait:1.0", "volumeMounts": [{"name": "data"}]}]
     assert "ephemeralContainers" not in found
@@ -86,3 +87,16 @@ def test_a_bare_pod_that_somebody_deletes_later_stays_deleted(world: World) -> N
         world.kube.pods()
 
     assert drain(world).change is Change.UNCHANGED
+
+
+def test_a_bare_pod_that_does_not_become_ready_is_an_error_with_an_id(world: World) -> None:
+    cordoned(world)
+    world.kube.never_ready = {"shop/client"}
+    world.kube.fail("create_pod", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        drain(world)
+
+    with pytest.raises(
+        DeadlineExceededError, match=r"shop/client made anew: Ready: not within 120 s \[bare-pod-not-ready\]"
+    ):
+        restore_bare(world.kube, world.record)

@@ -7,7 +7,9 @@ import pytest
 from blocks.errors import DeadlineExceededError, EtcdUnavailableError, KubeUnavailableError, RefusedError
 from tasks.engine.outcome import Change, Outcome
 from tasks.workloads.drain import ensure_drained, why_stays
+from tasks.workloads.readiness import unready
 from tests.fakes.platform import platform
+from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 from tests.unit.tasks.cases import cordoned
 
@@ -55,13 +57,18 @@ def test_a_drain_that_is_given_up_uncordons_and_says_each_pods_reason(world: Wor
     with pytest.raises(DeadlineExceededError) as given_up:
         drain(world)
 
-    assert "vm-1: not drained within 20 s: " in str(given_up.value)
+    assert str(given_up.value).startswith("vm-1: not drained within 20 s: ")
+    assert str(given_up.value).endswith(
+        "relax its disruption budget, then run the same command again [node-not-drained]"
+    )
     assert "shop/web-1: is terminating: in its grace period, or its kubelet is late" in str(given_up.value)
-    assert "shop/web-2: Cannot evict pod as it would violate the pod's disruption budget." in str(given_up.value)
+    assert "shop/web-2: Cannot evict pod as it would violate the pod's disruption budget.: give the workload" in str(
+        given_up.value
+    )
     assert world.kube.node_map["vm-1"].unschedulable is False
 
 
-def test_an_eviction_that_the_api_never_grants_is_told_and_keeps_no_other_pod(world: World) -> None:
+def test_an_eviction_that_the_api_never_grants_is_reported_and_holds_up_no_other_pod(world: World) -> None:
     world.platform = platform(timeouts={"drain_s": 20})
     cordoned(world)
     two = KubeUnavailableError("HTTP 500: This pod has more than one PodDisruptionBudget")
@@ -89,7 +96,9 @@ def test_a_node_that_is_not_cordoned_is_not_drained(world: World) -> None:
     world.kube.set_unschedulable("vm-1", False)
     world.forget()
 
-    with pytest.raises(RefusedError, match="vm-1: draining: it is not cordoned: kubectl cordon vm-1"):
+    with pytest.raises(
+        RefusedError, match=r"vm-1: draining: the node is not cordoned: kubectl cordon vm-1.*\[node-not-cordoned\]"
+    ):
         drain(world)
     assert world.mutations == []
 
@@ -115,8 +124,22 @@ def test_a_workload_that_does_not_come_back_is_an_error_with_its_pods_reasons(wo
     for source in world.platform.sources:
         world.kube.set_unschedulable(source.name, True)
 
-    with pytest.raises(DeadlineExceededError, match="all workloads are complete without vm-1"):
+    with pytest.raises(
+        DeadlineExceededError, match=r"all workloads are complete without vm-1: .*\[drain-workloads-incomplete\]"
+    ):
         drain(world)
+
+
+def test_a_workload_that_may_be_incomplete_is_not_awaited(world: World) -> None:
+    accepted = {"id": "workload-incomplete", "where": "Deployment shop/broken", "reason": "broken since May"}
+    world.platform = platform(timeouts={"pod_ready_s": 5}, accepted=[accepted])
+    world.kube.never_ready = {"shop/broken-"}
+    world.kube.has(FakeWorkload("Deployment", "shop", "broken", 0))
+    world.kube.workload_list[-1].replicas = 1
+    cordoned(world)
+
+    assert drain(world).change is Change.CHANGED
+    assert [str(lacking) for lacking in unready(world.kube)] == ["Deployment shop/broken: 0 of 1 ready"]
 
 
 def test_a_source_that_is_no_longer_a_node_is_drained(world: World) -> None:
@@ -125,16 +148,18 @@ def test_a_source_that_is_no_longer_a_node_is_drained(world: World) -> None:
     assert drain(world) == Outcome(Change.UNCHANGED, "no longer a node")
 
 
-def test_a_dry_run_lists_the_pods_and_warns_of_bare_ones(world: World) -> None:
+def test_a_dry_run_lists_the_pods_and_notes_bare_ones(world: World) -> None:
     cordoned(world)
 
     outcome = drain(world, dry=True)
 
     assert outcome.why == "evicted: shop/web-1, shop/web-2, shop/client"
-    assert outcome.notes == ("no controller, made anew elsewhere: shop/client",)
+    assert [str(finding) for finding in outcome.findings] == [
+        "Pod shop/client: has no controller: it is made anew elsewhere [bare-pod]"
+    ]
 
 
-def test_why_a_pod_stays_is_said(world: World) -> None:
+def test_a_pod_that_stays_has_a_reason(world: World) -> None:
     pod = world.kube.pods("vm-1")[0]
 
     assert why_stays(pod) is None

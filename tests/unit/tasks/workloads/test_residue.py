@@ -19,16 +19,16 @@ def manifest(**parts: object) -> str:
 
 @pytest.mark.parametrize("line", ["http://10.0.0.1:2379", "10.0.0.1", "a,10.0.0.1,b", "10.0.0.1/24", "see 10.0.0.1."])
 def test_an_address_is_found_in_a_line(line: str) -> None:
-    assert [str(residue) for residue in in_files("phys-1", {ENV: f"\n{line}"}, SOURCE)] == [
-        f"phys-1:{ENV}: line 2 names 10.0.0.1"
-    ]
+    (residue,) = in_files("phys-1", {ENV: f"\n{line}"}, SOURCE)
+
+    assert (residue.where, residue.what) == (f"phys-1:{ENV}", "line 2 names 10.0.0.1")
 
 
 @pytest.mark.parametrize("line", ["K3S_URL=https://10.0.0.1:10443", "export K3S_URL='10.0.0.1'", "  K3S_URL: 10.0.0.1"])
-def test_a_setting_is_told_by_its_name(line: str) -> None:
-    assert [str(residue) for residue in in_files("phys-1", {ENV: line}, SOURCE)] == [
-        f"phys-1:{ENV}: line 1, K3S_URL names 10.0.0.1"
-    ]
+def test_a_setting_is_reported_by_its_name(line: str) -> None:
+    (residue,) = in_files("phys-1", {ENV: line}, SOURCE)
+
+    assert (residue.where, residue.what) == (f"phys-1:{ENV}", "line 1, K3S_URL names 10.0.0.1")
 
 
 @pytest.mark.parametrize("line", ["10.0.0.11", "110.0.0.1", "10.0.0.1.5", "1.10.0.0.1", "10.0.0.10:80", "vm-1"])
@@ -64,14 +64,18 @@ def test_what_a_daemon_reads_is_hard(path: str, hard: bool) -> None:
         ),
         ("Deployment shop/a", manifest(spec={"template": {"spec": {"nodeName": "vm-1"}}}), [True]),
         ("Deployment shop/a", manifest(spec={"template": {"spec": {"nodeName": "vm-10"}}}), []),
-        ("Deployment shop/a", manifest(spec={"at": "10.0.0.1", "template": {"spec": {"nodeName": "vm-1"}}}), [False, True]),
+        (
+            "Deployment shop/a",
+            manifest(spec={"at": "10.0.0.1", "template": {"spec": {"nodeName": "vm-1"}}}),
+            [False, True],
+        ),
         ("StorageClass -/lake", manifest(parameters={"resturl": "http://10.0.0.1:8080"}), [False]),
         ("Deployment shop/vm-1", manifest(spec={"template": {"spec": {"hostname": "vm-1"}}}), []),
         ("Service shop/a", manifest(status={"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}), []),
         ("ConfigMap shop/b", manifest(data={"hosts": "10.0.0.11 10.0.0.12"}), []),
     ],
 )
-def test_an_object_is_told_when_it_names_the_source(what: str, text: str, hard: list[bool]) -> None:
+def test_an_object_that_names_the_source_is_found(what: str, text: str, hard: list[bool]) -> None:
     assert [residue.hard for residue in in_cluster({what: text}, SOURCE)] == hard
 
 
@@ -92,22 +96,40 @@ def test_endpoints_that_follow_by_themselves_are_left_out(what: str, meta: dict[
     assert in_cluster({what: text}, SOURCE) == []
 
 
-def test_an_object_is_told_by_its_fields_never_by_their_values() -> None:
+def test_an_object_is_reported_by_its_fields_never_by_their_values() -> None:
     env = [{"name": "MODE", "value": "fast"}, {"name": "DSN", "value": "mysql://root:pa55word@10.0.0.1:3306"}]
     spec = {"template": {"spec": {"containers": [{"name": "app", "env": env, "args": ["-v", "--at=10.0.0.1"]}]}}}
     applied = {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "10.0.0.1"}}
     text = json.dumps({"metadata": {"name": "x", **applied}, "spec": spec})
 
-    told = str(in_cluster({"Deployment shop/app": text}, SOURCE)[0])
+    (residue,) = in_cluster({"Deployment shop/app": text}, SOURCE)
 
     container = "spec.template.spec.containers[app]"
-    assert told == f"Deployment shop/app: {container}.env[DSN].value, {container}.args[1] names 10.0.0.1"
+    assert residue.where == "Deployment shop/app"
+    assert residue.what == f"{container}.env[DSN].value, {container}.args[1] names 10.0.0.1"
 
 
-def test_a_line_is_told_without_what_it_says() -> None:
+@pytest.mark.parametrize(
+    ("what", "command"),
+    [
+        ("Endpoints shop/nfs", "kubectl edit endpoints -n shop nfs"),
+        ("PersistentVolume -/pv", "kubectl edit persistentvolume pv"),
+    ],
+)
+def test_an_object_comes_with_the_command_that_edits_it(what: str, command: str) -> None:
+    text = manifest(subsets="10.0.0.1", spec={"nodeAffinity": "vm-1"})
+
+    assert {residue.remedy for residue in in_cluster({what: text}, SOURCE)} == {
+        f"{command}, then run the same command again"
+    }
+
+
+def test_a_line_is_reported_without_what_it_says() -> None:
     line = "//10.0.0.1/share /mnt cifs username=u,password=pa55word 0 0"
 
-    assert "pa55word" not in str(in_files("phys-1", {"/etc/fstab": line}, SOURCE)[0])
+    (residue,) = in_files("phys-1", {"/etc/fstab": line}, SOURCE)
+
+    assert "pa55word" not in str(residue)
 
 
 def test_no_secret_leaves_a_machine(folder: Path) -> None:

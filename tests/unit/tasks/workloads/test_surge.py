@@ -1,4 +1,4 @@
-"""Who has a single replica is never alone on a machine that is drained."""
+"""A single replica gets a second one before its machine is drained."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.fakes.faults import Killed
 from tests.fakes.platform import platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
-from tests.unit.tasks.cases import alone, single
+from tests.unit.tasks.cases import single, with_single_replica
 
 
 def names(world: World) -> list[str]:
@@ -16,7 +16,7 @@ def names(world: World) -> list[str]:
 
 
 def test_a_single_replica_on_a_source_is_surged_and_nothing_else(world: World) -> None:
-    alone(world)
+    with_single_replica(world)
     world.kube.has(FakeWorkload("Deployment", "shop", "elsewhere", 1), on="phys-1")
     world.kube.has(FakeWorkload("Deployment", "shop", "exclusive", 1, recreate=True), on="vm-1")
 
@@ -25,13 +25,21 @@ def test_a_single_replica_on_a_source_is_surged_and_nothing_else(world: World) -
 
 def test_the_config_can_forbid_it(world: World) -> None:
     world.platform = platform(drain={"no_surge": ["shop/orders"]})
-    alone(world)
+    with_single_replica(world)
+
+    assert names(world) == []
+
+
+def test_a_workload_that_may_be_incomplete_is_not_surged(world: World) -> None:
+    accepted = {"id": "workload-incomplete", "where": "Deployment shop/orders", "reason": "broken since May"}
+    world.platform = platform(accepted=[accepted])
+    with_single_replica(world)
 
     assert names(world) == []
 
 
 def test_the_second_replica_is_ready_before_the_first_goes(world: World) -> None:
-    alone(world)
+    with_single_replica(world)
 
     ensure_surged.fn(world.run(), single(world), world.platform, world.kube, world.record)
 
@@ -39,23 +47,25 @@ def test_the_second_replica_is_ready_before_the_first_goes(world: World) -> None
 
 
 def test_a_surge_that_a_killed_run_began_is_known_and_ended(world: World) -> None:
-    alone(world)
+    with_single_replica(world)
     world.life.mutations_left = 2
     with pytest.raises(Killed):
         ensure_surged.fn(world.run(), single(world), world.platform, world.kube, world.record)
     world.life.mutations_left = -1
 
-    (owed,) = surged(world.kube, world.record)
-    ensure_surge_ended.fn(world.run(), owed, world.platform, world.kube, world.record)
+    (unrestored,) = surged(world.kube, world.record)
+    ensure_surge_ended.fn(world.run(), unrestored, world.platform, world.kube, world.record)
 
     assert single(world).desired == 1
     assert surged(world.kube, world.record) == []
 
 
-def test_a_second_replica_that_does_not_come_is_told(world: World) -> None:
-    alone(world)
+def test_a_second_replica_that_does_not_become_ready_is_an_error(world: World) -> None:
+    with_single_replica(world)
     world.platform = platform(timeouts={"pod_ready_s": 3})
     world.kube.polls = 1000
 
-    with pytest.raises(DeadlineExceededError, match="two replicas of Deployment shop/orders are Ready: not within 3 s"):
+    with pytest.raises(
+        DeadlineExceededError, match=r"two replicas of Deployment shop/orders are Ready: not within 3 s \[surge-"
+    ):
         ensure_surged.fn(world.run(), single(world), world.platform, world.kube, world.record)
