@@ -1,4 +1,4 @@
-"""Files on machines: read, written at once or not at all, kept aside, compared. Pure; every value is quoted."""
+"""Files on machines: read, written atomically, kept aside, compared. Pure; every value is quoted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OURS = "Written by evenkeel"  # in the first line of every template of a whole f
 
 
 def write_file(path: str, content: str, mode: str = "0644") -> str:
-    """Make the file at `path` be `content`, at once or not at all; a reader never sees half of it."""
+    """Shell: write `content` to `path`, owned by root, atomically: a reader never sees half of it."""
     encoded = base64.b64encode(content.encode()).decode()
     name = shlex.quote(path)
     return (
@@ -23,18 +23,18 @@ def write_file(path: str, content: str, mode: str = "0644") -> str:
 
 
 def keep_foreign(path: str, suffix: str) -> str:
-    """Shell: before the file at `path` is written over, a copy of it beside it, unless it is one of ours."""
+    """Shell: copy the file at `path` to a neighbour before it is overwritten; one that we wrote is not kept."""
     name = shlex.quote(path)
     return f"test ! -e {name} || grep -qF {shlex.quote(OURS)} {name} || cp -p {name} {shlex.quote(f'{path}.aside-{suffix}')}\n"
 
 
 def read_file(path: str) -> str:
-    """The command for a fact: the file's content; a missing one answers with nothing."""
+    """The command for a fact: the file's content; a missing file answers with nothing."""
     return f"test ! -e {shlex.quote(path)} || cat {shlex.quote(path)}"
 
 
 def move_aside(folder: str, suffix: str) -> str:
-    """Shell: empty `folder` into a neighbour that keeps the data; a mount point itself can't be moved, its content can."""
+    """Shell: empty `folder` and keep its data in a neighbour; a mount point can't be moved, its content moves to a folder inside."""
     return (
         f"d={quote(folder)}; n=$d{quote(f'.aside-{suffix}')}\n"
         f'! mountpoint -q "$d" || n=$d/{quote(f".aside-{suffix}")}\n'
@@ -47,7 +47,7 @@ def move_aside(folder: str, suffix: str) -> str:
 
 
 def diff_of_ours(path: str, before: str, after: str) -> str:
-    """A diff of a file that is ours as a whole; what somebody else wrote there is kept aside, and may hold a secret."""
+    """A diff of a file that is ours as a whole. Foreign content is not shown, it may hold a secret; it is kept aside."""
     if OURS in before or not before:
         return diff(path, before, after)
     lines = len(before.splitlines())
@@ -57,6 +57,6 @@ def diff_of_ours(path: str, before: str, after: str) -> str:
 def diff(path: str, before: str, after: str) -> str:
     """A unified diff, empty when nothing differs."""
     lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), f"{path} (now)", f"{path} (then)", lineterm=""
+        before.splitlines(), after.splitlines(), f"{path} (before)", f"{path} (after)", lineterm=""
     )
     return "\n".join(lines)

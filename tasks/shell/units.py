@@ -1,19 +1,19 @@
-"""What systemd says of a unit: two words, whether it runs and whether it will after a reboot."""
+"""What systemd says of a unit: whether it runs, and whether it will after a reboot."""
 
 from __future__ import annotations
 
 
 def unit_state(unit: str) -> str:
-    """The command of a fact that `is_on` and `is_off` understand."""
+    """The command for a fact that `is_on` and `is_off` understand."""
     return f"systemctl is-active {unit}; systemctl is-enabled {unit}"
 
 
-def is_on(said: str) -> bool:
+def is_on(state: str) -> bool:
     """Whether the unit runs now and will run after a reboot."""
-    return said.split() == ["active", "enabled"]
+    return state.split() == ["active", "enabled"]
 
 
-def is_off(said: str) -> bool:
-    """Whether the unit neither runs nor will; a failed one and one that was never there are off, too."""
-    active, enabled, *_ = [*said.split(), "unknown", "unknown"]
+def is_off(state: str) -> bool:
+    """Whether the unit neither runs now nor will run after a reboot; a failed or missing unit is off, too."""
+    active, enabled, *_ = [*state.split(), "unknown", "unknown"]
     return active in ("inactive", "failed", "unknown") and enabled != "enabled"

@@ -1,6 +1,96 @@
-"""Files compared."""
+"""Files on machines, written, kept and moved by a shell; files compared."""
 
-from tasks.shell.files import diff
+from pathlib import Path
+
+import pytest
+
+from tasks.shell.files import OURS, diff, diff_of_ours, keep_foreign, move_aside, read_file, write_file
+from tasks.shell.script import STRICT, facts, parse_facts
+from tests.fakes.host import FakeHost
+
+AWKWARD = 'it\'s "quoted" $HOME `id` \\n\n\ttab\nEND\n{% raw %}\n'
+
+
+@pytest.fixture
+def host(folder: Path) -> FakeHost:
+    return FakeHost("vm-1", "10.0.0.11", folder / "vm-1")
+
+
+def test_a_file_gets_exactly_its_content(host: FakeHost) -> None:
+    host.run(STRICT + write_file("/etc/new/folder/file.conf", AWKWARD), what="writing")
+
+    assert host.read("/etc/new/folder/file.conf") == AWKWARD
+
+
+def test_a_file_gets_its_mode(host: FakeHost) -> None:
+    host.run(STRICT + write_file("/etc/secret", "x\n", "0600"), what="writing")
+
+    assert host.path("/etc/secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_is_replaced_whole_and_leaves_no_half(host: FakeHost) -> None:
+    host.write("/etc/new/file", "old\n")
+
+    host.run(STRICT + write_file("/etc/new/file", "new\n"), what="writing")
+
+    assert host.read("/etc/new/file") == "new\n"
+    assert [path.name for path in host.path("/etc/new").iterdir()] == ["file"]
+
+
+def test_a_path_with_a_blank_is_one_path(host: FakeHost) -> None:
+    host.run(STRICT + write_file("/etc/two words", "x\n"), what="writing")
+
+    assert host.read("/etc/two words") == "x\n"
+
+
+def test_a_missing_file_reads_as_nothing(host: FakeHost) -> None:
+    host.write("/etc/there", "content\n")
+    question = facts({"there": read_file("/etc/there"), "not": read_file("/etc/not")})
+
+    assert parse_facts(host.run(question, what="asking").stdout) == {"there": "content", "not": ""}
+
+
+@pytest.mark.parametrize(("content", "kept"), [("theirs\n", True), (f"# {OURS}\n", False)])
+def test_only_what_others_wrote_is_kept_aside(host: FakeHost, content: str, kept: bool) -> None:
+    host.write("/etc/some.conf", content)
+
+    host.run(STRICT + keep_foreign("/etc/some.conf", "run-1"), what="keeping")
+
+    assert host.path("/etc/some.conf.aside-run-1").exists() is kept
+
+
+def test_no_copy_is_kept_of_a_file_that_is_missing(host: FakeHost) -> None:
+    host.run(STRICT + keep_foreign("/etc/some.conf", "run-1"), what="keeping")
+
+    assert not host.path("/etc/some.conf.aside-run-1").exists()
+
+
+def test_a_folder_is_moved_aside_with_its_data(host: FakeHost) -> None:
+    host.write("/mnt/etcd/member/db", "data\n")
+
+    host.run(STRICT + move_aside("/mnt/etcd", "run-1"), what="moving")
+
+    assert host.read("/mnt/etcd.aside-run-1/member/db") == "data\n"
+    assert not host.path("/mnt/etcd").exists()
+
+
+def test_what_was_moved_aside_before_is_not_overwritten(host: FakeHost) -> None:
+    for content in ("first\n", "second\n"):
+        host.write("/mnt/etcd/db", content)
+        host.run(STRICT + move_aside("/mnt/etcd", "run-1"), what="moving")
+
+    kept = host.path("/mnt").glob("etcd.aside-run-1*/db")
+    assert sorted(path.read_text() for path in kept) == ["first\n", "second\n"]
+
+
+def test_the_content_of_a_mount_point_moves_to_a_folder_inside(host: FakeHost) -> None:
+    host.write("/mnt/etcd/member/db", "data\n")
+    host.mount("/mnt/etcd", "ext4")
+
+    host.run(STRICT + move_aside("/mnt/etcd", "run-1"), what="moving")
+
+    assert [path.name for path in host.path("/mnt/etcd").iterdir()] == [".aside-run-1"]
+    assert host.read("/mnt/etcd/.aside-run-1/member/db") == "data\n"
 
 
 def test_files_that_are_the_same_have_no_diff() -> None:
@@ -8,4 +98,11 @@ def test_files_that_are_the_same_have_no_diff() -> None:
 
 
 def test_a_diff_names_the_file_before_and_after() -> None:
-    assert diff("/etc/hosts", "a\n", "b\n") == "--- /etc/hosts (now)\n+++ /etc/hosts (then)\n@@ -1 +1 @@\n-a\n+b"
+    assert diff("/etc/hosts", "a\n", "b\n") == "--- /etc/hosts (before)\n+++ /etc/hosts (after)\n@@ -1 +1 @@\n-a\n+b"
+
+
+def test_a_diff_shows_no_line_that_others_wrote() -> None:
+    shown = diff_of_ours("/etc/some.conf", "password\n", f"# {OURS}\n")
+
+    assert "password" not in shown
+    assert shown.startswith("/etc/some.conf: 1 lines that are not ours are kept aside and not shown\n")

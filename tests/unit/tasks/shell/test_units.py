@@ -4,7 +4,7 @@ import pytest
 
 from tasks.shell.units import is_off, is_on
 
-SAID = {
+STATES = {
     "active\nenabled": (True, False),
     "active\ndisabled": (False, False),
     "activating\nenabled": (False, False),
@@ -19,8 +19,8 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("said", "on", "off"), [(said, *is_) for said, is_ in SAID.items()])
+@pytest.mark.parametrize(("state", "on", "off"), [(state, *is_) for state, is_ in STATES.items()])
 def test_a_unit_is_on_when_it_runs_and_will_and_off_when_it_neither_does_nor_will(
-    said: str, on: bool, off: bool
+    state: str, on: bool, off: bool
 ) -> None:
-    assert (is_on(said), is_off(said)) == (on, off)
+    assert (is_on(state), is_off(state)) == (on, off)
