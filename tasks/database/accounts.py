@@ -6,37 +6,49 @@ import re
 
 from pydantic import SecretStr
 
-from blocks.errors import HostError, RefusedError, VerificationError
+from blocks.errors import VerificationError
 from blocks.ports import KubeApi
 from configs.database import Database
 from configs.platform import Platform
 from configs.rendering import rendered
-from tasks.database.sql import ask_sql
+from tasks.database.sql import SqlError, ask_sql, by_hand, log_in
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 
 NONE = SecretStr("")
+DENIED = (1044, 1045, 1698)  # ER_DBACCESS_DENIED, ER_ACCESS_DENIED, and the latter for no password at all
 
 
-@step("check database")
+@check("check database")
 def check_database(
-    run: Run, platform: Platform, database: Database, kube: KubeApi, root: SecretStr, *, restored: bool = False
-) -> Outcome:
-    """Make sure that the database answers to its configured root; after a restore of ours also to one without a password.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
-    if not logs_in(kube, database, "root", root) and not (restored and logs_in(kube, database, "root", NONE)):
-        raise RefusedError(
-            f"database: root can't log in at {database.host} with what {database.root_password} holds, so its password could not be "
-            "set again after a restore: write the right one there, or see whether the database answers"
+    platform: Platform, database: Database, kube: KubeApi, root: SecretStr, *, restored: bool = False
+) -> Checked:
+    """The database answers its configured root; after a restore of ours also a root without a password."""
+    found = Findings("database")
+    try:
+        denied = denial(kube, database, "root", root)
+        if denied and restored and not denial(kube, database, "root", NONE):
+            denied = ""
+    except SqlError as error:
+        found.refuse(
+            "database-client-failed",
+            f"root could not log in at {database.host}, and not because of its password: {error.message}",
+            f"put that right, then try it: {by_hand(database, 'root')}",
+            final=True,
         )
-
-    # act
-    # verify
-    return unchanged("root logs in")
+    else:
+        if denied:
+            found.refuse(
+                "database-root-denied",
+                f"root can't log in at {database.host} with what {database.root_password} holds, so its password could not be set "
+                f"again after a restore: {denied}",
+                f"write the right password there, then try it: {by_hand(database, 'root')}",
+                final=True,
+            )
+    return found.checked(f"root logs in at {database.host}")
 
 
 @step("set users and time zone")
@@ -56,39 +68,51 @@ def ensure_accounts(
 
     # act
     with run.acting(platform.name, f"setting {', '.join(wrong)}"):
-        present = root if logs_in(kube, database, "root", root) else NONE
+        present = NONE if denial(kube, database, "root", root) else root
         ask_sql(kube, database, "root", present, init_sql(database, root, password))
 
     # verify
     left = _wrong(kube, database, root, password)
     if left:
         raise VerificationError(
-            f"database: the statements were taken, yet wrong: {', '.join(left)}: see mysql.user there"
+            f"database: the statements were accepted, but these are still not as configured: {', '.join(left)}: "
+            f"look at mysql.user: {by_hand(database, 'root')}",
+            id="database-accounts-wrong",
         )
     return changed(f"set: {', '.join(wrong)}")
 
 
-def logs_in(kube: KubeApi, database: Database, user: str, password: SecretStr, schema: str = "mysql") -> bool:
-    """Whether `user` gets an answer with this password."""
+def denial(kube: KubeApi, database: Database, user: str, password: SecretStr, schema: str = "mysql") -> str:
+    """The server's words when it does not let `user` in with this password, empty when it does.
+
+    Raises SqlError when something else is wrong: no password would help.
+    """
     try:
-        return ask_sql(kube, database, user, password, "SELECT 1;", schema=schema) == "1"
-    except HostError:
-        return False
+        log_in(kube, database, user, password, schema)
+    except SqlError as error:
+        if error.code in DENIED:
+            return error.message
+        raise
+    return ""
 
 
 def _wrong(kube: KubeApi, database: Database, root: SecretStr, password: SecretStr) -> list[str]:
-    root_right = logs_in(kube, database, "root", root)
-    zone = ask_sql(kube, database, "root", root, "SELECT @@global.time_zone;") if root_right else ""
-    return [
-        *([] if root_right else ["root's password"]),
-        *([] if logs_in(kube, database, database.user, password, database.database) else [f"user {database.user}"]),
-        *([] if same_zone(zone, database.time_zone) else ["time zone"]),
-    ]
+    """What is not as configured, in words."""
+    wrong, zone = [], ""
+    if denial(kube, database, "root", root):
+        wrong.append("root's password")
+    else:
+        zone = ask_sql(kube, database, "root", root, "SELECT @@global.time_zone;")
+    if denial(kube, database, database.user, password, database.database):
+        wrong.append(f"user {database.user}")
+    if not same_zone(zone, database.time_zone):
+        wrong.append("time zone")
+    return wrong
 
 
-def same_zone(found: str, wanted: str) -> bool:
+def same_zone(found: str, expected: str) -> bool:
     """Whether two zones are the same: servers say +08:00 for +8:00."""
-    return _padded(found) == _padded(wanted)
+    return _padded(found) == _padded(expected)
 
 
 def _padded(zone: str) -> str:

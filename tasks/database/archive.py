@@ -13,6 +13,7 @@ from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
 from configs.platform import Platform
 from tasks.database.control import control
+from tasks.engine.finding import Finding, note
 from tasks.engine.journal import now
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import Facts, Record
@@ -48,8 +49,6 @@ def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, recor
     if run.dry_run:
         return planned(f"taken by {platform.backup.control} backup-and-save")
     known = set(_tars(kube, platform))
-    today = sorted(name for name in known if f"{datetime.now(UTC):%Y%m%d}" in name)
-    notes = (f"today's backup {today[-1]} is kept, this one gets another name",) if today else ()
     _refuse_absent_lake(lake, platform, known)
 
     # act
@@ -60,16 +59,20 @@ def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, recor
     names = ARCHIVE.findall(said)
     if not names or names[-1] in known:
         raise VerificationError(
-            f"backup: backup-and-save reported success, but names no new archive: {said[-200:]!r}: see the pod's log"
+            f"backup: backup-and-save reported success, but named no new archive: {said[-200:]!r}: "
+            f"kubectl logs -n {platform.backup.namespace} -l {platform.backup.workload_label}",
+            id="backup-archive-unnamed",
         )
     archive = read_archive(lake, platform, names[-1])
     if archive.fault:
         raise VerificationError(
-            f"{lake.name}: backup-and-save reported success, but {archive.fault}: see the pod's log, then run again"
+            f"{lake.name}: backup-and-save reported success, but {archive.fault}: "
+            f"kubectl logs -n {platform.backup.namespace} -l {platform.backup.workload_label}, then run again",
+            id="backup-archive-unusable",
         )
     kept = {"taken": now(), "name": archive.name, "size": archive.size, "sha256": archive.sha256}
     record.write(BACKUP, kept)
-    return changed(f"taken: {described(kept)}", notes=notes)
+    return changed(f"taken: {described(kept)}", findings=_of_today(lake, known))
 
 
 def described(taken: Facts) -> str:
@@ -104,21 +107,21 @@ def read_archive(lake: Host, platform: Platform, name: str) -> Archive:
 def expire_backups(
     run: Run, lake: Host, platform: Platform, kube: KubeApi, *, keep: Collection[str] = ()
 ) -> Outcome:
-    """Make known which archives are past their expiry; they are deleted only if `backup.delete_expired` says so.
+    """Make the report list the archives that are past their expiry; only with `backup.delete_expired` are they deleted.
 
-    Those to `keep` are neither: the last migration's way back.
-
-    Undo: none for what is deleted.
+    Those to `keep` are neither listed nor deleted: the last migration's way back. Undo: none for what is deleted.
     """
     # probe
     if run.dry_run:
         return planned(f"archives older than {platform.backup.expired_days} days are listed")
-    oldest = (datetime.now(UTC) - timedelta(days=platform.backup.expired_days)).date().isoformat()
+    days = platform.backup.expired_days
+    oldest = (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
     others = [name for name in _tars(kube, platform) if name not in keep]
     expired = [name for name in others if (day := _day(name)) is not None and day < oldest]
-    notes = tuple(f"expired: {name}" for name in expired)
     if not expired or not platform.backup.delete_expired:
-        return unchanged(f"{len(expired)} archives older than {platform.backup.expired_days} days", notes=notes)
+        remedy = f"rm it in {platform.backup.lake}, or set backup.delete_expired"
+        listed = [note("backup-expired", lake.name, f"{name} is older than {days} days", remedy) for name in expired]
+        return unchanged(f"{len(expired)} archives older than {days} days", findings=tuple(listed))
 
     # act
     with run.acting(lake.name, f"deleting {', '.join(expired)}"):
@@ -128,12 +131,23 @@ def expire_backups(
     # verify
     left = sorted(set(expired).intersection(_tars(kube, platform)))
     if left:
-        raise VerificationError(f"{lake.name}: deleted, yet there: {', '.join(left)}")
+        raise VerificationError(
+            f"{lake.name}: rm succeeded, but backup-ctl still lists {', '.join(left)}: ls -l {platform.backup.lake} there",
+            id="backup-not-deleted",
+        )
     return changed(f"deleted: {', '.join(expired)}")
 
 
 def _tars(kube: KubeApi, platform: Platform) -> list[str]:
     return ARCHIVE.findall(control(kube, platform, "ls-tar", timeout_s=platform.timeouts.command_s))
+
+
+def _of_today(lake: Host, known: Collection[str]) -> tuple[Finding, ...]:
+    """A note about a backup that was there today before ours: names hold the day."""
+    today = sorted(name for name in known if f"{datetime.now(UTC):%Y%m%d}" in name)
+    if not today:
+        return ()
+    return (note("backup-second-today", lake.name, f"today's backup {today[-1]} is kept, the new one got another name"),)
 
 
 def _day(name: str) -> str | None:
@@ -149,5 +163,6 @@ def _refuse_absent_lake(lake: Host, platform: Platform, known: Collection[str]) 
     if lake.run(f"test -d {mounted}{listed}", what="looking for the file lake", check=False).exit_code != 0:
         raise RefusedError(
             f"{lake.name}: {platform.backup.lake} is not the folder that backup-ctl writes to: mount the file lake there "
-            "(mount -t glusterfs localhost:uap-global ...), or write backup.lake"
+            "(mount -t glusterfs localhost:uap-global ...), or write backup.lake",
+            id="file-lake-absent",
         )

@@ -21,6 +21,9 @@ KUBECONFIG = "export KUBECONFIG=/etc/rancher/k3s/k3s.yaml\n"
 HELM_GRACE_S = 60  # its own clock starts later, and it has to write down how it ended
 ALREADY = "already"
 
+Release = tuple[str, str, dict[str, str]]
+"""Status, chart and values."""
+
 
 def helm_values(platform: Platform) -> dict[str, str]:
     """The chart's values as the runbook gives them, by their paths."""
@@ -43,32 +46,23 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -
     Undo: helm rollback, or helm uninstall.
     """
     # probe
-    backup, wanted = platform.backup, helm_values(platform)
-    said = parse_facts(helm.run(_question(platform), what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
-    if not said["helm"]:
-        raise RefusedError(f"{helm.name}: no `helm` there: install it, or name another machine in backup.helm_host")
-    if not said["list"]:
-        raise TransientError(f"{helm.name}: `helm list` does not answer there: does the API server run on that machine?")
-    status, chart, values = _release(said, backup.release)
-    chart_wanted = PurePosixPath(backup.chart).name.removesuffix(".tgz")
-    if status.startswith("pending-"):
-        raise RefusedError(
-            f"{helm.name}: release {backup.release} is {status}: another helm is at work, or was killed: wait for it, or there: "
-            f"helm {'uninstall' if status == 'pending-install' else 'rollback'} {backup.release} -n {backup.namespace}"
-        )
-    right = status == "deployed" and chart == chart_wanted and values == wanted
-    if right and kube.pod_named(backup.namespace, backup.workload_label):
+    backup, values = platform.backup, helm_values(platform)
+    chart = PurePosixPath(backup.chart).name.removesuffix(".tgz")
+    found = _release(helm, platform)
+    status, present, _ = found
+    _refuse_pending(helm, platform, status)
+    if found == ("deployed", chart, values) and kube.pod_named(backup.namespace, backup.workload_label):
         return unchanged(f"{chart} is deployed, its pod is Ready")
-    what = f"{chart_wanted} " + ("is installed" if not status else f"replaces {chart}, {status}")
+    what = f"{chart} " + ("is installed" if not status else f"replaces {present}, {status}")
     if run.dry_run:
-        return planned(what, diffs=("\n".join(f"+{name}={value}" for name, value in wanted.items()),))
+        return planned(what, diffs=("\n".join(f"+{name}={value}" for name, value in values.items()),))
 
     # act
     with run.acting(helm.name, f"helm upgrade --install {backup.release}: {what}"):
         try:
             # Helm gives up by itself first: one that is killed leaves its release pending, for nobody to touch.
             timeout_s = platform.timeouts.helm_s + HELM_GRACE_S
-            helm.run(_upgrade(platform, wanted), what="helm upgrade --install", timeout_s=timeout_s)
+            helm.run(_upgrade(platform, values), what="helm upgrade --install", timeout_s=timeout_s)
         except CommandFailedError as error:
             error.within(f"see helm history {backup.release} -n {backup.namespace} on {helm.name}")
             raise
@@ -78,11 +72,13 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -
         f"a pod {backup.workload_label} in {backup.namespace} is Ready",
         lambda: kube.pod_named(backup.namespace, backup.workload_label),
         timeout_s=platform.timeouts.pod_ready_s,
+        id="backup-ctl-not-ready",
     )
-    after = parse_facts(helm.run(_question(platform), what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
-    if _release(after, backup.release) != ("deployed", chart_wanted, wanted):
+    if _release(helm, platform) != ("deployed", chart, values):
         raise VerificationError(
-            f"{helm.name}: Helm upgraded {backup.release}, but it is not as configured: helm get values {backup.release}"
+            f"{helm.name}: Helm upgraded {backup.release}, but it is not as configured: "
+            f"helm get values {backup.release} -n {backup.namespace}",
+            id="helm-values-differ",
         )
     return changed(what)
 
@@ -105,23 +101,38 @@ def ensure_tidb_patched(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
     return unchanged(said) if ALREADY in said.lower() else changed(said)
 
 
-def _question(platform: Platform) -> str:
+def _release(helm: Host, platform: Platform) -> Release:
+    """The release as Helm knows it; all empty when there is none. Raises when Helm can't be asked."""
     backup = platform.backup
-    where = f"{quote(backup.release)} -n {quote(backup.namespace)}"
-    return KUBECONFIG + facts(
-        {
-            "helm": "command -v helm",
-            "list": f"helm list -a -n {quote(backup.namespace)} -o json",
-            "values": f"helm get values {where} -o json",
-        }
-    )
-
-
-def _release(said: dict[str, str], name: str) -> tuple[str, str, dict[str, str]]:
-    """Status, chart and values of the release; empty ones when there is none."""
-    found: list[dict[str, Any]] = json.loads(said["list"] or "[]")
-    release = next((item for item in found if item["name"] == name), {})
+    question = {
+        "helm": "command -v helm",
+        "list": f"helm list -a -n {quote(backup.namespace)} -o json",
+        "values": f"helm get values {quote(backup.release)} -n {quote(backup.namespace)} -o json",
+    }
+    script = KUBECONFIG + facts(question)
+    said = parse_facts(helm.run(script, what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
+    if not said["helm"]:
+        raise RefusedError(
+            f"{helm.name}: no `helm` there: install it, or name another machine in backup.helm_host", id="helm-missing"
+        )
+    if not said["list"]:
+        raise TransientError(
+            f"{helm.name}: `helm list` does not answer there: does the API server run on that machine? systemctl status k3s",
+            id="helm-silent",
+        )
+    found: list[dict[str, Any]] = json.loads(said["list"])
+    release = next((item for item in found if item["name"] == backup.release), {})
     return release.get("status", ""), release.get("chart", ""), _flat(json.loads(said["values"] or "null") or {})
+
+
+def _refuse_pending(helm: Host, platform: Platform, status: str) -> None:
+    if status.startswith("pending-"):
+        release, undo = platform.backup.release, "uninstall" if status == "pending-install" else "rollback"
+        raise RefusedError(
+            f"{helm.name}: release {release} is {status}: another helm is at work, or was killed: wait for it, or there: "
+            f"helm {undo} {release} -n {platform.backup.namespace}",
+            id="helm-release-pending",
+        )
 
 
 def _flat(values: dict[str, Any], path: str = "") -> dict[str, str]:

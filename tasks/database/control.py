@@ -18,7 +18,7 @@ from configs.platform import Platform
 REPEATABLE = ("ls-tar", "ls-backup", "patch-tidb-for-br")
 """Subcommands that do no harm when they run twice."""
 NO_API = re.compile(r"connection to the server \S+ was refused|unable to connect to the server", re.IGNORECASE)
-"""What kubectl says in the pod when no API server took its question, so that nothing was begun."""
+"""What kubectl says in the pod when no API server took its request, so that nothing was begun."""
 
 
 def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) -> str:
@@ -33,7 +33,8 @@ def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) ->
     if pod is None:
         raise RefusedError(
             f"backup-ctl: no Ready pod {backup.workload_label} in namespace {backup.namespace}: "
-            f"kubectl get pods -n {backup.namespace}"
+            f"kubectl get pods -n {backup.namespace}",
+            id="backup-ctl-no-pod",
         )
     try:
         result = kube.exec(backup.namespace, pod, [backup.control, *words], timeout_s=timeout_s)
@@ -41,11 +42,14 @@ def control(kube: KubeApi, platform: Platform, *words: str, timeout_s: float) ->
         if words[0] in REPEATABLE:
             raise
         raise OutcomeUnknownError(
-            f"{error}: {' '.join(words)} may still be at work there, and is not begun a second time beside it: wait until "
-            f"`kubectl exec -n {backup.namespace} {pod} -- ps` shows it no more, then run the same command again"
+            f"{error.message}: {' '.join(words)} may still be running there, and is not begun a second time beside it: wait until "
+            f"`kubectl exec -n {backup.namespace} {pod} -- ps` shows it no more, then run the same command again",
+            id="backup-ctl-answer-lost",
         ) from error
     if result.exit_code != 0:
         said = (result.stderr.strip() or result.stdout.strip())[-400:]
-        kind = TransientError if NO_API.search(said) else HostError
-        raise kind(f"{backup.namespace}/{pod}: {backup.control} {' '.join(words)}: exit code {result.exit_code}: {said}")
+        message = f"{backup.namespace}/{pod}: {backup.control} {' '.join(words)}: exit code {result.exit_code}: {said}"
+        if NO_API.search(said):
+            raise TransientError(message, id="backup-ctl-without-api")
+        raise HostError(message, id="backup-ctl-failed")
     return result.stdout.strip()

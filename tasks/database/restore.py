@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from blocks.errors import HostError, RefusedError
+from blocks.errors import HostError
 from blocks.ports import Host, KubeApi, RestoreObject
 from configs.platform import Platform
-from tasks.database.archive import read_archive
+from tasks.database.archive import Archive, read_archive
 from tasks.database.control import control
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 from tasks.engine.journal import now
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import Facts, Record
@@ -21,37 +23,37 @@ FAILED = ("Failed", "Invalid")  # of an invalid one TiDB's operator takes no fur
 SPACE = 3  # the archive, its unpacked files, and what the database grows by while they are loaded
 
 
-@step("check archive")
-def check_archive(run: Run, lake: Host, platform: Platform, name: str, recorded: Facts | None) -> Outcome:
-    """Make sure that the archive is there, intact, and the very one that was recorded; and that it can be unpacked.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
+@check("check archive")
+def check_archive(lake: Host, platform: Platform, name: str, recorded: Facts | None) -> Checked:
+    """The archive is in the file lake, intact, the very one that was recorded, and there is room to unpack it."""
+    found, another = Findings(lake.name), f"choose another with backup=NAME: ls {platform.backup.lake}"
     archive = read_archive(lake, platform, f"{name}.tar.gz")
     if archive.fault:
-        raise RefusedError(
-            f"{lake.name}: {archive.fault}: choose another with backup=NAME: ls {platform.backup.lake} there, where the file "
-            "lake must be mounted"
+        remedy = f"{another} there, where the file lake must be mounted"
+        found.refuse("archive-unusable", archive.fault, remedy, final=True)
+        return found.checked(archive.fault)
+    if recorded is None:
+        found.note("archive-unrecorded", f"{archive.name} is in no record of ours: its checksum can't be compared")
+    elif archive.sha256 != recorded["sha256"]:
+        found.refuse(
+            "archive-changed",
+            f"{archive.name} has sha256 {archive.sha256[:12]}, recorded was {recorded['sha256'][:12]}: it was changed since",
+            f"{another} there",
+            final=True,
         )
-    if recorded is not None and archive.sha256 != recorded["sha256"]:
-        raise RefusedError(
-            f"{lake.name}: {archive.name} has sha256 {archive.sha256[:12]}, recorded was {recorded['sha256'][:12]}: it was changed "
-            "since: choose another with backup=NAME"
-        )
+    _judge_space(found, lake, platform, archive)
+    return found.checked(f"{archive.name} is intact, {archive.size} bytes")
+
+
+def _judge_space(found: Findings, lake: Host, platform: Platform, archive: Archive) -> None:
     question = facts({"free": f"df --output=avail -B1 {platform.backup.lake} | tail -n1"})
     free = int(parse_facts(lake.run(question, what="asking for free space").stdout)["free"] or 0)
     if free < SPACE * archive.size:
-        raise RefusedError(
-            f"{lake.name}: {free >> 20} MB free in {platform.backup.lake}, {SPACE * archive.size >> 20} MB are needed: make room"
+        found.refuse(
+            "archive-no-space",
+            f"{free >> 20} MB free in {platform.backup.lake}, {SPACE * archive.size >> 20} MB are needed to unpack {archive.name}",
+            f"make room: du -sh {platform.backup.lake}/* there",
         )
-
-    # act
-    # verify
-    notes = (
-        () if recorded else (f"{archive.name} is in no record of ours: its checksum has nothing to be compared with",)
-    )
-    return unchanged(f"{archive.name} is intact, {archive.size} bytes", notes=notes)
 
 
 @step("restore data")
@@ -80,13 +82,15 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
         lambda: _ended(kube, platform, record, name),
         timeout_s=timeouts.restore_s,
         poll_s=2,
+        id="restore-not-ended",
     )
     ended = kube.restore_object(namespace, name)
     if ended is None or ended.phase != COMPLETE:
-        told = ended.message if ended else "it is gone"
+        said = ended.message if ended else "it is gone"
         raise HostError(
-            f"restore {namespace}/{name}: {ended.phase if ended else FAILED[0]}: {told}: kubectl describe "
-            f"restores.pingcap.com {name} -n {namespace}"
+            f"restore {namespace}/{name}: {ended.phase if ended else FAILED[0]}: {said}: kubectl describe "
+            f"restores.pingcap.com {name} -n {namespace}",
+            id="restore-failed",
         )
     record.write(RESTORED, {"name": name, "uid": ended.uid, "at": now()})
     return changed(f"{name} is restored")

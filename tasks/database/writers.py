@@ -19,7 +19,7 @@ ENDED = ("Succeeded", "Failed")
 
 @step("quiesce writer")
 def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
-    """Make the writer have no pod; how many it had is recorded first, so that no death of ours forgets it.
+    """Make the writer have no pod; how many it had is recorded first, so that a killed run does not forget it.
 
     Undo: `ensure_writer_restored`.
     """
@@ -40,11 +40,12 @@ def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi,
         f"{writer} has no pod",
         lambda: _stopped(kube, find_workload(kube, writer)),
         timeout_s=platform.timeouts.pod_ready_s,
+        id="writer-pods-left",
     )
     return changed(f"scaled from {workload.desired} to 0")
 
 
-@step("bring writer back")
+@step("restore writer replicas")
 def ensure_writer_restored(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
     """Make the writer have as many Ready pods as it had before it was quiesced; see `ensure_replicas_restored`.
 
@@ -54,23 +55,25 @@ def ensure_writer_restored(run: Run, writer: Writer, platform: Platform, kube: K
     return ensure_replicas_restored(run, record, _key(writer), lambda: find_workload(kube, writer), kube, timeout_s=timeout_s)
 
 
-def owed(platform: Platform, record: Record) -> dict[Writer, int]:
-    """The writers that were scaled to 0 and not brought back, with the replicas that are recorded for them."""
+def scaled_writers(platform: Platform, record: Record) -> dict[Writer, int]:
+    """The writers that were scaled to 0 and not restored yet, with the replicas that are recorded for them."""
     kept = {writer: record.read(_key(writer)) for writer in platform.rollback.writers}
     return {writer: facts["replicas"] for writer, facts in kept.items() if facts is not None and not facts["back"]}
 
 
 def still_scaled(kube: KubeApi, platform: Platform, record: Record) -> list[Writer]:
-    """The writers that have other replicas than they are owed."""
-    owing = owed(platform, record).items()
-    return [writer for writer, replicas in owing if find_workload(kube, writer).desired != replicas]
+    """Those of them whose replicas are not the recorded ones at this moment."""
+    recorded = scaled_writers(platform, record).items()
+    return [writer for writer, replicas in recorded if find_workload(kube, writer).desired != replicas]
 
 
 def find_workload(kube: KubeApi, writer: Writer) -> Workload:
     """The writer as a workload. Raises RefusedError when there is none."""
     found = next((w for w in kube.workloads() if str(w) == str(writer)), None)
     if found is None:
-        raise RefusedError(f"rollback.writers: there is no {writer}: write what `kubectl get {writer.kind} -A` lists")
+        raise RefusedError(
+            f"rollback.writers: there is no {writer}: write what `kubectl get {writer.kind} -A` lists", id="writer-missing"
+        )
     return found
 
 

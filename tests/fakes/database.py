@@ -8,6 +8,7 @@ from blocks.ports import ExecResult
 from tests.fakes.kube import FakeKube
 
 IDENTIFIED = re.compile(r"^ALTER USER '([^']+)'@'%' IDENTIFIED BY '((?:[^']|'')*)';$", re.MULTILINE)
+DEFAULT_MODE = "SET SESSION sql_mode = '';\n"
 ZONE = re.compile(r"^SET GLOBAL time_zone = '([^']+)';$", re.MULTILINE)
 DENIED = ExecResult(1, "", "ERROR 1045 (28000): Access denied\n")
 
@@ -20,6 +21,8 @@ class FakeDatabase:
         self.passwords = {"root": root, user: password}
         self.time_zone = "+08:00"
         self.data = "today's rows"
+        self.backslashes_escape = True
+        """False as with sql_mode NO_BACKSLASH_ESCAPES, until a session sets another mode."""
         kube.programs["mysql"] = self.ask
 
     def restored(self, data: str) -> None:
@@ -36,6 +39,12 @@ class FakeDatabase:
         if sql == "SELECT @@global.time_zone;":
             return ExecResult(0, f"{self.time_zone}\n", "")
         self.kube.changes("statements to the database")
-        self.passwords |= {name: word.replace("''", "'") for name, word in IDENTIFIED.findall(sql)}
+        escaped = self.backslashes_escape or sql.startswith(DEFAULT_MODE)
+        self.passwords |= {name: _literal(word, escaped) for name, word in IDENTIFIED.findall(sql)}
         self.time_zone = "".join(ZONE.findall(sql)[-1:]) or self.time_zone
         return ExecResult(0, "", "")
+
+
+def _literal(inside: str, escaped: bool) -> str:
+    text = inside.replace("''", "'")
+    return text.replace("\\\\", "\\") if escaped else text

@@ -1,22 +1,17 @@
-"""A backup counts when its archive was read whole; the database's password is in no argument."""
+"""A backup counts when its archive was read whole."""
 
-import subprocess
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from blocks.errors import HostError, KubeUnavailableError, RefusedError, VerificationError
 from blocks.ports import ExecResult
 from configs.errors import EvenkeelError
 from tasks.database.archive import BACKUP, ensure_backup, expire_backups
-from tasks.database.sql import LOGIN, ask_sql
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
-
-PASSWORD = SecretStr("dbs3cret")
 
 
 def back_up(world: World) -> Outcome:
@@ -25,11 +20,6 @@ def back_up(world: World) -> Outcome:
 
 def expire(world: World, **how: Any) -> Outcome:
     return expire_backups.fn(world.run(), world.hosts["vm-1"], world.platform, world.kube, **how)
-
-
-def ask(world: World, sql: str = "SELECT 1;") -> str:
-    assert world.platform.database is not None
-    return ask_sql(world.kube, world.platform.database, "app", PASSWORD, sql)
 
 
 def test_the_record_keeps_the_archives_name_size_and_checksum(world: World) -> None:
@@ -64,7 +54,7 @@ def test_an_answer_that_names_an_old_archive_is_no_backup(world: World) -> None:
     world.backups.has_archive("tidb-backup-20260101")
     world.kube.answers["backup-and-save"] = ExecResult(0, "saved tidb-backup-20260101.tar.gz\n", "")
 
-    with pytest.raises(VerificationError, match="names no new archive"):
+    with pytest.raises(VerificationError, match=r"named no new archive: .*kubectl logs -n uap -l app=backup-ctl"):
         back_up(world)
 
 
@@ -117,64 +107,43 @@ def test_a_backup_whose_answer_got_lost_is_taken_again(world: World) -> None:
     assert back_up(world).change is Change.CHANGED
 
 
-def test_expired_archives_are_told_and_kept(world: World) -> None:
+def test_expired_archives_are_listed_and_kept(world: World) -> None:
     world.backups.has_archive("tidb-backup-20200101")
+    world.backups.has_archive("tidb-backup-20200102")
 
     outcome = expire(world)
 
     assert outcome.change is Change.UNCHANGED
-    assert outcome.notes == ("expired: tidb-backup-20200101.tar.gz",)
+    assert outcome.why == "2 archives older than 7 days"
+    remedy = "rm it in /mnt/uap-global/backup, or set backup.delete_expired [backup-expired]"
+    assert [str(finding) for finding in outcome.findings] == [
+        f"vm-1: tidb-backup-2020010{day}.tar.gz is older than 7 days: {remedy}" for day in (1, 2)
+    ]
     assert world.mutations == []
+
+
+def test_an_archive_that_is_still_listed_after_its_deletion_is_an_error(world: World) -> None:
+    world.platform = platform(backup={**CONFIG["backup"], "delete_expired": True})
+    world.kube.answers["ls-tar"] = ExecResult(0, "tidb-backup-20200101.tar.gz\n", "")
+
+    with pytest.raises(VerificationError, match=r"still lists tidb-backup-20200101.tar.gz.*\[backup-not-deleted\]"):
+        expire(world)
+
+
+def test_a_second_backup_of_the_same_day_is_noted(world: World) -> None:
+    today = f"tidb-backup-{datetime.now(UTC):%Y%m%d}"
+    world.backups.has_archive(today)
+
+    (found,) = back_up(world).findings
+
+    assert str(found) == f"vm-1: today's backup {today}.tar.gz is kept, the new one got another name [backup-second-today]"
 
 
 def test_the_way_back_is_never_deleted(world: World) -> None:
     world.platform = platform(backup={**CONFIG["backup"], "delete_expired": True})
     world.backups.has_archive("tidb-backup-20200101")
 
-    assert expire(world, keep={"tidb-backup-20200101.tar.gz"}).change is Change.UNCHANGED
+    outcome = expire(world, keep={"tidb-backup-20200101.tar.gz"})
+
+    assert (outcome.change, outcome.findings) == (Change.UNCHANGED, ())
     assert world.mutations == []
-
-
-def test_statement_and_password_go_over_standard_input_only(world: World) -> None:
-    ask(world)
-
-    _, _, argv, stdin = world.kube.execs[0]
-    assert not any(word in " ".join(argv) for word in ("dbs3cret", "SELECT"))
-    assert stdin == "dbs3cret\nSELECT 1;"
-
-
-def test_a_query_that_fails_tells_the_clients_words_and_no_secret(world: World) -> None:
-    world.kube.answers["mysql"] = ExecResult(1, "", "ERROR 1045 (28000): Access denied\n")
-
-    with pytest.raises(HostError, match="debug-mysql-client: mysql as app: ERROR 1045") as told:
-        ask(world, "ALTER USER app IDENTIFIED BY 's3cret';")
-    assert "s3cret" not in str(told.value)
-
-
-def test_a_statement_that_is_not_understood_is_not_repeated(world: World) -> None:
-    repeated = "ERROR 1064 (42000) at line 1: You have an error; see the manual for the syntax near 'BY 's3cret';' at line 1"
-    world.kube.answers["mysql"] = ExecResult(1, "", repeated)
-
-    with pytest.raises(HostError, match="ERROR 1064") as told:
-        ask(world, "ALTER USER app IDENTIFIED BY 's3cret';")
-    assert "s3cret" not in str(told.value)
-
-
-def test_an_answer_comes_without_its_line_end(world: World) -> None:
-    assert ask(world) == "1"
-
-
-@pytest.mark.parametrize("password", [" blanks at both ends ", "back\\slash", "$HOME'\"`", ""])
-def test_the_client_gets_password_and_statements_as_they_are(tmp_path: Path, password: str) -> None:
-    client = tmp_path / "mysql"
-    client.write_text('#!/bin/sh\nprintf "%s|" "$MYSQL_PWD"\nexec cat\n')
-    client.chmod(0o755)
-    sql = "SELECT 'two\nlines';"
-
-    done = subprocess.run(
-        ["/bin/sh", "-c", LOGIN.format(size=len(sql), host="h", port=1, user="u", schema="s")],
-        input=f"{password}\n{sql}and what is not ours", capture_output=True, text=True, check=True,
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
-    )
-
-    assert done.stdout == f"{password}|{sql}"

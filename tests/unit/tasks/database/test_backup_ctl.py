@@ -1,4 +1,4 @@
-"""backup-ctl is what the config says, also after somebody else's upgrade."""
+"""backup-ctl is as configured, also after somebody else's upgrade."""
 
 import pytest
 
@@ -54,14 +54,14 @@ def test_another_value_is_put_right(world: World) -> None:
     assert '"common.env.ENV_EXPIRED_DAYS":"30"' in world.hosts["vm-1"].state("helm-values")
 
 
-def test_another_chart_is_replaced_and_told(world: World) -> None:
+def test_another_chart_is_replaced_and_reported(world: World) -> None:
     install(world)
     world.platform = platform(backup={"chart": "/opt/charts/uap-backup-ctl-1.1.0.tgz"})
 
     assert install(world).why == "uap-backup-ctl-1.1.0 replaces uap-backup-ctl-1.0.0, deployed"
 
 
-def test_a_plan_tells_every_value(world: World) -> None:
+def test_a_plan_shows_every_value(world: World) -> None:
     assert "+common.nodeSelectorValue=1" in install(world, dry=True).diffs[0]
 
 
@@ -72,7 +72,14 @@ def test_without_helm_it_is_refused_with_what_to_write(world: World) -> None:
         install(world)
 
 
-def test_an_upgrade_that_fails_tells_helms_words_and_where_to_look(world: World) -> None:
+def test_a_helm_that_does_not_answer_is_asked_again(world: World) -> None:
+    world.hosts["vm-1"].tell("helm-list", "")
+
+    with pytest.raises(TransientError, match=r"vm-1: `helm list` does not answer there: .*\[helm-silent\]"):
+        install(world)
+
+
+def test_an_upgrade_that_fails_is_reported_with_helms_words_and_where_to_look(world: World) -> None:
     world.hosts["vm-1"].tell("helm-fails", "Error: timed out waiting for the condition")
 
     with pytest.raises(CommandFailedError, match=r"helm history backup-ctl -n uap on vm-1: .*timed out"):
@@ -88,31 +95,31 @@ def test_patching_twice_is_recognised(world: World) -> None:
 def test_what_must_not_run_twice_is_not_begun_again_when_its_answer_is_lost(world: World, lost: EvenkeelError) -> None:
     world.kube.fail("exec", lost)
 
-    with pytest.raises(OutcomeUnknownError, match=r"load --name=x may still be at work there, .* run the same command again") as told:
+    with pytest.raises(OutcomeUnknownError, match=r"load --name=x may still be running there, .* run the same command again") as raised:
         control(world.kube, world.platform, "load", "--name=x", timeout_s=5)
-    assert not told.value.retryable
+    assert not raised.value.retryable
 
 
 def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:
     world.kube.fail("exec", ExecBrokenError("uap/b: broke"))
 
-    with pytest.raises(ExecBrokenError) as told:
+    with pytest.raises(ExecBrokenError) as raised:
         control(world.kube, world.platform, "ls-tar", timeout_s=5)
-    assert told.value.retryable
+    assert raised.value.retryable
 
 
 @pytest.mark.parametrize(
     ("status", "advice"),
     [("pending-upgrade", "helm rollback backup-ctl -n uap"), ("pending-install", "helm uninstall backup-ctl -n uap")],
 )
-def test_a_release_that_a_killed_helm_has_left_is_told_with_the_way_out(world: World, status: str, advice: str) -> None:
+def test_a_release_that_a_killed_helm_has_left_is_refused_with_the_way_out(world: World, status: str, advice: str) -> None:
     world.hosts["vm-1"].tell("helm-list", f'[{{"name":"backup-ctl","status":"{status}","chart":"c"}}]')
 
     with pytest.raises(RefusedError, match=rf"vm-1: release backup-ctl is {status}: .*{advice}"):
         install(world)
 
 
-def test_a_subcommand_that_fails_is_told_with_its_words(world: World) -> None:
+def test_a_subcommand_that_fails_is_reported_with_its_words(world: World) -> None:
     world.kube.answers["ls-tar"] = ExecResult(2, "", "lake is not mounted\n")
 
     with pytest.raises(HostError, match=r"uap/backup-ctl-\d: /tidb-ctl.sh ls-tar: exit code 2: lake is not mounted"):
@@ -126,7 +133,7 @@ def test_a_subcommand_that_fails_is_told_with_its_words(world: World) -> None:
         "Unable to connect to the server: dial tcp 10.43.0.1:443: i/o timeout",
     ],
 )
-def test_a_server_that_has_just_gone_is_worth_another_try(world: World, said: str) -> None:
+def test_a_server_that_has_just_gone_is_tried_again(world: World, said: str) -> None:
     world.kube.answers["ls-tar"] = ExecResult(1, "", said)
 
     with pytest.raises(TransientError, match=r"uap/backup-ctl-\d: /tidb-ctl.sh ls-tar: exit code 1: .*10.43.0.1"):

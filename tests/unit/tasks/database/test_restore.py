@@ -1,10 +1,11 @@
-"""A restore happens once, from the archive that was meant, and its failure is told in the operator's own words."""
+"""A restore happens once, from the archive that was meant, and its failure is reported in the words of TiDB's operator."""
 
 import pytest
 
-from blocks.errors import DeadlineExceededError, HostError, RefusedError
+from blocks.errors import DeadlineExceededError, HostError
 from tasks.database.archive import read_archive
 from tasks.database.restore import check_archive, ensure_restored
+from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.platform import platform
 from tests.fakes.world import World
@@ -38,32 +39,47 @@ def spoil(world: World, how: str) -> None:
 def test_a_bad_archive_is_refused_with_the_way_to_others(world: World, how: str, why: str) -> None:
     spoil(world, how)
 
-    with pytest.raises(RefusedError, match=f"(?s)vm-1: .*{why}.*: choose another with backup=NAME: ls /mnt"):
+    with pytest.raises(FindingsError, match=f"(?s)vm-1: .*{why}.*: choose another with backup=NAME: ls /mnt.*archive-unusable"):
         check(world)
 
 
 def test_an_archive_that_was_changed_since_is_refused(world: World) -> None:
-    with pytest.raises(RefusedError, match=f"{BACKUP}.tar.gz has sha256 .*, recorded was 0123456789ab"):
+    with pytest.raises(FindingsError, match=f"{BACKUP}.tar.gz has sha256 .*, recorded was 0123456789ab") as refused:
         check(world, {"sha256": "0123456789abcdef"})
+    assert refused.value.findings[0].final
 
 
 def test_the_recorded_archive_is_taken(world: World) -> None:
     sha256 = read_archive(world.hosts["vm-1"], world.platform, f"{BACKUP}.tar.gz").sha256
 
-    assert check(world, {"sha256": sha256}).notes == ()
+    assert check(world, {"sha256": sha256}).findings == ()
 
 
 def test_an_archive_of_nobodys_record_is_taken_and_noted(world: World) -> None:
-    (note,) = check(world).notes
+    (found,) = check(world).findings
 
-    assert "is in no record of ours" in note
+    assert str(found) == (
+        f"vm-1: {BACKUP}.tar.gz is in no record of ours: its checksum can't be compared [archive-unrecorded]"
+    )
 
 
-def test_without_room_to_unpack_it_is_refused(world: World) -> None:
+def test_without_room_to_unpack_it_is_refused_unless_that_is_accepted(world: World) -> None:
     world.hosts["vm-1"].tell("free", "100")
 
-    with pytest.raises(RefusedError, match="vm-1: 0 MB free in /mnt/uap-global/backup"):
+    with pytest.raises(FindingsError, match=r"vm-1: 0 MB free in /mnt/uap-global/backup, .*\[archive-no-space\]"):
         check(world)
+
+    accepting = [{"id": "archive-no-space", "where": "vm-1", "reason": "the pod unpacks elsewhere"}]
+    world.platform = platform(accepted=accepting)
+    assert [finding.id for finding in check(world).findings] == ["archive-unrecorded", "archive-no-space"]
+
+
+def test_all_that_is_wrong_with_an_archive_is_reported_together(world: World) -> None:
+    world.hosts["vm-1"].tell("free", "100")
+
+    with pytest.raises(FindingsError) as refused:
+        check(world, {"sha256": "0123456789abcdef"})
+    assert [finding.id for finding in refused.value.findings] == ["archive-changed", "archive-no-space"]
 
 
 def test_data_are_the_backups_afterwards(world: World) -> None:
@@ -100,7 +116,7 @@ def test_a_restore_that_still_runs_is_awaited_by_the_next_run_and_not_begun_agai
     assert len([mutation for mutation in world.kube.mutations if mutation.startswith("restore")]) == 1
 
 
-def test_a_failed_restore_tells_the_operators_message(world: World) -> None:
+def test_a_failed_restore_is_reported_with_the_operators_message(world: World) -> None:
     world.backups.restore_fails = "region 4711 not found"
 
     with pytest.raises(HostError, match=r"Failed: region 4711 not found: kubectl describe restores.pingcap.com"):
@@ -123,7 +139,7 @@ def test_a_failed_restore_is_begun_anew_by_the_next_run(world: World) -> None:
     assert restore(world).change is Change.CHANGED
 
 
-def test_a_restore_that_takes_too_long_is_told(world: World) -> None:
+def test_a_restore_that_takes_too_long_is_an_error(world: World) -> None:
     world.platform = platform(timeouts={"restore_s": 5})
     world.kube.restoring = lambda _name: ("Running", "")
 

@@ -1,10 +1,16 @@
-"""Writers stop for a restore, and no death of ours leaves one at 0 forgotten."""
+"""Writers stop for a restore, and no killed run leaves one at 0 for good."""
 
 import pytest
 
 from blocks.errors import DeadlineExceededError, RefusedError
 from configs.database import Writer
-from tasks.database.writers import ensure_quiesced, ensure_writer_restored, find_workload
+from tasks.database.writers import (
+    ensure_quiesced,
+    ensure_writer_restored,
+    find_workload,
+    scaled_writers,
+    still_scaled,
+)
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.faults import Killed
 from tests.fakes.platform import platform
@@ -18,7 +24,7 @@ def quiesce(world: World) -> Outcome:
     return ensure_quiesced.fn(world.run(), writer(world), world.platform, world.kube, world.record)
 
 
-def bring_back(world: World) -> Outcome:
+def restore(world: World) -> Outcome:
     return ensure_writer_restored.fn(world.run(), writer(world), world.platform, world.kube, world.record)
 
 
@@ -46,37 +52,37 @@ def test_a_run_after_a_kill_remembers_the_first_runs_replicas(world: World) -> N
         quiesce(world)
 
     quiesce(world)
-    bring_back(world)
+    restore(world)
 
     assert replicas(world) == 2
 
 
-def test_a_writer_that_was_at_nothing_stays_there(world: World) -> None:
+def test_a_writer_that_had_no_replicas_keeps_none(world: World) -> None:
     world.kube.scale(find_workload(world.kube, writer(world)), 0)
     for _ in range(5):
         world.kube.pods()
 
     quiesce(world)
-    bring_back(world)
+    restore(world)
 
     assert replicas(world) == 0
 
 
-def test_a_writer_that_is_back_is_not_scaled_again(world: World) -> None:
+def test_a_writer_that_was_restored_is_not_scaled_again(world: World) -> None:
     quiesce(world)
-    bring_back(world)
+    restore(world)
     world.kube.scale(find_workload(world.kube, writer(world)), 5)
 
-    assert bring_back(world).change is Change.UNCHANGED
+    assert restore(world).change is Change.UNCHANGED
     assert replicas(world) == 5
 
 
-def test_a_writer_that_was_never_quiesced_is_left_alone(world: World) -> None:
-    assert bring_back(world).change is Change.UNCHANGED
+def test_a_writer_that_was_never_quiesced_is_not_touched(world: World) -> None:
+    assert restore(world).change is Change.UNCHANGED
     assert world.mutations == []
 
 
-def test_a_writer_whose_pods_do_not_go_is_told(world: World) -> None:
+def test_a_writer_whose_pods_do_not_go_is_an_error(world: World) -> None:
     world.platform = platform(timeouts={"pod_ready_s": 2})
     world.kube.polls = 1000
 
@@ -87,3 +93,19 @@ def test_a_writer_whose_pods_do_not_go_is_told(world: World) -> None:
 def test_a_writer_that_does_not_exist_is_refused_with_what_to_write(world: World) -> None:
     with pytest.raises(RefusedError, match="there is no StatefulSet shop/db: write what `kubectl get StatefulSet -A`"):
         find_workload(world.kube, Writer(kind="StatefulSet", namespace="shop", name="db"))
+
+
+def test_writers_that_are_scaled_down_are_known_by_their_recorded_replicas(world: World) -> None:
+    assert scaled_writers(world.platform, world.record) == {}
+    quiesce(world)
+
+    assert scaled_writers(world.platform, world.record) == {writer(world): 2}
+    assert still_scaled(world.kube, world.platform, world.record) == [writer(world)]
+
+
+def test_a_writer_whose_pods_are_not_ready_yet_is_not_scaled_any_more(world: World) -> None:
+    quiesce(world)
+    world.kube.scale(find_workload(world.kube, writer(world)), 2)
+
+    assert scaled_writers(world.platform, world.record) == {writer(world): 2}
+    assert still_scaled(world.kube, world.platform, world.record) == []
