@@ -1,4 +1,4 @@
-"""What a run did, as it does it: one entry per step and target, on disk after every change, so that a kill loses none."""
+"""What a run did, while it does it: one entry per step and target, on disk after every change, so that a kill loses none."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Report:
 
 
 def read_report(path: Path) -> Report:
-    """The report that a journal keeps at `path`. Raises ValueError when there is something else."""
+    """The report that a journal keeps at `path`. Raises ValueError when the file is no report."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         entries = [_entry(entry) for entry in raw.pop("entries")]

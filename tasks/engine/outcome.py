@@ -1,4 +1,4 @@
-"""What a step answers: whether it changed the world, and why or why not. Failure is an exception, never an answer."""
+"""What a step returns: whether it changed the world, and why or why not. A failure is an exception, never an outcome."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def unchanged(why: str, *, findings: tuple[Finding, ...] = ()) -> Outcome:
 
 
 def changed(why: str, *, diffs: tuple[str, ...] = (), findings: tuple[Finding, ...] = ()) -> Outcome:
-    """The world was changed, and seen to be as expected."""
+    """The world was changed, and verified to be as expected."""
     return Outcome(Change.CHANGED, why, diffs, findings)
 
 
 def planned(why: str, *, diffs: tuple[str, ...] = (), findings: tuple[Finding, ...] = ()) -> Outcome:
-    """A dry run would have changed the world."""
+    """A run would change the world; this one is a dry run."""
     return Outcome(Change.PLANNED, why, diffs, findings)

@@ -1,4 +1,4 @@
-"""What all steps of one run share: whether they may act, and where they write down what they did."""
+"""What all steps of one run share: whether they may act, and where what they did is recorded."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from tasks.engine.journal import Journal
 log = logging.getLogger(__name__)
 Moment = Callable[[str, str, str], None]
 moments: ContextVar[Moment | None] = ContextVar("moments", default=None)
-"""Told (moment, target, doing) around every act of runs in this context, and (moment, target, step) when one is verified.
+"""Called with (moment, target, doing) around every act of runs in this context, and with (moment, target, step) once it is verified.
 
 Tests use it to kill a run at a chosen point.
 """
 
 
 class Lock(Protocol):
-    """What a run needs of its lock: an error when it is lost."""
+    """What a run needs of its lock: an error once it is lost."""
 
     def check(self) -> None: ...
 
 
 class Guard(Protocol):
-    """Asked before every act; raises when it may not be."""
+    """Asked before every act; raises when the run must not act any more."""
 
     def check(self) -> None: ...
 
 
 class Refusal:
-    """A guard that has said no, once and for all."""
+    """A guard that refuses every act from now on, always with the same error."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -45,7 +45,7 @@ class Refusal:
 
 
 class Intents(Protocol):
-    """Where a run says what it is about to do, and that it has done it, so that a killed one leaves no riddle."""
+    """Where a run records what it is about to do, and that it is done, so that the next one knows what a killed run was doing."""
 
     def intend(self, target: str, doing: str) -> str: ...
 
@@ -83,17 +83,19 @@ class Run:
         self._guard = guard
 
     def at_first_act(self, begin: Callable[[], None] | None) -> None:
-        """Call `begin` once, before the next act. None takes that back, and the guard with it."""
+        """Call `begin` once, before the next act. None cancels that, and removes the guard."""
         self._first_act, self._guard = begin, None
 
     @contextmanager
     def acting(self, target: str, doing: str, *, undoing: bool = False) -> Iterator[None]:
-        """Wrap everything that changes the world. Raises AnotherRunError when the platform is no longer ours.
+        """Wrap everything that changes the world. Raises AnotherRunError when this run no longer holds the platform's lock.
 
-        The guard is not asked when the world is only brought back to what it was: to stop halfway helps nobody.
+        The guard is not asked when something is only undone: to stop halfway would leave the platform in between.
         """
         if self._lock is None:
-            raise EvenkeelError(f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done", id="dry-run-acts")
+            raise EvenkeelError(
+                f"{target}: {doing}: a dry run was about to act: this is a bug, nothing was done", id="dry-run-acts"
+            )
         self._lock.check()
         if not undoing:
             self._ask_guard()
@@ -112,14 +114,14 @@ class Run:
                 try:
                     begin()
                 except Exception as error:
-                    self._guard = Refusal(error)  # what stands beside this act is no more allowed than it
+                    self._guard = Refusal(error)  # acts side by side with this one must not begin either
                     raise
             if self._guard is not None:
                 self._guard.check()
 
 
 def announce(moment: str, target: str, doing: str) -> None:
-    """Let who listens in this context know where a run is."""
+    """Call the listener of this context, if there is one."""
     listener = moments.get()
     if listener is not None:
         listener(moment, target, doing)

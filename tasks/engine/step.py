@@ -1,4 +1,4 @@
-"""What makes a function a step: a Prefect task that is never skipped, retries only what can pass, and is written down."""
+"""What makes a function a step: a Prefect task that is never skipped, retries only transient errors, and is recorded."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 def step(name: str) -> Callable[[Body[Target, P]], Task[Concatenate[Run, Target, P], Outcome]]:
     """Make a function (run, target, ...) -> Outcome a step called `name`.
 
-    It probes at every call: a checkpoint that is newer than the world does not exist (pingcap/tiup#2267).
-    Only errors that say `retryable` are retried; a deadline that has passed is not one of them.
+    It probes at every call: no checkpoint is newer than the world (pingcap/tiup#2267).
+    Only errors that are `retryable` are retried; a deadline that has passed is not.
     """
 
     def decorate(function: Body[Target, P]) -> Task[Concatenate[Run, Target, P], Outcome]:
@@ -87,7 +87,7 @@ def as_task(name: str, function: Callable[P, Outcome]) -> Task[P, Outcome]:
 
 
 def name_of(target: object) -> str:
-    """How a target is called in logs and reports: a machine's name, else its text."""
+    """A target's name in logs and reports: that of a machine, else its text."""
     return str(getattr(target, "name", target))
 
 

@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as waiting sees it; tests give one that does not wait."""
+    """Time as waiting sees it; tests give one that passes at once."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
-WALL = Clock()
-clock: ContextVar[Clock] = ContextVar("clock", default=WALL)
+MONOTONIC = Clock()
+clock: ContextVar[Clock] = ContextVar("clock", default=MONOTONIC)
 POLL_S = 1.0
-SAY_SO_S = 15.0  # an operator who sees nothing for longer begins to worry
+LOG_EVERY_S = 15.0  # a run that logs nothing for longer looks stuck
 
 
 def wait_until(
@@ -38,14 +38,14 @@ def wait_until(
     still: Callable[[], str] = lambda: "",
     id: str = "",
 ) -> T:
-    """The first truthy answer to `question`. A TransientError counts as "not yet", and is told if the time runs out.
+    """The first truthy answer to `question`. A TransientError counts as "not yet", and is quoted if the time runs out.
 
-    `what` names what is awaited, in words, subject first, `still` what is lacking by the last answer. Raises
+    `what` says what is awaited, subject first; `still` says what is lacking by the last answer. Raises
     DeadlineExceededError, with `id` where one is given, after `timeout_s` seconds; the question is always asked once
     more at the deadline itself.
     """
     now, sleep = clock.get().now, clock.get().sleep
-    begun = said = now()
+    begun = logged = now()
     while True:
         error = ""
         try:
@@ -57,8 +57,8 @@ def wait_until(
         waited = now() - begun
         if waited >= timeout_s:
             raise DeadlineExceededError(": ".join(filter(None, (what, f"not within {timeout_s:g} s", error or still()))), id=id)
-        if now() - said >= SAY_SO_S:
-            said = now()
+        if now() - logged >= LOG_EVERY_S:
+            logged = now()
             log.info("waiting for %.0f s of %g s: %s", waited, timeout_s, ": ".join(filter(None, (what, error or still()))))
         sleep(min(poll_s, max(0.0, timeout_s - waited)))
 

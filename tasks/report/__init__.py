@@ -1,1 +1,1 @@
-"""A run told: as a table, as a picture, and what clients noticed."""
+"""A run reported: as a table, as a chart, and what clients noticed."""

@@ -1,4 +1,4 @@
-"""A run as a picture: its steps as bars over time, and below them what clients noticed. Pure; the result is SVG."""
+"""A run as a chart: its steps as bars over time, and below them what clients noticed. Pure; the result is SVG."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ COLOURS = {"changed": "#2a6fbb", "unchanged": "#b9c4cf", "failed": "#c0392b", "r
 ANSWERED, SILENT = "#7fb77e", "#c0392b"
 TICKS = (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 MOST_TICKS = 20
-LABELLED_S = 1.0  # shorter gaps are marked only: their figures would lie upon each other
+LABELLED_S = 1.0  # shorter gaps are only marked: their labels would overlap
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A stretch of time on a row."""
+    """An interval on a row."""
 
     x: float
     width: float
@@ -31,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the picture."""
+    """A row of the chart."""
 
     y: int
     label: str
@@ -53,7 +53,7 @@ class Scale:
 
 
 def chart(report: Report, series: Iterable[Series]) -> str:
-    """The whole picture. What a gap or a bar is, is in its tooltip."""
+    """The whole chart. What a bar or a gap means is in its tooltip."""
     begun = epoch(report.begun)
     ends = [epoch(entry.ended) for entry in report.entries if entry.ended]
     scale = Scale(begun, max([*ends, *(one.answered or begun for one in series), begun]))

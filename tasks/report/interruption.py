@@ -1,4 +1,4 @@
-"""What clients noticed: gaps between answers, whose step made them, and the budget that stops a run."""
+"""What clients noticed: gaps between answers, the steps that ran meanwhile, and the budget that stops a run."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from blocks.ports import Probe
 from configs.platform import Interruption
 from tasks.engine.journal import Entry, Report
 
-NOTABLE_S = 0.5  # a sample begins every 0.2 s: shorter gaps are the pace and a busy machine
-PACE_S = 0.3  # so much earlier than what made it a gap can seem to begin
+NOTABLE_S = 0.5  # a sample begins every 0.2 s: shorter gaps come from the pace, or from a busy machine here
+PACE_S = 0.3  # a gap seems to begin up to this much earlier than what caused it
 
 
 class InterruptionError(RefusedError):
-    """Clients of the platform have waited for longer than the config allows; no further change is begun."""
+    """Clients of the platform have waited longer than the config allows; no further change is begun."""
 
     id = "clients-waited"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One question of a client. Times are seconds since the epoch."""
+    """One request of a client. Times are seconds since the epoch."""
 
     series: str
     at: float
@@ -48,13 +48,13 @@ class Gap:
 
 @dataclass
 class Series:
-    """All that clients of one kind saw. A gap lies between the ends of two samples that were answered."""
+    """What clients of one kind saw. A gap lies between the ends of two samples that were answered."""
 
     name: str
     samples: int = 0
     failures: int = 0
     error: str = ""
-    """The last failure's words."""
+    """The message of the last failure."""
     longest: Gap | None = None
     gaps: list[Gap] = field(default_factory=list)
     begun: float | None = None
@@ -88,7 +88,7 @@ class Samples:
         self.series: dict[str, Series] = {}
 
     def refresh(self) -> dict[str, Series]:
-        """Take in what was written since. A line that is half there is left for later."""
+        """Read what was written since the last call. A line that is half written is left for the next."""
         if not self._path.exists():
             return self.series
         with self._path.open("rb") as file:
@@ -101,7 +101,7 @@ class Samples:
 
 
 class Budget:
-    """Stops a run before its next change when clients have waited for longer than the config allows."""
+    """Stops a run before its next change when clients have waited longer than the config allows."""
 
     def __init__(
         self, samples: Samples, limits: Interruption, report: Report, probe: Probe, now: Callable[[], float]
@@ -109,7 +109,7 @@ class Budget:
         self._samples, self._limits, self._report, self._probe, self._now = samples, limits, report, probe, now
 
     def check(self) -> None:
-        """Raises InterruptionError, naming the steps that ran meanwhile, HostError when nobody samples any more."""
+        """Raises InterruptionError, naming the steps that ran meanwhile; HostError when the probe has died."""
         self._probe.check()
         for series in self._samples.refresh().values():
             gaps = [gap for gap in (series.longest, series.open_gap(self._now())) if gap is not None]
@@ -119,7 +119,7 @@ class Budget:
                 during = ", ".join(during_of(worst, self._report.entries)) or "no step of ours"
                 raise InterruptionError(
                     f"clients: {series.name}: no answer for {worst.seconds:.1f} s, {limit:g} s are allowed, during {during}"
-                    f"{': ' + series.error if series.error else ''}: see why, then run the same command again to go on"
+                    f"{': ' + series.error if series.error else ''}: find out why, then run the same command again to go on"
                 )
 
 
@@ -129,14 +129,14 @@ def during_of(gap: Gap, entries: Iterable[Entry]) -> list[str]:
         f"{entry.step} on {entry.target}"
         for entry in entries
         if entry.outcome in ("changed", "failed", "running")
-        # One that still runs and began later is only about to act.
+        # A step that is still running and began later has not acted yet.
         and epoch(entry.begun) < (gap.ended if entry.ended else gap.begun + PACE_S)
         and (entry.ended is None or epoch(entry.ended) > gap.begun)
     ]
 
 
-def told(series: Iterable[Series], limits: Interruption, entries: list[Entry]) -> list[dict[str, Any]]:
-    """For the report: per series samples, failures, the longest gap, and during which step and host each one was."""
+def interruptions_of(series: Iterable[Series], limits: Interruption, entries: list[Entry]) -> list[dict[str, Any]]:
+    """For the report, per series: samples, failures, the longest gap, and during which steps and on which hosts each gap was."""
     return [
         {
             "series": one.name,

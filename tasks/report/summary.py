@@ -1,28 +1,36 @@
-"""A report in words, for a terminal and for Prefect's UI. Pure."""
+"""A report as Markdown, for a terminal and for Prefect's UI. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
+from tasks.engine.finding import Finding, Level
 from tasks.engine.journal import Entry, Report
 
 HEAD = "| step | targets | outcome | seconds | retries | SSH round trips |\n|---|---|---|---:|---:|---:|\n"
 GAPS = 3  # of a series, in the table
+LEVELS = {Level.REFUSE: "refused", Level.WARN: "warning", Level.NOTE: "note"}
 CLIENTS = (
     "\n| clients | samples | failures | longest gap, s | allowed, s | gaps of 0.5 s and more |\n|---|---:|---:|---:|---:|---|\n"
 )
 
 
 def markdown(report: Report) -> str:
-    """The whole report: what was done by step, or, for a dry run, what would be done by host."""
+    """The whole report: what was found, then what was done by step, or, for a dry run, what would be done by target."""
     title = f"# {report.flow} {report.platform}: {report.outcome}\n\n"
     facts = f"run `{report.run}`, record `{report.record or '-'}`, {report.begun} to {report.ended or 'now'}\n\n"
     error = f"**{report.error}**\n\n" if report.error else ""
-    warnings = "".join(f"- warning: {warning}\n" for warning in _warnings(report))
     body = plan(report) if report.dry_run else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))
-    return title + facts + error + body + clients(report) + ("\n" + warnings if warnings else "")
+    return title + facts + error + findings(report) + body + clients(report)
+
+
+def findings(report: Report) -> str:
+    """What checks and steps found, by level: refusals, warnings, notes, and last what the operator has accepted."""
+    if not report.findings:
+        return ""
+    lines = [f"- {_level(finding)}: {finding}\n" for finding in report.findings]
+    return "## Findings\n\n" + "".join(lines) + "\n"
 
 
 def clients(report: Report) -> str:
@@ -38,7 +46,7 @@ def clients(report: Report) -> str:
 
 
 def plan(report: Report) -> str:
-    """What a dry run found that would be done, by target, with a diff of every file."""
+    """What a dry run would do, by target, with a diff of every file."""
     lines = []
     for target in dict.fromkeys(entry.target for entry in report.entries):
         lines.append(f"\n## {target}\n")
@@ -55,8 +63,12 @@ def by_step(report: Report) -> list[tuple[str, list[Entry]]]:
     return [(step, list(entries)) for step, entries in groupby(ranked, key=lambda entry: entry.step)]
 
 
+def _level(finding: Finding) -> str:
+    return "accepted" if finding.accepted else LEVELS[finding.level]
+
+
 def _gaps(gaps: list[dict[str, Any]]) -> str:
-    """The longest ones; all are in report.json, and drawn in the chart."""
+    """The longest ones; all of them are in report.json and in the chart."""
     longest = sorted(gaps, key=lambda gap: -gap["seconds"])[:GAPS]
     more = [f"{len(gaps) - GAPS} shorter ones"] if len(gaps) > GAPS else []
     return "; ".join([*map(_gap, longest), *more]) or "-"
@@ -77,10 +89,3 @@ def _row(step: str, entries: list[Entry]) -> str:
     longest = max(entry.seconds for entry in entries)
     retries, trips = sum(e.retries for e in entries), sum(e.ssh_round_trips for e in entries)
     return f"| {step} | {targets} | {outcomes} | {longest:.1f} | {retries} | {trips} |\n"
-
-
-def _warnings(report: Report) -> Iterable[str]:
-    yield from report.warnings
-    for entry in report.entries:
-        for note in entry.notes:
-            yield f"{entry.target}: {entry.step}: {note}"

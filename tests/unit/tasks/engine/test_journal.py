@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from blocks.errors import RefusedError
-from tasks.engine.journal import Journal, Report
+from tasks.engine.finding import Finding, FindingsError, Level, note
+from tasks.engine.journal import Journal, Report, read_report
 from tasks.engine.outcome import changed, unchanged
+
+SLOW = note("disk-slow", "phys-1", "its disk is slow")
+FULL = Finding("disk-full", Level.REFUSE, "phys-1", "no space", "make room", final=True)
 
 
 @pytest.fixture
@@ -34,17 +38,40 @@ def test_a_step_that_was_killed_stays_running(journal: Journal) -> None:
 
 def test_a_step_that_ended_says_how(journal: Journal) -> None:
     entry = journal.begin("join etcd", "phys-1")
-    journal.end(entry, changed("a voter", diffs=("+a",), notes=("slow",)), 3)
+    journal.end(entry, changed("a voter", diffs=("+a",), findings=(SLOW,)), 3)
 
     found = on_disk(journal)["entries"][0]
     assert (found["outcome"], found["why"], found["ssh_round_trips"]) == ("changed", "a voter", 3)
-    assert (found["diffs"], found["notes"]) == (["+a"], ["slow"])
+    assert (found["diffs"], [finding["id"] for finding in found["findings"]]) == (["+a"], ["disk-slow"])
     assert found["seconds"] >= 0
+
+
+def test_what_was_found_is_read_back_as_it_was(journal: Journal) -> None:
+    journal.end(journal.begin("join etcd", "phys-1"), changed("a voter", findings=(SLOW,)), 1)
+    journal.end(journal.begin("check machine", "phys-1"), FindingsError([SLOW, FULL]), 1)
+
+    read = read_report(journal.path)
+    assert [entry.findings for entry in read.entries] == [(SLOW,), (SLOW, FULL)]
+    assert read.findings == [FULL, SLOW]
+
+
+def test_a_retry_that_succeeds_leaves_no_refusal_of_the_attempt_before(journal: Journal) -> None:
+    journal.end(journal.begin("check machine", "phys-1"), FindingsError([FULL]), 1)
+    journal.end(journal.begin("check machine", "phys-1"), unchanged("fit"), 1)
+
+    assert read_report(journal.path).findings == []
+
+
+def test_what_is_no_report_is_refused_with_its_path(folder: Path) -> None:
+    (folder / "report.json").write_text('{"entries": [{}]}')
+
+    with pytest.raises(ValueError, match=r"report\.json is not a run's report"):
+        read_report(folder / "report.json")
 
 
 def test_attempts_of_one_step_are_one_entry_with_its_retries_counted(journal: Journal) -> None:
     for _ in range(3):
-        journal.end(journal.begin("join etcd", "phys-1"), RefusedError("not yet"), 2)
+        journal.end(journal.begin("join etcd", "phys-1"), RefusedError("not yet", id="demo-no"), 2)
     journal.end(journal.begin("join etcd", "phys-1"), changed("a voter"), 4)
 
     (found,) = on_disk(journal)["entries"]
@@ -59,7 +86,7 @@ def test_a_step_that_runs_again_after_a_success_is_another_entry(journal: Journa
 
 
 def test_another_targets_failure_is_not_retried_here(journal: Journal) -> None:
-    journal.end(journal.begin("join etcd", "phys-1"), RefusedError("no"), 1)
+    journal.end(journal.begin("join etcd", "phys-1"), RefusedError("no", id="demo-no"), 1)
     journal.end(journal.begin("join etcd", "phys-2"), changed("a voter"), 1)
 
     assert [(entry["target"], entry["retries"]) for entry in on_disk(journal)["entries"]] == [

@@ -1,4 +1,4 @@
-"""What every step gets by being one: it is written down, guarded and told."""
+"""What every step gets by being one: it is recorded, guarded and logged."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ def written(run: Run) -> dict[str, Any]:
     return found
 
 
-def test_a_step_is_written_down_with_its_round_trips(world: World) -> None:
+def test_a_step_is_recorded_with_its_round_trips(world: World) -> None:
     run = world.run()
     demo.fn(run, world.hosts["vm-1"])
 
@@ -44,7 +44,7 @@ def test_a_step_is_written_down_with_its_round_trips(world: World) -> None:
     assert entry["ssh_round_trips"] == 2
 
 
-def test_a_failed_step_is_written_down_with_its_words(world: World) -> None:
+def test_a_failed_step_is_recorded_with_its_message(world: World) -> None:
     run = world.run()
     with pytest.raises(RefusedError):
         demo.fn(run, world.hosts["vm-1"], error=RefusedError("vm-1: no", id="demo-no"))
@@ -81,25 +81,25 @@ def listening(moment: Moment) -> Iterator[None]:
     moments.reset(token)
 
 
-def test_moments_are_told_around_every_act(world: World) -> None:
-    told: list[tuple[str, str, str]] = []
-    with listening(lambda *moment: told.append(moment)):
+def test_listeners_are_called_around_every_act(world: World) -> None:
+    heard: list[tuple[str, str, str]] = []
+    with listening(lambda *moment: heard.append(moment)):
         demo.fn(world.run(), world.hosts["vm-1"])
 
-    assert told == [
+    assert heard == [
         ("before act", "vm-1", "demonstrating"),
         ("after act", "vm-1", "demonstrating"),
         ("after verify", "vm-1", "demo step"),
     ]
 
 
-def test_an_act_that_failed_is_not_told_as_done(world: World) -> None:
-    told: list[str] = []
+def test_an_act_that_failed_is_not_announced_as_done(world: World) -> None:
+    heard: list[str] = []
     world.hosts["vm-1"].fail("second", HostUnreachableError("cable"))
 
-    with listening(lambda moment, *_: told.append(moment)), pytest.raises(HostUnreachableError):
+    with listening(lambda moment, *_: heard.append(moment)), pytest.raises(HostUnreachableError):
         demo.fn(world.run(), world.hosts["vm-1"])
-    assert told == ["before act"]
+    assert heard == ["before act"]
 
 
 def test_a_step_is_never_skipped_because_a_cache_says_so() -> None:

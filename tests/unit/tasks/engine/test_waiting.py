@@ -1,4 +1,4 @@
-"""Waiting, by a clock that does not wait."""
+"""Waiting, by a clock that passes at once."""
 
 import logging
 
@@ -16,7 +16,7 @@ def test_the_first_answer_that_is_true_is_returned(time: FakeTime) -> None:
     assert time.now() == 1003
 
 
-def test_what_is_true_already_is_not_waited_for(time: FakeTime) -> None:
+def test_what_holds_already_is_not_waited_for(time: FakeTime) -> None:
     wait_until("it is ready", lambda: True, timeout_s=10)
 
     assert time.now() == 1000
@@ -29,7 +29,7 @@ def test_a_deadline_says_what_was_awaited_and_for_how_long(time: FakeTime) -> No
     assert time.now() == 1010
 
 
-def test_what_is_still_lacking_is_told_while_it_waits_and_at_the_end(
+def test_what_is_still_lacking_is_logged_while_it_waits_and_in_the_error(
     time: FakeTime, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -39,18 +39,25 @@ def test_what_is_still_lacking_is_told_while_it_waits_and_at_the_end(
     assert "waiting for 15 s of 20 s: vm-1 is drained: shop/web-1: terminating" in caplog.text
 
 
-def test_a_deadline_is_not_worth_a_retry(time: FakeTime) -> None:
+def test_a_deadline_is_not_retried(time: FakeTime) -> None:
     with pytest.raises(DeadlineExceededError) as passed:
         wait_until("it is ready", lambda: False, timeout_s=1)
 
     assert passed.value.retryable is False
 
 
+def test_a_deadline_has_the_id_of_what_was_awaited(time: FakeTime) -> None:
+    with pytest.raises(DeadlineExceededError, match=r"not within 1 s \[etcd-not-promoted\]$") as passed:
+        wait_until("etcd promotes phys-1", lambda: False, timeout_s=1, id="etcd-not-promoted")
+
+    assert passed.value.id == "etcd-not-promoted"
+
+
 def test_the_question_is_asked_once_more_at_the_deadline(time: FakeTime) -> None:
     assert wait_until("it is ready", lambda: time.now() >= 1002.5, timeout_s=2.5)
 
 
-def test_a_passing_error_counts_as_not_yet(time: FakeTime) -> None:
+def test_a_transient_error_counts_as_not_yet(time: FakeTime) -> None:
     def question() -> bool:
         if time.now() < 1003:
             raise EtcdUnavailableError("electing a leader")
@@ -59,7 +66,7 @@ def test_a_passing_error_counts_as_not_yet(time: FakeTime) -> None:
     assert wait_until("etcd answers", question, timeout_s=10)
 
 
-def test_the_last_passing_error_is_told_at_the_deadline(time: FakeTime) -> None:
+def test_the_last_transient_error_is_quoted_at_the_deadline(time: FakeTime) -> None:
     def question() -> bool:
         raise EtcdUnavailableError("electing a leader")
 
@@ -67,17 +74,17 @@ def test_the_last_passing_error_is_told_at_the_deadline(time: FakeTime) -> None:
         wait_until("etcd answers", question, timeout_s=3)
 
 
-def test_an_error_that_does_not_pass_ends_the_wait_at_once(time: FakeTime) -> None:
+def test_any_other_error_ends_the_wait_at_once(time: FakeTime) -> None:
     def question() -> bool:
-        raise RefusedError("somebody removed it")
+        raise RefusedError("somebody removed it", id="demo-gone")
 
     with pytest.raises(RefusedError):
         wait_until("it is there", question, timeout_s=10)
     assert time.now() == 1000
 
 
-def test_a_long_wait_says_so_now_and_then(time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="tasks.waiting")
+def test_a_long_wait_is_logged_every_15_seconds(time: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="tasks.engine.waiting")
 
     wait_until("it is ready", lambda: time.now() >= 1050, timeout_s=60)
 

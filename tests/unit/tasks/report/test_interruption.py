@@ -1,4 +1,4 @@
-"""What clients noticed, and whose step it was."""
+"""What clients noticed, and during which steps."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from configs.platform import Interruption
 from tasks.engine.journal import Entry, Report
 from tasks.report.chart import chart
-from tasks.report.interruption import Budget, InterruptionError, Samples, iso, told
+from tasks.report.interruption import Budget, InterruptionError, Samples, interruptions_of, iso
 from tasks.report.summary import markdown
 from tests.fakes.probe import FakeProbe
 
@@ -59,7 +59,7 @@ def test_an_answer_that_overtakes_a_slow_one_ends_the_gap(tmp_path: Path) -> Non
     assert series.longest.seconds == pytest.approx(1.795)
 
 
-def test_a_line_that_is_half_there_is_read_later(tmp_path: Path) -> None:
+def test_a_line_that_is_half_written_is_read_later(tmp_path: Path) -> None:
     samples = written(tmp_path, row(0), row(0.2)[:10])
     assert [one.samples for one in samples.refresh().values()] == [1]
 
@@ -82,7 +82,7 @@ def test_a_gap_that_has_not_ended_counts(tmp_path: Path) -> None:
         budget(samples, 2.0).check()
 
 
-def test_within_the_budget_nothing_is_said(tmp_path: Path) -> None:
+def test_within_the_budget_nothing_is_raised(tmp_path: Path) -> None:
     budget(written(tmp_path, row(0), row(0.9), row(0.9, series="sql")), 1.0).check()
 
 
@@ -90,15 +90,15 @@ def test_each_series_has_its_own_limit() -> None:
     assert [LIMITS.of(name) for name in ("http http://shop/", "api", "etcd", "sql")] == [1, 2, 1, 5]
 
 
-def test_the_report_tells_per_series_what_was_noticed_during_what(tmp_path: Path) -> None:
+def test_the_report_has_per_series_what_was_noticed_during_what(tmp_path: Path) -> None:
     series = written(tmp_path, row(0), row(0.9)).refresh().values()
     whole = report(entry("drain", 0.1, 0.5))
-    whole.interruptions = told(series, LIMITS, whole.entries)
+    whole.interruptions = interruptions_of(series, LIMITS, whole.entries)
 
     assert "| http http://shop/ | 2 | 0 | 0.9 | 1 | 0.9 s: drain on phys-1 |" in markdown(whole)
 
 
-def test_a_picture_has_a_bar_per_step_and_marks_gaps_with_their_steps(tmp_path: Path) -> None:
+def test_a_chart_has_a_bar_per_step_and_marks_gaps_with_their_steps(tmp_path: Path) -> None:
     series = written(tmp_path, row(0), row(2)).refresh().values()
 
     drawn = chart(report(entry("drain <vm>", 0.1, 0.5), entry("drain <vm>", 1, 2)), list(series))
@@ -117,5 +117,5 @@ def test_only_gaps_that_are_long_enough_to_be_read_are_labelled(tmp_path: Path) 
     assert ">1.5 s<" in drawn
 
 
-def test_a_picture_of_a_run_without_samples_is_one_too() -> None:
+def test_a_run_without_samples_has_a_chart_too() -> None:
     assert chart(report(), []).startswith("<svg")
