@@ -7,8 +7,11 @@ import pytest
 
 from blocks.errors import RefusedError
 from flows.opening import Opening, open_backup, open_migration, open_rollback
-from tasks.engine.record import PLAN, PRIVATE, Record, find_newest
+from flows.rollback_plan import plan_of
+from tasks.engine.record import BACKUPS, PLAN, PRIVATE, ROLLBACKS, Facts, Record, find_newest, names_of
 from tests.fakes.keys import FakeKeys
+from tests.fakes.world import World
+from tests.flows.sessions import session_on
 
 IDENTITY = {"etcd": "e7cd", "kubernetes": "ab12"}
 PREFIX = "/evenkeel/demo/migrations"
@@ -174,3 +177,113 @@ def test_a_rollback_that_was_never_approved_is_in_nobodys_way(keys: FakeKeys, mi
     opened(keys, mirror, how=open_rollback)
 
     opened(keys, mirror, how=how)
+
+
+def test_records_are_listed_newest_first_without_their_values(keys: FakeKeys) -> None:
+    begun(keys, "20260101-000000")
+    begun(keys, "20260201-000000")
+    keys.put(f"{PREFIX}/20260201-000000/backup", "{}")
+
+    assert names_of(keys, "demo", "migrations") == ["20260201-000000", "20260101-000000"]
+    assert names_of(keys, "demo", "migrations", "backup") == ["20260201-000000"]
+    assert keys.values_read == []
+
+
+def test_the_newest_record_is_found_by_reading_one_state(keys: FakeKeys) -> None:
+    for day in range(10, 28):
+        begun(keys, f"202601{day}-000000", "finished")
+
+    find_newest(keys, "demo")
+
+    assert keys.values_read == [f"{PREFIX}/20260127-000000/state"]
+
+
+def test_a_finished_record_keeps_its_facts_and_drops_its_intents(keys: FakeKeys, mirror: Path) -> None:
+    record = opened(keys, mirror)
+    record.write("backup", {"name": "a.tgz"})
+    record.fulfil(record.intend("vm-1", "stopping k3s"))
+    assert [fact["doing"] for fact in record.below("acts").values()] == ["stopping k3s"]
+
+    record.finish()
+
+    assert record.below("acts") == {}
+    assert record.read("backup") == {"name": "a.tgz"}
+
+
+def test_the_mirror_keeps_the_intents_of_a_finished_record(keys: FakeKeys, mirror: Path) -> None:
+    record = opened(keys, mirror)
+    record.fulfil(record.intend("vm-1", "stopping k3s"))
+    record.finish()
+
+    mirrored = json.loads(mirror.read_text())
+    assert mirrored["state"]["state"] == "finished"
+    assert [fact["doing"] for name, fact in mirrored.items() if name.startswith("acts/")] == ["stopping k3s"]
+
+
+def test_a_run_that_was_killed_while_it_finished_leaves_no_intents_to_the_next(keys: FakeKeys, mirror: Path) -> None:
+    record = opened(keys, mirror)
+    record.intend("vm-1", "stopping k3s")
+    keys.fail("delete", ConnectionError("killed"))
+    with pytest.raises(ConnectionError):
+        record.finish()
+
+    opened(keys, mirror).finish()
+
+    assert record.below("acts") == {}
+
+
+def test_a_record_that_is_forgotten_leaves_others_whole(keys: FakeKeys) -> None:
+    begun(keys, "20260101")
+    begun(keys, "20260101-1")
+
+    Record(keys, "demo", "20260101").forget()
+
+    assert names_of(keys, "demo", "migrations") == ["20260101-1"]
+
+
+def nightly_backups(keys: FakeKeys, count: int) -> None:
+    for night in range(count):
+        record = Record(keys, "demo", f"2025{night:04}-020000", kind=BACKUPS)
+        record.write("state", {"state": "finished", "identity": IDENTITY})
+        record.write("backup", {"name": f"tidb-backup-2025{night:04}.tar.gz", "size": 1, "sha256": "0" * 64})
+        record.write("images/new", {"workloads": {"Deployment shop/web": {"main": f"app/web:{night}"}}})
+
+
+def planned(world: World, what: str, backup: str | None = None) -> Facts:
+    """A rollback's plan; what it read of the records is left in the keys' `values_read`."""
+    session = session_on(world)
+    session.record = Record(world.keys, "demo", "20260103", kind=ROLLBACKS)
+    world.keys.values_read.clear()
+    return plan_of(session, {"what": what, "backup": backup, "images": "new", "image_map": None})
+
+
+def test_a_rollback_reads_a_few_values_of_400_nightly_backups(world: World) -> None:
+    nightly_backups(world.keys, 400)
+
+    plan = planned(world, "both")
+
+    assert plan["backup"]["name"] == "tidb-backup-20250399.tar.gz"
+    assert plan["images"] == {"Deployment shop/web": {"main": "app/web:399"}}
+    assert len(world.keys.values_read) <= 3
+
+
+def test_a_named_backup_is_looked_for_newest_first_without_reading_any_images(world: World) -> None:
+    nightly_backups(world.keys, 400)
+
+    assert planned(world, "data", "tidb-backup-20250390")["backup"]["size"] == 1
+    assert len(world.keys.values_read) <= 11
+    assert not [key for key in world.keys.values_read if "images" in key]
+
+
+def test_the_last_migrations_backup_comes_before_newer_nightly_ones(world: World) -> None:
+    nightly_backups(world.keys, 3)
+    world.record.write("backup", {"name": "tidb-backup-20240101.tar.gz", "size": 1, "sha256": "0" * 64})
+
+    assert planned(world, "data")["backup"]["name"] == "tidb-backup-20240101.tar.gz"
+
+
+def test_a_record_without_a_backup_is_passed_over(world: World) -> None:
+    nightly_backups(world.keys, 2)
+    begun(world.keys, "20990101-000000")
+
+    assert planned(world, "both")["images"] == {"Deployment shop/web": {"main": "app/web:1"}}
