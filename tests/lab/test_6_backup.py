@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time as real
+from pathlib import Path
 
 import pytest
 
 from deployments import orchestrator
-from tests.lab import prefect_api, release, world
+from tests.fakes.clock import FakeTime
+from tests.fakes.world import World
+from tests.lab import prefect_api, records, release, world
 from tests.lab.conftest import run_deployment
 
 LAKE = "/mnt/uap-global/backup"
+ETCD = "http://10.99.0.11:2379"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,6 +65,18 @@ def test_a_rollback_before_any_migration(secrets: dict[str, str]) -> None:
     assert release.checksums(root) == before
     assert world.images("vm-1") == tags
     assert release.all_ready("vm-1")
+
+
+@pytest.mark.parametrize("backup", [None, "tidb-backup-20250000"], ids=["the newest", "the oldest by name"])
+def test_a_rollback_finds_its_plan_among_400_nightly_backups(folder: Path, time: FakeTime, backup: str | None) -> None:
+    fake = World(folder, time)
+    with records.nightly_backups(ETCD, fake.platform.name, 400) as keys:
+        begun = real.monotonic()
+        plan = records.plan_of_a_rollback(fake, keys, backup=backup)
+        took = real.monotonic() - begun
+
+    assert plan["backup"]["name"] == f"{backup or 'tidb-backup-20250399'}.tar.gz"
+    assert took < 2
 
 
 def test_the_schedule_is_visible() -> None:
