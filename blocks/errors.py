@@ -63,7 +63,7 @@ class KubeUnavailableError(TransientError):
 
 
 class OutcomeUnknownError(EvenkeelError):
-    """A command that must not run twice was begun, and its answer got lost: it may still be at work. Never retried by itself."""
+    """A command that must not run twice was begun, and its answer was lost: it may still be running. Never retried automatically."""
 
     id = "outcome-unknown"
 

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 round_trips: ContextVar[list[str] | None] = ContextVar("round_trips", default=None)
-"""Where a Host notes its name at every round trip, for whoever counts them in this context."""
+"""Where a Host notes its name at every round trip, for the step that counts them in this context."""
 
 
 @dataclass(frozen=True)

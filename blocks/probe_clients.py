@@ -120,7 +120,7 @@ def forget(config: ProbeConfig) -> None:
 
 
 def _client(*, verify: ssl.SSLContext | bool = True) -> httpx.Client:
-    """A client that connects anew for every sample, as a user who has just come does."""
+    """A client with a new connection for every sample, as a new user has."""
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=limits, verify=verify)
 

@@ -1,4 +1,4 @@
-"""This process's name for others on this machine, and whether a process of such a name is surely dead."""
+"""This process's name for others on this machine, and whether the process of such a name is certainly dead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BEGUN = 19  # of the fields of proc(5)'s stat behind the command's name, in tick
 
 
 def process_name(proc: Path = PROC) -> str:
-    """Unique for ever: process id, when it began, and which boot of which machine and pid namespace counts these."""
+    """Unique: process id, when it began, and the boot of the machine and the pid namespace that count these."""
     return f"process {os.getpid()} begun at {_begun(proc, os.getpid())} of {_where(proc)}"
 
 
