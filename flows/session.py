@@ -25,7 +25,7 @@ from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import log_findings
 from tasks.k3s.identity import ClusterAccess
-from tasks.machine.live import Live, read_live
+from tasks.machine.live import LivePlatform, read_live_platform
 
 _current: ContextVar[Session] = ContextVar("session")
 
@@ -105,9 +105,9 @@ class Session:
         """A secret of the configuration, resolved when the session was opened."""
         return self._secrets[ref]
 
-    def live(self) -> Live:
+    def live(self) -> LivePlatform:
         """The live platform as it is now."""
-        return read_live(self.etcd, self.kube, self.access.credentials.ca_sha256)
+        return read_live_platform(self.etcd, self.kube, self.access.credentials.ca_sha256)
 
 
 def _findings(check: PrefectFuture[Outcome]) -> tuple[Finding, ...]:

@@ -1,4 +1,4 @@
-"""What a machine is like, asked in one round trip."""
+"""What a machine is like now, asked in one round trip."""
 
 from __future__ import annotations
 
@@ -32,19 +32,18 @@ class HostFacts:
     missing_commands: tuple[str, ...]
     has_helm: bool
     brings: Versions
-    """What would join from here: the etcd that is installed, the k3s of the bundle."""
+    """What would join from here: the etcd that is installed and the k3s of the bundle."""
     k3s_units: tuple[str, ...]
     """k3s units whose file exists."""
     k3s_ca: str
-    """SHA-256 of the CA that the machine's k3s was told to trust, if it has one."""
+    """SHA-256 of the CA in the token of the machine's k3s; empty without one."""
     k3s_server: str
     """The command line of the server that is installed there."""
     uninstallers: tuple[str, ...]
     containers: tuple[str, ...]
     mounts: tuple[str, ...]
-    """Mounts below the kubelet's and k3s's folders that are not in memory: somebody's data."""
+    """Mounts below the kubelet's and k3s's folders that are not in memory, with their types: somebody's data."""
     etcd_active: bool
-    etcd_data: bool
     docker_active: bool
     addresses: tuple[str, ...]
     interfaces: tuple[str, ...]
@@ -77,7 +76,7 @@ def fact_script(platform: Platform) -> str:
             "uninstallers": "ls /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh",
             "containers": "docker ps -a --format '{{.Names}}'",
             "mounts": DATA_MOUNTS,
-            "etcd": f"systemctl is-active etcd; find {quote(platform.etcd.data_dir)} -mindepth 1 -maxdepth 1 -print -quit",
+            "etcd": "systemctl is-active etcd",
             "docker": "systemctl is-active docker",
             "addresses": "ip -4 -o addr show | awk '{print $2, $4}'",
         }
@@ -88,7 +87,6 @@ def parse_host_facts(output: str) -> HostFacts:
     """What a machine answered to `fact_script`."""
     said = parse_facts(output)
     free, bundle = [*said["free"].split(), "0", "0"][:2]
-    etcd = said["etcd"].splitlines()
     interfaces = [line.split() for line in said["addresses"].splitlines()]
     return HostFacts(
         hostname=said["hostname"],
@@ -106,8 +104,7 @@ def parse_host_facts(output: str) -> HostFacts:
         uninstallers=tuple(said["uninstallers"].splitlines()),
         containers=tuple(said["containers"].splitlines()),
         mounts=tuple(said["mounts"].splitlines()),
-        etcd_active=etcd[:1] == ["active"],
-        etcd_data=len(etcd) > 1,
+        etcd_active=said["etcd"] == "active",
         docker_active=said["docker"] == "active",
         addresses=tuple(address.partition("/")[0] for _, address in interfaces),
         interfaces=tuple(interface for interface, _ in interfaces),

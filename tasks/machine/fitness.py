@@ -1,79 +1,146 @@
-"""Whether a machine can be worked on. It is asked everything in one round trip, and all that is wrong is told at once."""
+"""Whether a machine can be worked on. All facts are read in one round trip; all problems are reported together."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
-from blocks.errors import RefusedError
 from blocks.ports import Host
-from configs.hosts import Machine, Source, Target
+from configs.hosts import Machine, Source
 from configs.platform import Platform
-from tasks.engine.outcome import Outcome, unchanged
-from tasks.engine.run import Run
-from tasks.engine.step import step
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 from tasks.k3s.flags import differing
 from tasks.machine.facts import HostFacts, read_host_facts
-from tasks.machine.live import Live
-from tasks.machine.versions import Versions, why_not_beside, worth_a_thought
+from tasks.machine.live import LivePlatform
+from tasks.machine.versions import Versions, differs, short, too_old
 
-MAX_SKEW_S = 5  # leases and certificates of this job bear more, VRRP and logs read side by side do not
-SPARE_BYTES = 5 * 2**30  # kubelet keeps 10-15 % free by default; an image takes its tar's size twice while loaded
+MAX_SKEW_S = 5  # leases and certificates tolerate more, VRRP and logs that are compared do not
+SPARE_BYTES = 5 * 2**30  # the kubelet keeps 10-15 % free by default; loading an image takes its tar's size twice
 
 
-@step("check machine")
-def check_machine(
-    run: Run, host: Host, platform: Platform, machine: Machine, live: Live, running: Versions
-) -> Outcome:
-    """Make sure that the machine can be worked on: root, clock, address, and on a target bundle, commands, versions and space.
-
-    Changes nothing. Undo: none needed.
-    """
-    # probe
+@check("check machine")
+def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePlatform, running: Versions) -> Checked:
+    """The machine is fit: root, its address, its clock; a source's name and flags; what a target needs to join."""
+    found = Findings(host.name)
     asked = datetime.now(UTC)
-    found = read_host_facts(host, platform)
+    facts = read_host_facts(host, platform)
     answered = datetime.now(UTC)
     # The machine read its clock at some moment of the round trip.
-    skew_s = max((asked - found.clock).total_seconds(), (found.clock - answered).total_seconds())
-    brings = found.brings if isinstance(machine, Target) and machine.etcd else replace(found.brings, etcd="")
-    joins = isinstance(machine, Target) and live.why_live(host, found) is None
-    wrong = [
-        *([f"uid {found.uid}: set ssh.user to root"] if found.uid != 0 else []),
-        *([f"its clock is {skew_s:.0f} s off: chronyc makestep"] if skew_s > MAX_SKEW_S else []),
-        *([f"it does not have the address {machine.address}"] if str(machine.address) not in found.addresses else []),
-        *(_wrong_on_target(found, platform) if joins else []),
-        *(why_not_beside(brings, running) if joins else []),
-    ]
-    if wrong:
-        raise RefusedError("\n".join(f"{host.name}: {what}" for what in wrong))
-
-    # act
-    # verify
-    notes = [*_worth_a_thought(found, platform, machine), *(worth_a_thought(brings, running) if joins else [])]
-    return unchanged("fit", notes=tuple(notes))
-
-
-def _worth_a_thought(found: HostFacts, platform: Platform, machine: Machine) -> list[str]:
-    other = differing(found.k3s_server, platform.k3s.server_args) if isinstance(machine, Source) else ""
-    helpless = machine == platform.servers[0] and not found.has_helm
-    return [
-        *([f"k3s.server_args are not its server's flags: {other}"] if other else []),
-        *(["no `helm` there: backups need it once the sources have left: install it"] if helpless else []),
-    ]
+    _judge_clock(found, max((asked - facts.clock).total_seconds(), (facts.clock - answered).total_seconds()))
+    _judge_login(found, facts)
+    _judge_address(found, facts, machine)
+    if isinstance(machine, Source):
+        _judge_name(found, facts, machine)
+        _judge_flags(found, facts, platform)
+    elif live.why_live(host, facts) is None:
+        _judge_software(found, facts)
+        _judge_resources(found, facts, platform)
+        if machine.etcd:
+            _judge_etcd_version(found, facts.brings.etcd, running.etcd)
+        _judge_k3s_version(found, facts.brings.k3s, running.k3s)
+    if machine == platform.servers[0] and not facts.has_helm:
+        found.warn(
+            "helm-missing-on-target", "no `helm` there, backups need it once the sources have left", "install it there"
+        )
+    return found.checked("fit")
 
 
-def _wrong_on_target(found: HostFacts, platform: Platform) -> list[str]:
-    needed = 2 * found.bundle_bytes + SPARE_BYTES
-    interface = platform.keepalived.interface
-    return [
-        *(f"no {path}: copy the vendor's bundle there" for path in found.missing_files),
-        *(f"no command {command}: apt-get install it there" for command in found.missing_commands),
-        *(
-            [f"{found.free_bytes >> 20} MB free below /var/lib, {needed >> 20} MB are needed: make room"]
-            if found.free_bytes < needed
-            else []
-        ),
-        *([f"no interface {interface}: see keepalived.interface"] if interface not in found.interfaces else []),
-        *(["docker does not run: systemctl start docker"] if not found.docker_active else []),
-        *(f"uninstalling would delete through a live mount, {mount}: umount it there" for mount in found.mounts),
-    ]
+def _judge_clock(found: Findings, skew_s: float) -> None:
+    if skew_s > MAX_SKEW_S:
+        found.refuse(
+            "host-clock-off", f"its clock is {skew_s:.0f} s off, at most {MAX_SKEW_S} s are allowed", "chronyc makestep"
+        )
+
+
+def _judge_login(found: Findings, facts: HostFacts) -> None:
+    if facts.uid != 0:
+        found.refuse("host-not-root", f"the login has uid {facts.uid}, expected root", "set ssh.user to root")
+
+
+def _judge_address(found: Findings, facts: HostFacts, machine: Machine) -> None:
+    if str(machine.address) not in facts.addresses:
+        has = ", ".join(address for address in facts.addresses if not address.startswith("127."))
+        found.refuse(
+            "host-other-address",
+            f"it does not have the address {machine.address}, it has {has or 'none'}",
+            "write the machine's own address in the config: ip -4 addr show",
+            final=True,
+        )
+
+
+def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
+    """A source's node is looked for by the name in the config; k3s takes the hostname unless --node-name is given."""
+    called = facts.hostname.lower()
+    if machine.name in (called, called.partition(".")[0]) or f"--node-name={machine.name}" in facts.k3s_server.split():
+        return
+    found.warn(
+        "host-other-name",
+        f"it calls itself {facts.hostname}, the config names it {machine.name}: node name and config must agree",
+        "compare with kubectl get nodes, write the node's name in the config",
+    )
+
+
+def _judge_flags(found: Findings, facts: HostFacts, platform: Platform) -> None:
+    other = differing(facts.k3s_server, platform.k3s.server_args)
+    if other:
+        found.warn(
+            "k3s-flags-differ",
+            f"its k3s server has other flags than k3s.server_args: {other}",
+            "write the flags of the running servers in k3s.server_args, unless the difference is intended",
+        )
+
+
+def _judge_software(found: Findings, facts: HostFacts) -> None:
+    for path in facts.missing_files:
+        found.refuse("bundle-file-missing", f"{path} is missing or empty", "copy the vendor's bundle there")
+    for command in facts.missing_commands:
+        found.refuse(
+            "host-command-missing", f"no command {command}", "install it there, for example with apt-get install"
+        )
+    if not facts.docker_active:
+        found.refuse("docker-not-running", "docker does not run", "systemctl start docker")
+
+
+def _judge_resources(found: Findings, facts: HostFacts, platform: Platform) -> None:
+    needed, interface = 2 * facts.bundle_bytes + SPARE_BYTES, platform.keepalived.interface
+    if facts.free_bytes < needed:
+        found.refuse(
+            "host-disk-short",
+            f"{facts.free_bytes >> 20} MB free below /var/lib, {needed >> 20} MB are needed",
+            "make room there",
+        )
+    if interface not in facts.interfaces:
+        has = ", ".join(dict.fromkeys(facts.interfaces))
+        found.refuse(
+            "host-interface-missing",
+            f"no interface {interface} with an address, it has {has}",
+            "see keepalived.interface",
+        )
+    for mount in facts.mounts:
+        path = mount.partition(" ")[0]
+        found.refuse(
+            "host-data-mounted",
+            f"uninstalling would delete through a live mount, {mount}",
+            f"umount {path} there",
+            final=True,
+        )
+
+
+def _judge_etcd_version(found: Findings, brings: str, runs: str) -> None:
+    both = f"its etcd is {short(brings)}, the platform runs {short(runs)}"
+    if too_old(brings, runs):
+        found.refuse(
+            "etcd-too-old", f"{both}; a member of a lower minor version can't join", "install that version there"
+        )
+    elif differs(brings, runs):
+        found.warn("etcd-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")
+
+
+def _judge_k3s_version(found: Findings, brings: str, runs: str) -> None:
+    both = f"its bundle's k3s is {short(brings)}, the platform runs {short(runs)}"
+    if too_old(brings, runs):
+        found.refuse(
+            "k3s-too-old", f"{both}; no node may be of a lower minor version", "copy that version's bundle there"
+        )
+    elif differs(brings, runs):
+        found.warn("k3s-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")

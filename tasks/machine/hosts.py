@@ -1,4 +1,4 @@
-"""A machine's own name, and the names of the others in its /etc/hosts."""
+"""A machine's own name, and in its /etc/hosts the names of all machines."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from blocks.ports import Host
 from configs.hosts import Machine
 from configs.platform import Platform
 from configs.rendering import rendered
+from tasks.engine.finding import Finding, note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
@@ -17,25 +18,27 @@ from tasks.shell.files import diff, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
 
 HOSTS = "/etc/hosts"
+BEGIN, END = "# BEGIN evenkeel", "# END evenkeel"
 
 
 @step("set hostname")
 def ensure_hostname(run: Run, host: Host, platform: Platform) -> Outcome:
-    """Make the machine call itself by its inventory name, now and after a reboot.
+    """Make the machine's hostname its name in the config, now and after a reboot.
 
     Undo: hostnamectl set-hostname OLD; the old name is in the report.
     """
     # probe
     timeout_s = platform.timeouts.command_s
-    question = facts({"now": "hostname", "then": "cat /etc/hostname"})
+    question = facts({"now": "hostname", "file": "cat /etc/hostname"})
     names = parse_facts(host.run(question, what="reading the hostname", timeout_s=timeout_s).stdout)
+    old = names["now"]
     if set(names.values()) == {host.name}:
         return unchanged(f"is called {host.name}")
     if run.dry_run:
-        return planned(f"{names['now']} becomes {host.name}")
+        return planned(f"{old} becomes {host.name}")
 
     # act
-    with run.acting(host.name, f"setting the hostname, it was {names['now']}"):
+    with run.acting(host.name, f"setting the hostname, it was {old}"):
         answer = host.run(
             f"{STRICT}hostnamectl set-hostname {quote(host.name)}\n{question}",
             what="setting the hostname",
@@ -43,16 +46,21 @@ def ensure_hostname(run: Run, host: Host, platform: Platform) -> Outcome:
         )
 
     # verify
-    if set(parse_facts(answer.stdout).values()) != {host.name}:
-        raise VerificationError(f"{host.name}: hostnamectl said yes, but the name is {parse_facts(answer.stdout)}")
-    return changed(f"{names['now']} became {host.name}")
+    names = parse_facts(answer.stdout)
+    if set(names.values()) != {host.name}:
+        raise VerificationError(
+            f"{host.name}: setting the hostname: hostnamectl succeeded, yet the hostname is {names['now']} and /etc/hostname has "
+            f"{names['file']}, expected {host.name}: see hostnamectl status there",
+            id="hostname-not-set",
+        )
+    return changed(f"{old} became {host.name}")
 
 
 @step("write /etc/hosts")
 def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
-    """Make the machine resolve every machine's name to its inventory address: one managed block, first in /etc/hosts.
+    """Make the machine resolve every machine's name to its address in the config: one managed block, first in /etc/hosts.
 
-    Lines outside the block stay; those that contradict it are noted. Undo: delete the block.
+    Lines outside the block stay; those that contradict it are reported. Undo: delete the block.
     """
     # probe
     machines = platform.machines
@@ -61,14 +69,12 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
     said = parse_facts(host.run(question, what="reading /etc/hosts", timeout_s=platform.timeouts.command_s).stdout)
     current = said["file"] + "\n"
     wanted = hosts_file(current, machines)
-    notes = tuple(
-        f"another address for a name of ours, now shadowed: {line}" for line in hosts_conflicts(current, machines)
-    )
+    findings = _shadowed(host, hosts_conflicts(current, machines))
     addresses = [str(machine.address) for machine in machines]
     if current == wanted and said["resolved"].splitlines() == addresses:
-        return unchanged("names all machines", notes=notes)
+        return unchanged("names all machines", findings=findings)
     if run.dry_run:
-        return planned("the managed block is written", diffs=(diff(HOSTS, current, wanted),), notes=notes)
+        return planned("the managed block is written", diffs=(diff(HOSTS, current, wanted),), findings=findings)
 
     # act
     with run.acting(host.name, "writing the managed block of /etc/hosts"):
@@ -77,15 +83,22 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
 
     # verify
     resolved = parse_facts(answer.stdout)["resolved"].splitlines()
-    wrong = [f"{m.name} -> {got}" for m, got in zip(machines, resolved, strict=False) if got != str(m.address)]
-    if wrong or len(resolved) != len(machines):
+    if resolved != addresses:
+        wrong = [f"{m.name} to {got}" for m, got in zip(machines, resolved, strict=False) if got != str(m.address)]
         raise VerificationError(
-            f"{host.name}: /etc/hosts is written, yet {', '.join(wrong) or 'a name'} resolves otherwise: see nsswitch.conf"
+            f"{host.name}: /etc/hosts is written, yet it resolves {', '.join(wrong) or 'not all names'}: see `hosts:` in "
+            "/etc/nsswitch.conf there",
+            id="hosts-file-ignored",
         )
-    return changed("the managed block is written", diffs=(diff(HOSTS, current, wanted),), notes=notes)
+    return changed("the managed block is written", diffs=(diff(HOSTS, current, wanted),), findings=findings)
 
 
-BEGIN, END = "# BEGIN evenkeel", "# END evenkeel"
+def _shadowed(host: Host, lines: Iterable[str]) -> tuple[Finding, ...]:
+    what = "/etc/hosts has another address for a machine of the config, now shadowed"
+    return tuple(
+        note("hosts-line-shadowed", host.name, f"{what}: {line}", "delete the line if nothing needs it")
+        for line in lines
+    )
 
 
 def hosts_file(current: str, machines: Iterable[Machine]) -> str:
@@ -95,7 +108,7 @@ def hosts_file(current: str, machines: Iterable[Machine]) -> str:
 
 
 def hosts_conflicts(current: str, machines: Iterable[Machine]) -> list[str]:
-    """Lines outside our block that give one of our names another address."""
+    """Lines outside our block that give a machine's name another address."""
     names = {machine.name: str(machine.address) for machine in machines}
     return [
         line.strip()

@@ -1,7 +1,7 @@
-"""Whether machines let each other through. A firewall between them is found by who knocks, while there is a way back.
+"""Whether machines reach each other's ports. A firewall between them is found before anything is changed.
 
-Only TCP is asked: adverts are heard or not when keepalived begins, and the pods' own network is their vendor's. A firewall
-that answers like a closed door is not told from one.
+Only TCP is probed: whether adverts arrive shows when keepalived starts, and the pods' network is its vendor's. A firewall
+that answers with a reset looks like a port where nothing listens.
 """
 
 from __future__ import annotations
@@ -9,72 +9,91 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from shlex import quote
 
-from blocks.errors import DeadlineExceededError, RefusedError
+from blocks.errors import DeadlineExceededError
 from blocks.ports import Host
 from configs.hosts import Machine, Role, Source, Target
 from configs.platform import Platform
-from tasks.engine.outcome import Outcome, unchanged
-from tasks.engine.run import Run
-from tasks.engine.step import step
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 from tasks.engine.waiting import wait_until
 from tasks.shell.script import facts, parse_facts
 
-KNOCK_S = 3  # a first packet that is lost is sent again after 1 s
-PATIENCE_S = 15  # a machine that has just been booted is not there yet
-# A door where nothing listens yet says so: then the way to it is free. What is silent, or answered for by a router, is not.
-KNOCK = f"""knock() {{
-    said=$(LC_ALL=C timeout {KNOCK_S} bash -c ": </dev/tcp/$2/$3" 2>&1)
+CONNECT_S = 3  # a first packet that is lost is sent again after 1 s
+PATIENCE_S = 15  # a machine that has just been booted may not answer yet
+SILENT = "silent"
+# "Connection refused" means that the port is reachable: nothing listens there yet. A timeout or another error means that it is not.
+PROBE = f"""probe() {{
+    said=$(LC_ALL=C timeout {CONNECT_S} bash -c ": </dev/tcp/$2/$3" 2>&1)
     case $?:$said in
     0:* | *refused*) ;;
-    124:*) echo "$1 $3 silent" ;;
+    124:*) echo "$1 $3 {SILENT}" ;;
     *) echo "$1 $3 ${{said##*: }}" ;;
     esac
 }}
 """
-Door = tuple[Machine, int]
+Endpoint = tuple[Machine, int]
 
 
-@step("check routes")
-def check_routes(run: Run, host: Host, platform: Platform, machine: Machine, others: Collection[Machine]) -> Outcome:
-    """Make sure that the machine reaches the others where etcd's members, API servers and agents will need each other.
+@check("check routes")
+def check_routes(host: Host, platform: Platform, machine: Machine, others: Collection[Machine]) -> Checked:
+    """The machine reaches the ports of the others that etcd's members, API servers and agents will need."""
+    found = Findings(host.name)
+    endpoints = list(needed_endpoints(platform, machine, others))
+    for (port, error), names in _by_kind(_unreachable(host, platform, endpoints)).items():
+        _judge_port(found, names, port, error)
+    return found.checked(
+        f"reaches {len(endpoints)} ports of {len({machine.name for machine, _ in endpoints})} machines"
+    )
 
-    Changes nothing. Undo: none needed.
-    """
-    # probe
-    doors = list(needed_doors(platform, machine, others))
-    script = KNOCK + "".join(f"knock {quote(m.name)} {m.address} {port} &\n" for m, port in doors) + "wait"
-    question, walls = facts({"walls": script}), list[str]()
 
-    def all_open() -> bool:
-        walls.clear()
-        answer = host.run(question, what="knocking at the others", timeout_s=platform.timeouts.command_s)
-        walls.extend(sorted(parse_facts(answer.stdout)["walls"].splitlines()))
-        return not walls
+def _unreachable(host: Host, platform: Platform, endpoints: Iterable[Endpoint]) -> list[str]:
+    """What stays unreachable, as lines "NAME PORT ERROR". Raises DeadlineExceededError when the host itself is silent."""
+    probes = "".join(f"probe {quote(m.name)} {m.address} {port} &\n" for m, port in endpoints)
+    question, lines = facts({"unreachable": f"{PROBE}{probes}wait"}), list[str]()
+
+    def all_reached() -> bool:
+        lines.clear()
+        answer = host.run(question, what="connecting to the others", timeout_s=platform.timeouts.command_s)
+        lines.extend(sorted(parse_facts(answer.stdout)["unreachable"].splitlines()))
+        return not lines
 
     try:
-        wait_until(f"{host.name} reaches the others", all_open, timeout_s=PATIENCE_S)
-    except DeadlineExceededError as error:
-        if not walls:
-            raise  # the machine itself does not answer
-        raise RefusedError(
-            f"{host.name}: it does not reach {_told(walls)}: let TCP through (firewalls, security groups, routes), then run again"
-        ) from error
-
-    # act
-    # verify
-    return unchanged(f"reaches {len(doors)} doors of {len({machine.name for machine, _ in doors})} machines")
+        wait_until(f"{host.name} reaches the others", all_reached, timeout_s=PATIENCE_S, id="host-unreachable")
+    except DeadlineExceededError:
+        if not lines:
+            raise
+    return lines
 
 
-def _told(walls: Iterable[str]) -> str:
-    """Walls in words, those of one kind together."""
-    kinds: dict[str, list[str]] = {}
-    for name, port, said in (wall.split(" ", 2) for wall in walls):
-        kinds.setdefault(f"port {port} ({said})", []).append(name)
-    return "; ".join(f"{', '.join(names)} at {kind}" for kind, names in kinds.items())
+def _by_kind(lines: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    """The names of the machines, by port and error."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for name, port, error in (line.split(" ", 2) for line in lines):
+        kinds.setdefault((port, error), []).append(name)
+    return kinds
 
 
-def needed_doors(platform: Platform, machine: Machine, others: Collection[Machine]) -> Iterator[Door]:
-    """Where `machine` must get in: peers at peers, servers at members, everybody at servers. Sources do so already."""
+def _judge_port(found: Findings, names: Iterable[str], port: str, error: str) -> None:
+    where = f"TCP port {port} of {', '.join(names)}"
+    if error == SILENT:
+        found.refuse(
+            "port-silent",
+            f"no answer from {where} within {CONNECT_S} s",
+            f"let TCP {port} through the firewalls and security groups in between, then run the same command again",
+        )
+    else:
+        found.refuse(
+            "port-unreachable",
+            f"can't reach {where}: {error}",
+            f"add a route, or let TCP {port} through a firewall that rejects it, then run the same command again",
+        )
+
+
+def needed_endpoints(platform: Platform, machine: Machine, others: Collection[Machine]) -> Iterator[Endpoint]:
+    """What `machine` must reach: members' peer ports from members, their client ports from servers, servers' API from all.
+
+    Sources reach each other already.
+    """
     for other in others:
         if other == machine or (isinstance(machine, Source) and isinstance(other, Source)):
             continue

@@ -1,18 +1,19 @@
-"""The old platform on a target: taken away, and never where the live platform already is."""
+"""The old platform on a target is removed, never on a machine that the live platform is on already."""
 
 from __future__ import annotations
 
 from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host
 from configs.platform import Platform
+from tasks.engine.finding import note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.machine.facts import HostFacts, read_host_facts
-from tasks.machine.live import Live
+from tasks.machine.live import LivePlatform
 from tasks.shell.script import facts, parse_facts
 
-# The vendor's scripts complain about what is already gone; what counts is what is left afterwards.
+# The vendor's scripts fail on what is already gone; what counts is what is left afterwards.
 SCRIPT = """
 for script in /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh; do
     test ! -x "$script" || "$script" >/tmp/evenkeel-uninstall.log 2>&1 || true
@@ -35,25 +36,25 @@ MUST_BE_GONE = ("units", "running", "files", "containers", "etcd")
 
 
 @step("uninstall old k3s")
-def ensure_old_platform_gone(run: Run, host: Host, platform: Platform, live: Live) -> Outcome:
+def ensure_old_platform_gone(run: Run, host: Host, platform: Platform, live: LivePlatform) -> Outcome:
     """Make a target carry no k3s, no containers and no running etcd, unless they are the live platform's own.
 
     Undo: none; the old platform's images, bundle and etcd data stay on the machine, its image tags are in the record.
     """
     # probe
-    found = read_host_facts(host, platform)
-    why_live = live.why_live(host, found)
+    before = read_host_facts(host, platform)
+    why_live = live.why_live(host, before)
     if why_live is not None:
         return unchanged(f"part of the live platform: {why_live}")
-    if not found.has_k3s and not found.containers and not found.etcd_active:
+    if not before.has_k3s and not before.containers and not before.etcd_active:
         return unchanged("no k3s, no containers, no etcd")
-    _refuse_mounts(host, found)
-    doomed = _described(found)
+    _refuse_mounts(host, before)
+    removed = _described(before)
     if run.dry_run:
-        return planned(f"uninstalled: {doomed}")
+        return planned(f"uninstalled: {removed}")
 
     # act
-    with run.acting(host.name, f"uninstalling {doomed}"):
+    with run.acting(host.name, f"uninstalling {removed}"):
         answer = host.run(
             SCRIPT + facts(LEFT), what="uninstalling the old k3s", timeout_s=platform.timeouts.uninstall_s
         )
@@ -63,29 +64,31 @@ def ensure_old_platform_gone(run: Run, host: Host, platform: Platform, live: Liv
     stuck = [f"{name}: {' '.join(left[name])}" for name in MUST_BE_GONE if left[name]]
     if stuck:
         raise VerificationError(
-            f"{host.name}: uninstalled, but left behind: {'; '.join(stuck)}: see /tmp/evenkeel-uninstall.log there, "
-            "remove it by hand and run again"
+            f"{host.name}: uninstalling the old k3s: still there: {'; '.join(stuck)}: see /tmp/evenkeel-uninstall.log there, "
+            "remove the rest by hand, then run the same command again",
+            id="uninstall-incomplete",
         )
     rules = int((left["iptables"] or ["0"])[0])
-    notes = (f"{rules} KUBE- iptables rules stay; the new kube-proxy takes them over",) if rules else ()
-    return changed(f"gone: {doomed}", notes=notes)
+    kept = f"{rules} KUBE- iptables rules stay; the new kube-proxy takes them over"
+    return changed(f"gone: {removed}", findings=(note("iptables-rules-stay", host.name, kept),) if rules else ())
 
 
-def _refuse_mounts(host: Host, found: HostFacts) -> None:
+def _refuse_mounts(host: Host, before: HostFacts) -> None:
     """The uninstall scripts delete through what is mounted below the kubelet's folder (k3s-io/k3s#3264)."""
-    if found.mounts:
+    if before.mounts:
         raise RefusedError(
-            f"{host.name}: uninstalling would delete through live mounts: {', '.join(found.mounts)}: "
-            "umount them there, then run again"
+            f"{host.name}: uninstalling would delete through live mounts: {', '.join(before.mounts)}: "
+            "umount them there, then run the same command again",
+            id="host-data-mounted",
         )
 
 
-def _described(found: HostFacts) -> str:
-    others = sorted(name for name in found.containers if not name.startswith(KUBELETS))
-    pods = len(found.containers) - len(others)
-    units = ", ".join(found.k3s_units) or ("remains of k3s" if found.has_k3s else "no k3s")
+def _described(before: HostFacts) -> str:
+    others = sorted(name for name in before.containers if not name.startswith(KUBELETS))
+    pods = len(before.containers) - len(others)
+    units = ", ".join(before.k3s_units) or ("remains of k3s" if before.has_k3s else "no k3s")
     return (
-        f"{units}; {pods} containers of pods, {len(others)} others"
+        f"{units}; {pods} pod containers, {len(others)} other containers"
         + (f" ({', '.join(others)})" if others else "")
-        + ("; its own etcd" if found.etcd_active else "")
+        + ("; its own etcd" if before.etcd_active else "")
     )

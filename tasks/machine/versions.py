@@ -1,4 +1,4 @@
-"""Versions: what the live platform runs, what targets bring, and what cannot be together. Judging is pure."""
+"""Versions of etcd and k3s: what the live platform runs, and whether another one may join it. Judging is pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Versions:
-    """Of etcd and of k3s, as their programs tell them; empty where nobody could be asked."""
+    """Of etcd and of k3s, as their programs print them; empty where a version is unknown."""
 
     etcd: str
     k3s: str
 
 
 def read_versions(etcd: EtcdApi, kube: KubeApi) -> Versions:
-    """What the live platform has: the lowest of etcd's members, which is the cluster's, and the highest of the nodes."""
+    """What the live platform runs: the lowest of etcd's members, which is the cluster's, and the highest of the nodes."""
     members = [status.version for status in statuses(etcd, etcd.members()).values()]
     nodes = [node.version for node in kube.nodes()]
     return Versions(min(members, key=numbers, default=""), max(nodes, key=numbers, default=""))
@@ -33,33 +33,20 @@ def numbers(text: str) -> Version:
     return tuple(map(int, found.groups())) if found else ()
 
 
-def why_not_beside(brought: Versions, running: Versions) -> list[str]:
-    """What of a target's may not join: what is of a lower minor version than the platform's.
+def short(text: str) -> str:
+    """The first version in `text`, as MAJOR.MINOR.PATCH."""
+    return ".".join(map(str, numbers(text)))
 
-    etcd ends itself then ("cluster cannot be downgraded"); Kubernetes wants no API server older than a kubelet:
+
+def too_old(joining: str, running: str) -> bool:
+    """Whether `joining` is of a lower minor version than the platform; an unknown version is not.
+
+    etcd ends itself then ("cluster cannot be downgraded"); Kubernetes supports no API server older than a kubelet:
     https://kubernetes.io/releases/version-skew-policy
     """
-    return [
-        f"its {name} is {has}, and the platform runs {runs}: put that version there"
-        for name, has, runs in _pairs(brought, running)
-        if numbers(has)[:2] < numbers(runs)[:2]
-    ]
+    return differs(joining, running) and numbers(joining)[:2] < numbers(running)[:2]
 
 
-def worth_a_thought(brought: Versions, running: Versions) -> list[str]:
-    """What a target brings and may join, but is another version: the move would be an upgrade, too."""
-    return [
-        f"its {name} is {has}, the platform runs {runs}: rehearse with both"
-        for name, has, runs in _pairs(brought, running)
-        if numbers(has) != numbers(runs)
-    ]
-
-
-def _pairs(brought: Versions, running: Versions) -> list[tuple[str, str, str]]:
-    """Both versions of each, where both are known."""
-    pairs = (("etcd", brought.etcd, running.etcd), ("k3s", brought.k3s, running.k3s))
-    return [
-        (name, ".".join(map(str, numbers(has))), ".".join(map(str, numbers(runs))))
-        for name, has, runs in pairs
-        if numbers(has) and numbers(runs)
-    ]
+def differs(joining: str, running: str) -> bool:
+    """Whether both versions are known and not the same."""
+    return bool(numbers(joining) and numbers(running)) and numbers(joining) != numbers(running)

@@ -16,7 +16,7 @@ hostnamectl() {
 id() { say uid '0\n'; }
 date() { command date -d "now + $(say clock 0) seconds" "$@"; }
 keepalived() { :; }
-# Where nothing answers, nothing listens; $S/walls has "ADDRESS PORT what is said there instead", or silent.
+# A connection is refused, as by a machine where nothing listens. $S/unreachable has the others: "ADDRESS PORT error", or silent.
 timeout() {
     local address port said
     case $* in
@@ -25,7 +25,7 @@ timeout() {
             case $* in
             *"/$address/$port") test "$said" != silent || return 124; echo "bash: connect: $said" >&2; return 1 ;;
             esac
-        done < <(say walls)
+        done < <(say unreachable)
         echo 'bash: connect: Connection refused' >&2; return 1 ;;
     esac
     command timeout "$@"

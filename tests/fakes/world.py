@@ -14,7 +14,7 @@ from flows.opening import open_migration
 from tasks.engine.journal import Journal, Report
 from tasks.engine.record import Record
 from tasks.engine.run import Run
-from tasks.machine.live import Live, read_live
+from tasks.machine.live import LivePlatform, read_live_platform
 from tasks.machine.versions import Versions, read_versions
 from tests.fakes import machines
 from tests.fakes.backup import FakeBackupCtl
@@ -39,7 +39,7 @@ class World:
         self.platform = platform or small_platform()
         self.auth_pass, self.token = SecretStr(machines.AUTH_PASS), SecretStr(machines.token(machines.LIVE_CA))
         self.database_password, self.root_password = SecretStr("dbs3cret"), SecretStr("r00ts3cret")
-        self.deaf: set[str] = set()
+        self.hears_no_adverts: set[str] = set()
         """Hosts whose keepalived hears no adverts."""
         self.lock, self.keys = FakeLock(), FakeKeys(time)
         sources = {source.name: str(source.address) for source in self.platform.sources}
@@ -76,8 +76,8 @@ class World:
         return [mutation for fake in self.fakes for mutation in fake.mutations]
 
     @property
-    def live(self) -> Live:
-        return read_live(self.etcd, self.kube, machines.sha256(machines.LIVE_CA))
+    def live(self) -> LivePlatform:
+        return read_live_platform(self.etcd, self.kube, machines.sha256(machines.LIVE_CA))
 
     @property
     def running(self) -> Versions:
@@ -180,7 +180,7 @@ class World:
         holding = [name for name in self.vip_on if name in alive]
         heard = holding or sorted(alive, key=self._priority, reverse=True)[:1]
         for name, host in self.hosts.items():
-            holds = name in heard or (name in self.deaf and name in alive)
+            holds = name in heard or (name in self.hears_no_adverts and name in alive)
             lines = [line for line in host.state("addresses").splitlines() if line != self._vip_line]
             host.tell("addresses", "\n".join([*lines, *([self._vip_line] if holds else [])]))
 

@@ -59,7 +59,7 @@ def failure(ended: Ended, message: str) -> str:
         ("ssh-blocked", r"phys-2: opening SSH .*: is it up, and is sshd on this port\?"),
         ("docker-dead", r"phys-2: docker does not run: systemctl start docker"),
         ("etcd-stopped", r"voters etcd-node-2 do not answer: 2 of 3 are up, quorum is 2; .* bring them back first"),
-        ("etcd-peers-blocked", r"phys-2: it does not reach .*vm-1, vm-2, vm-3 at port 2380 \(silent\): let TCP through"),
+        ("etcd-peers-blocked", r"phys-2: no answer from TCP port 2380 of .*vm-1, vm-2, vm-3 within 3 s: let TCP 2380 through"),
         ("stranger", r"vm-1: .*another router .*VRID 51"),
     ],
 )
@@ -98,9 +98,9 @@ def test_a_learner_that_cannot_catch_up_is_removed_again(
     message = r"phys-\d: joining etcd failed, the learner is removed again, etcd is as before: .* not within 25 s"
     story.saw("etcd-peers-blocked, stale-hosts", failure(ended, message))
     assert members == before["members"]
-    notes = ended.entries("write /etc/hosts")["phys-2"]["notes"]
+    shadowed = [finding["what"] for finding in ended.entries("write /etc/hosts")["phys-2"]["findings"]]
     for address in ("10.99.0.97", "10.99.0.96"):
-        assert any(f"now shadowed: {address} vm-2" in note for note in notes), notes
+        assert any(f"now shadowed: {address} vm-2" in what for what in shadowed), shadowed
 
 
 def test_a_full_disk_is_reported(story: Story, secrets: dict[str, str], config: Path) -> None:

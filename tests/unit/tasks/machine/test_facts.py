@@ -35,7 +35,7 @@ def test_an_old_server() -> None:
     assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --docker"
     assert found.containers == ("k8s_POD_web", "k8s_web_web")
     assert found.mounts == ("/var/lib/kubelet/pods/1/volumes/nfs nfs4",)
-    assert (found.etcd_active, found.etcd_data, found.docker_active) == (True, True, True)
+    assert (found.etcd_active, found.docker_active) == (True, True)
     assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
     assert found.interfaces == ("lo", "eth0", "docker0")
 
@@ -70,18 +70,14 @@ def test_a_machine_that_never_had_anything() -> None:
     assert found.missing_commands == ("docker", "keepalived")
     assert not found.has_k3s
     assert (found.k3s_ca, found.containers, found.mounts) == ("", (), ())
-    assert (found.etcd_active, found.etcd_data, found.docker_active) == (False, False, False)
+    assert (found.etcd_active, found.docker_active) == (False, False)
 
 
-@pytest.mark.parametrize("name", ["etcd.service", "data"])
-def test_an_etcd_that_is_off_may_have_left_data(world: World, name: str) -> None:
-    host = world.hosts["phys-1"]
-    host.unit("etcd", "inactive", "disabled")
-    host.write(f"/mnt/disks/etcd/{name}", "x\n")
+@pytest.mark.parametrize(("state", "active"), [("active", True), ("activating", False), ("failed", False)])
+def test_an_etcd_is_active_only_when_systemd_says_exactly_that(world: World, state: str, active: bool) -> None:
+    world.hosts["phys-1"].unit("etcd", state)
 
-    found = read_host_facts(host, world.platform)
-
-    assert (found.etcd_active, found.etcd_data) == (False, True)
+    assert read_host_facts(world.hosts["phys-1"], world.platform).etcd_active is active
 
 
 def test_facts_are_asked_in_one_round_trip(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Machines' names, and the names that they know."""
+"""A machine's own name, and the names that it resolves."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def know(world: World, *, dry: bool = False) -> Outcome:
     return ensure_hosts_file.fn(world.run(dry=dry), world.hosts["phys-1"], world.platform)
 
 
-def test_a_machine_gets_its_inventory_name_and_the_old_one_is_told(world: World) -> None:
+def test_a_machine_gets_its_name_in_the_config_and_the_old_one_is_reported(world: World) -> None:
     assert name(world).why == "old-phys-1 became phys-1"
     assert world.hosts["phys-1"].read("/etc/hostname") == "phys-1\n"
 
@@ -31,8 +31,12 @@ def test_a_name_that_would_not_survive_a_reboot_is_set_again(world: World) -> No
 def test_a_name_that_was_not_taken_is_an_error(world: World) -> None:
     world.hosts["phys-1"].tell("name-is-fixed", "yes")
 
-    with pytest.raises(VerificationError, match="hostnamectl said yes, but the name is"):
+    with pytest.raises(VerificationError) as fixed:
         name(world)
+    assert str(fixed.value) == (
+        "phys-1: setting the hostname: hostnamectl succeeded, yet the hostname is old-phys-1 and /etc/hostname has old-phys-1, "
+        "expected phys-1: see hostnamectl status there [hostname-not-set]"
+    )
 
 
 def test_own_lines_of_the_operator_stay(world: World) -> None:
@@ -41,29 +45,35 @@ def test_own_lines_of_the_operator_stay(world: World) -> None:
     assert world.hosts["phys-1"].read("/etc/hosts").endswith("# END evenkeel\n127.0.0.1 localhost\n")
 
 
-def test_a_stale_line_is_shadowed_and_told(world: World) -> None:
+def test_a_stale_line_is_shadowed_and_reported(world: World) -> None:
     world.hosts["phys-1"].write("/etc/hosts", "127.0.0.1 localhost\n10.9.9.9 vm-1\n")
 
     outcome = know(world)
 
-    assert outcome.notes == ("another address for a name of ours, now shadowed: 10.9.9.9 vm-1",)
+    assert [str(finding) for finding in outcome.findings] == [
+        "phys-1: /etc/hosts has another address for a machine of the config, now shadowed: 10.9.9.9 vm-1: "
+        "delete the line if nothing needs it [hosts-line-shadowed]"
+    ]
     assert world.hosts["phys-1"].run("getent ahostsv4 vm-1", what="asking").stdout.startswith("10.0.0.11 ")
 
 
-def test_a_stale_line_is_told_at_every_run(world: World) -> None:
+def test_a_stale_line_is_reported_at_every_run(world: World) -> None:
     world.hosts["phys-1"].write("/etc/hosts", "10.9.9.9 vm-1\n")
     know(world)
 
     second = know(world)
 
-    assert (second.change, len(second.notes)) == (Change.UNCHANGED, 1)
+    assert (second.change, len(second.findings)) == (Change.UNCHANGED, 1)
 
 
 def test_a_name_that_still_resolves_otherwise_is_an_error(world: World) -> None:
     world.hosts["phys-1"].tell("resolver", "10.9.9.9 vm-1")
 
-    with pytest.raises(VerificationError, match=r"/etc/hosts is written, yet vm-1 -> 10.9.9.9 resolves otherwise"):
+    with pytest.raises(
+        VerificationError, match=r"phys-1: /etc/hosts is written, yet it resolves vm-1 to 10.9.9.9: see"
+    ) as wrong:
         know(world)
+    assert wrong.value.id == "hosts-file-ignored"
 
 
 def test_a_missing_hosts_file_is_written(world: World) -> None:

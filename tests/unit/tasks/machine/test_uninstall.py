@@ -1,4 +1,4 @@
-"""An old platform goes wholly, and the live one is never touched."""
+"""An old platform is removed whole, and the live one is never touched."""
 
 import pytest
 
@@ -25,15 +25,15 @@ def test_k3s_and_all_containers_go_and_the_images_stay(world: World, name: str) 
     assert host.path("/opt/k3s/vendor/k3s").exists()
 
 
-def test_what_went_is_told(world: World) -> None:
-    assert uninstall(world).why == "gone: k3s; 1 containers of pods, 1 others (old_tool)"
+def test_what_was_removed_is_reported(world: World) -> None:
+    assert uninstall(world).why == "gone: k3s; 1 pod containers, 1 other containers (old_tool)"
 
 
 def test_containers_go_even_where_no_k3s_is_left(world: World) -> None:
     host = world.hosts["phys-1"]
     host.run("/usr/local/bin/k3s-uninstall.sh", what="given")
 
-    assert uninstall(world).why == "gone: no k3s; 1 containers of pods, 1 others (old_tool)"
+    assert uninstall(world).why == "gone: no k3s; 1 pod containers, 1 other containers (old_tool)"
     assert host.state("containers") == ""
 
 
@@ -78,7 +78,7 @@ def test_an_etcd_that_does_not_stop_is_an_error(world: World) -> None:
     machines.run_etcd(world.hosts["phys-1"])
     world.hosts["phys-1"].tell("units/etcd/stubborn", "yes")
 
-    with pytest.raises(VerificationError, match=r"left behind: etcd: active"):
+    with pytest.raises(VerificationError, match=r"uninstalling the old k3s: still there: etcd: active"):
         uninstall(world)
 
 
@@ -86,8 +86,9 @@ def test_an_etcd_that_does_not_stop_is_an_error(world: World) -> None:
 def test_a_live_mount_is_not_deleted_through(world: World, folder_of: str) -> None:
     world.hosts["phys-1"].mount(f"/var/lib/{folder_of}", "ext4")
 
-    with pytest.raises(RefusedError, match=f"delete through live mounts: /var/lib/{folder_of} ext4: umount"):
+    with pytest.raises(RefusedError, match=f"delete through live mounts: /var/lib/{folder_of} ext4: umount") as refused:
         uninstall(world)
+    assert refused.value.id == "host-data-mounted"
     assert world.mutations == []
 
 
@@ -101,11 +102,16 @@ def test_a_mount_in_memory_is_no_reason_to_refuse(world: World, kind: str) -> No
 def test_what_the_uninstaller_leaves_behind_is_an_error(world: World) -> None:
     world.hosts["phys-1"].tell("uninstaller-fails", "yes")
 
-    with pytest.raises(VerificationError, match=r"left behind: units: /etc/systemd/system/k3s.service; running: 4711"):
+    with pytest.raises(
+        VerificationError, match=r"still there: units: /etc/systemd/system/k3s.service; running: 4711"
+    ) as left:
         uninstall(world)
+    assert left.value.id == "uninstall-incomplete"
 
 
-def test_rules_that_stay_in_the_kernel_are_told(world: World) -> None:
+def test_rules_that_stay_in_the_kernel_are_reported(world: World) -> None:
     world.hosts["phys-1"].tell("iptables", "-A KUBE-FORWARD -j ACCEPT\n-A KUBE-SVC -j ACCEPT\n-A INPUT -j ACCEPT")
 
-    assert uninstall(world).notes == ("2 KUBE- iptables rules stay; the new kube-proxy takes them over",)
+    assert [str(finding) for finding in uninstall(world).findings] == [
+        "phys-1: 2 KUBE- iptables rules stay; the new kube-proxy takes them over [iptables-rules-stay]"
+    ]

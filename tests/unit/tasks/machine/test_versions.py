@@ -1,8 +1,8 @@
-"""Which versions may be together."""
+"""Which versions may join which."""
 
 import pytest
 
-from tasks.machine.versions import Versions, numbers, read_versions, why_not_beside
+from tasks.machine.versions import Versions, differs, numbers, read_versions, short, too_old
 from tests.fakes.world import World
 
 
@@ -31,11 +31,23 @@ def test_a_silent_member_has_no_version(world: World) -> None:
     assert read_versions(world.etcd, world.kube).etcd == ""
 
 
-@pytest.mark.parametrize("etcd", ["3.5.0", "3.5.30", "3.6.1", "4.0.0", ""])
-def test_the_same_minor_version_or_a_newer_one_may_join(etcd: str) -> None:
-    assert why_not_beside(Versions(etcd, ""), Versions("3.5.21", "v1.20.2")) == []
+@pytest.mark.parametrize("joining", ["3.5.0", "3.5.30", "3.6.1", "4.0.0", ""])
+def test_the_same_minor_version_or_a_newer_one_may_join(joining: str) -> None:
+    assert not too_old(joining, "3.5.21")
 
 
-@pytest.mark.parametrize("etcd", ["3.4.30", "2.9.9"])
-def test_an_older_minor_version_may_not(etcd: str) -> None:
-    assert len(why_not_beside(Versions(etcd, ""), Versions("3.5.21", "v1.20.2"))) == 1
+@pytest.mark.parametrize("joining", ["3.4.30", "2.9.9"])
+def test_an_older_minor_version_may_not(joining: str) -> None:
+    assert too_old(joining, "3.5.21")
+
+
+@pytest.mark.parametrize(
+    ("joining", "differing"), [("v3.5.21+k3s1", False), ("3.5.20", True), ("3.6.21", True), ("", False)]
+)
+def test_versions_differ_by_their_numbers_and_only_when_both_are_known(joining: str, differing: bool) -> None:
+    assert differs(joining, "3.5.21") is differing
+    assert not differs(joining, "")
+
+
+def test_a_version_is_shown_as_its_numbers() -> None:
+    assert short("k3s version v1.20.4+k3s1 (838a906a)") == "1.20.4"

@@ -69,7 +69,7 @@ def test_passwords_are_in_no_diff(world: World) -> None:
 
 
 def test_a_target_that_hears_no_adverts_is_stopped_again(world: World) -> None:
-    world.deaf = {"phys-1"}
+    world.hears_no_adverts = {"phys-1"}
 
     with pytest.raises(VerificationError, match="phys-1: keepalived took the VIP though another host holds it"):
         stand_by(world)
@@ -119,7 +119,7 @@ def test_two_holders_are_an_error(world: World) -> None:
     world.platform = platform(timeouts={"vip_s": 1})
     standing_by(world)
     machines.run_keepalived(world.hosts["phys-2"])
-    world.deaf = {"phys-2"}
+    world.hears_no_adverts = {"phys-2"}
 
     with pytest.raises(DeadlineExceededError, match=r"exactly one host holds 10.0.0.100: not within 1 s"):
         hand_over(world)
