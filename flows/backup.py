@@ -1,4 +1,4 @@
-"""A backup of the database, by itself on a schedule, and before every migration."""
+"""A backup of the database: scheduled, and before every migration."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from flows.opening import open_backup
 from flows.session import Session
 from tasks.database.archive import BACKUP, ensure_backup, expire_backups
 from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
+from tasks.database.expiry import expire_records
 from tasks.engine.record import Record, find_newest
 from tasks.images.record import ensure_new_images_recorded
 from tasks.k3s.identity import find_cluster_access
@@ -19,7 +20,7 @@ from tasks.k3s.identity import find_cluster_access
 
 @flow(name="backup", flow_run_name="backup {config}, dry run: {dry_run}")
 def backup(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
-    """Take a backup of the database, verified and recorded. One at a time per platform, beside nothing else.
+    """Take a backup of the database, verified and recorded. Nothing else runs on the platform meanwhile.
 
     Args:
         config: path of the platform's YAML, from the project's root.
@@ -34,29 +35,30 @@ def backup(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
 def take_backup(session: Session) -> None:
     """Return only with an intact archive and all workloads' images in the session's record."""
     run, platform, kube = session.run, session.platform, session.kube
-    if session.record.read(BACKUP) is None:  # a migration that has its backup goes on without Helm, too
+    if session.record.read(BACKUP) is None:  # a migration that has its backup does not need Helm any more
         ensure_backup_ctl(run, session.hosts[helm_host(session)], platform, kube)
         ensure_tidb_patched(run, platform, kube)
-    ensure_backup(run, platform, session.lake, kube, session.record)
+    ensure_backup(run, platform, session.lake_host, kube, session.record)
     ensure_new_images_recorded(run, platform, kube, session.record)
-    expire_backups(run, session.lake, platform, kube, keep=way_back(session))
+    expire_backups(run, session.lake_host, platform, kube, keep=way_back(session))
+    expire_records(run, platform, kube, session.keys, session.record)
 
 
 def way_back(session: Session) -> set[str]:
-    """The archive that the last migration took before it began: a rollback needs it, however old it is."""
+    """The archive of the last migration's own backup: a rollback needs it, however old it is."""
     newest = find_newest(session.keys, session.platform.name)
     taken = Record(session.keys, session.platform.name, newest[0]).read(BACKUP) if newest else None
     return {taken["name"]} if taken else set()
 
 
 def helm_host(session: Session) -> str:
-    """The configured machine while it runs a server of the live cluster, else a machine that does.
+    """The configured machine if it runs a server of the live cluster, otherwise a machine that does.
 
-    A node counts as Ready for a while after its k3s was stopped, so the machine itself is asked.
+    A node is Ready for a while after its k3s was stopped, so the machine itself is asked.
     """
     wanted, access = session.platform.backup.helm_host, session.access
     ready = {node.name for node in session.kube.nodes() if node.ready}
-    wished = [machine for machine in session.platform.machines if machine.name == wanted and wanted in ready]
+    configured = [machine for machine in session.platform.machines if machine.name == wanted and wanted in ready]
     last = [machine for machine in session.platform.machines if machine.name == access.server]
-    candidates = [machine for machine in (*wished, *last) if machine.name in session.hosts]
+    candidates = [machine for machine in (*configured, *last) if machine.name in session.hosts]
     return find_cluster_access(candidates, session.hosts, access.credentials.ca_sha256).server

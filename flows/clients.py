@@ -1,4 +1,4 @@
-"""Clients of the platform, played beside a run from its first change on: what they notice is in its report."""
+"""The client probe: it samples the platform as clients do, from a run's first change on, for the run's report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blocks.ports import Probe
 from blocks.probe_clients import ProbeConfig
 from blocks.probe_database import Sql
 from configs.errors import EvenkeelError
-from flows.report import SAMPLES, tell_of_clients
+from flows.report import SAMPLES, report_interruptions
 from flows.session import Session
 from tasks.engine.record import prefix
 from tasks.engine.waiting import wait_until
@@ -22,22 +22,22 @@ from tasks.report.interruption import Budget, Samples
 
 log = logging.getLogger(__name__)
 
-FIRST_ANSWER_S = 15  # a process starts, and every series is answered once
+FIRST_ANSWER_S = 15  # a process starts, and every series gets an answer
 
 
 @contextmanager
 def watched(session: Session, *, enforced: bool) -> Iterator[None]:
     """Sample from the first act in this context to its end; put what was seen into the report.
 
-    With `enforced` an act is refused while a series was silent for longer than `interruption` allows, and the first act
-    is refused when one does not answer at all.
+    With `enforced` no act begins after a series got no answer for longer than `interruption` allows, and not even the first
+    one when a series gets no answer at all.
     """
     limits, report = session.platform.interruption, session.run.journal.report
     if limits is None or session.run.dry_run:
         yield
         return
     path = session.run.journal.path.with_name(SAMPLES)
-    samples, probe = Samples(path), session.probe(_wish(session, path))
+    samples, probe = Samples(path), session.probe(_probe_config(session, path))
 
     def begin() -> None:
         probe.start()
@@ -51,7 +51,7 @@ def watched(session: Session, *, enforced: bool) -> Iterator[None]:
     finally:
         session.run.at_first_act(None)
         if probe.stop():
-            tell_of_clients(session.run.journal, samples, limits)
+            report_interruptions(session.run.journal, samples, limits)
 
 
 def _await_first_answers(samples: Samples, probe: Probe, path: Path, *, enforced: bool) -> None:
@@ -63,17 +63,17 @@ def _await_first_answers(samples: Samples, probe: Probe, path: Path, *, enforced
     try:
         wait_until("every series of the probe is answered", answered, timeout_s=FIRST_ANSWER_S, poll_s=0.2)
     except EvenkeelError as error:
-        mute = [f"{one.name}: {one.error}" for one in samples.refresh().values() if one.samples == one.failures]
-        message = f"clients: not answered before the first change: {'; '.join(mute) or error}"
+        silent = [f"{one.name}: {one.error}" for one in samples.refresh().values() if one.samples == one.failures]
+        message = f"clients: no answer before the first change: {'; '.join(silent) or error.message}"
         if enforced:
             raise RefusedError(
-                f"{message}: mend the service, or its address in the config, or go on regardless with "
-                "ignore_interruption=true"
+                f"{message}: mend the service, or its address in the config, or run with ignore_interruption=true",
+                id="clients-unanswered",
             ) from error
-        log.warning("%s: going on regardless; samples are in %s", message, path)
+        log.warning("%s: going on because of ignore_interruption=true; samples are in %s", message, path)
 
 
-def _wish(session: Session, samples: Path) -> ProbeConfig:
+def _probe_config(session: Session, samples: Path) -> ProbeConfig:
     platform, database = session.platform, session.platform.database
     sql = None
     if database is not None and database.vip_port is not None:

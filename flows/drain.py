@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 def drain_sources(sources: list[str]) -> None:
     """Make every pod that can move run on targets: all sources cordoned first, then drained one at a time.
 
-    What has a single replica has a second one meanwhile. When a drain is given up, the sources are schedulable again,
-    and replicas as many as they were found.
+    Workloads with a single replica have a second one meanwhile. When a drain fails, the sources become schedulable again,
+    and workloads get the replicas that they had.
     """
     session = current_session()
     run, kube = session.run, session.kube
@@ -35,31 +35,31 @@ def drain_sources(sources: list[str]) -> None:
         for source in leaving:
             ensure_drained(run, source, session.platform, kube, session.record)
     except Exception:
-        give_up(session, leaving)
+        undo_drains(session, leaving)
         raise
     end_surge(session)
 
 
-def give_up(session: Session, leaving: list[Source]) -> None:
-    """Bring back what can be: what one undoing meets is told, and keeps no other from being tried."""
+def undo_drains(session: Session, leaving: list[Source]) -> None:
+    """Uncordon the sources and end the surge; an undo that fails is logged, and the others are still tried."""
     run, kube = session.run, session.kube
-    undoings: list[Callable[[], object]] = [partial(ensure_uncordoned, run, source, kube) for source in leaving]
-    undoings.append(partial(end_surge, session))
-    for undo in undoings:
+    undos: list[Callable[[], object]] = [partial(ensure_uncordoned, run, source, kube) for source in leaving]
+    undos.append(partial(end_surge, session))
+    for undo in undos:
         try:
             undo()
         except EvenkeelError as error:
-            log.warning("the drains are given up, and this could not be undone: %s", error)
+            log.warning("the drains failed, and this could not be undone: %s", error)
 
 
 def surge(session: Session, sources: list[str]) -> None:
-    """A second replica for everything that has one, side by side."""
+    """Give every workload with a single replica a second one, side by side."""
     platform, kube = session.platform, session.kube
-    alone = to_surge(platform, kube, sources)
-    session.all_done([session.submit(ensure_surged, w, platform, kube, session.record) for w in alone])
+    single = to_surge(platform, kube, sources)
+    session.all_done([session.submit(ensure_surged, w, platform, kube, session.record) for w in single])
 
 
 def end_surge(session: Session) -> None:
-    """As many replicas as before, also of what a killed run had surged."""
+    """Take the second replicas away again, also those of a killed run."""
     platform, kube, record = session.platform, session.kube, session.record
     session.all_done([session.submit(ensure_surge_ended, w, platform, kube, record) for w in surged(kube, record)])

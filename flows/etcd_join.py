@@ -1,4 +1,4 @@
-"""The serial growth of etcd: one target at a time, each as soon as that machine is prepared."""
+"""The growth of etcd: one target at a time, each as soon as that machine is prepared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tasks.etcd.members import learning
 def join_etcd(targets: list[str]) -> None:
     """Make every one of `targets` an etcd voter, in the order in which they become ready, never two at once.
 
-    One that a killed run left a learner goes first: etcd takes no other until it votes.
+    A learner that a killed run has left goes first: etcd takes no other until it votes.
     """
     session = current_session()
     begun = learning(session.platform, session.etcd)

@@ -1,4 +1,4 @@
-"""A person's yes to a plan, before what can't be taken back. It fails closed: without an answer nothing is done."""
+"""Manual approval of a plan before what can't be undone. It fails closed: no answer means no."""
 
 from __future__ import annotations
 
@@ -23,77 +23,91 @@ APPROVALS = "approvals"
 
 
 class ApprovalMissingError(RefusedError):
-    """A person has not said yes to this very plan."""
+    """Nobody has approved exactly this plan."""
 
     id = "approval-missing"
 
 
 class Approval(RunInput):
-    """The answer. No field has a default: a forced resume without an answer must not pass for a yes."""
+    """The answer. No field has a default: a forced resume without an answer must not pass for an approval."""
 
-    decision: Literal["approve", "abort"] = Field(description="approve what the log and the artifact say will be done")
-    operator: str = Field(min_length=1, description="who says so")
+    decision: Literal["approve", "abort"] = Field(description="approve exactly the plan that is shown")
+    operator: str = Field(min_length=1, description="your name, for the record")
     platform: str = Field(description="the platform's name, typed out")
 
 
-def pass_gate(session: Session, gate: Gate, *, told_not_to_ask: bool) -> None:
-    """Return only if nobody has to be asked at this gate, or this migration has a yes to what comes behind it."""
+def pass_gate(session: Session, gate: Gate, *, approved: bool) -> None:
+    """Return only if the config has no such gate, the migration is finished, or what follows the gate is approved."""
     if gate not in session.platform.gates or session.record.finished:
         return
-    plan = behind(gate, session.platform)
-    require_approval(session, plan, told_not_to_ask=told_not_to_ask)
+    plan = plan_behind(gate, session.platform)
+    require_approval(session, plan, approved=approved)
     if not session.run.dry_run:
         refuse_unapproved(session.record, plan)
 
 
-def behind(gate: Gate, platform: Platform) -> str:
-    """What comes behind a gate of a migration; the same words as long as the config names the same machines."""
+def plan_behind(gate: Gate, platform: Platform) -> str:
+    """What a migration does after a gate, in words; the same text as long as the config names the same machines."""
     sources, targets = (", ".join(machine.name for machine in group) for group in (platform.sources, platform.targets))
     holders = ", ".join(target.name for target in platform.vip_holders)
     return {
-        Gate.BEGIN: f"- back the database up, uninstall the old platform on {targets} (there is no undo), join them to etcd and k3s",
+        Gate.BEGIN: f"- back up the database, uninstall the old platform on {targets} (can't be undone), join them to etcd and k3s",
         Gate.DRAIN: f"- drain {sources}, one at a time, and hand the VIP {platform.vip} over to one of {holders}",
-        Gate.RETIRE: f"- stop k3s and etcd on {sources}, delete their nodes, remove their etcd members: {targets} are on their own",
+        Gate.RETIRE: f"- stop k3s and etcd on {sources}, delete their nodes, remove their etcd members: only {targets} remain",
     }[gate]
 
 
 def plan_hash(plan: str) -> str:
-    """What an approval is for: exactly this text."""
+    """The key of an approval in the record: it is for exactly this text."""
     return hashlib.sha256(plan.encode()).hexdigest()[:16]
 
 
-def require_approval(session: Session, plan: str, *, told_not_to_ask: bool) -> None:
-    """Return only if this very plan is approved in the record; ask a person in Prefect's UI otherwise.
+def require_approval(session: Session, plan: str, *, approved: bool) -> None:
+    """Return only if exactly this plan is approved in the record; with `approved` nobody is asked in Prefect's UI for it.
 
-    Raises ApprovalMissingError for a no, for another platform's name, and when nobody answers in time.
+    Raises ApprovalMissingError for a no, for another platform's name, and when nobody answers in time. A dry run asks nobody.
     """
     name = session.platform.name
     log.info("%s: the plan:\n%s", name, plan)
     if session.run.dry_run or session.record.read(f"{APPROVALS}/{plan_hash(plan)}") is not None:
         return
-    if told_not_to_ask:
-        _keep(session.record, plan, "nobody: the run was told not to ask")
+    if approved:
+        _keep(session.record, plan, "nobody was asked: approved=true")
         return
-    try:
-        answer = pause_flow_run(
-            wait_for_input=Approval.with_initial_data(description=f"## {name}\n\n{plan}"),
-            timeout=int(session.platform.timeouts.approval_s),
-        )
-    except FlowPauseTimeout as error:
-        raise ApprovalMissingError(
-            f"{name}: nobody answered within {session.platform.timeouts.approval_s:g} s: nothing further is done"
-        ) from error
+    answer = _ask(session.platform, plan)
     if answer.decision != "approve" or answer.platform != name:
         raise ApprovalMissingError(
-            f"{name}: {answer.operator} answered {answer.decision} for {answer.platform!r}: nothing further is done"
+            f"{name}: approval: {answer.operator} answered {answer.decision!r} for {answer.platform!r}, expected 'approve' for "
+            f"{name!r}, the run ends before this plan: run the same command again to be asked again",
+            id="approval-refused",
         )
     _keep(session.record, plan, answer.operator)
 
 
+def _ask(platform: Platform, plan: str) -> Approval:
+    """What somebody answers in Prefect's UI, while the run is paused. Raises ApprovalMissingError when nobody does."""
+    try:
+        return pause_flow_run(
+            wait_for_input=Approval.with_initial_data(description=f"## {platform.name}\n\n{plan}"),
+            timeout=int(platform.timeouts.approval_s),
+        )
+    except FlowPauseTimeout as error:
+        raise ApprovalMissingError(
+            f"{platform.name}: approval: no answer within {platform.timeouts.approval_s:g} s, the run ends before this plan: "
+            "run the same command again, and answer in Prefect's UI",
+            id="approval-timed-out",
+        ) from error
+
+
 def refuse_unapproved(record: Record, plan: str) -> None:
-    """Raise ApprovalMissingError unless the record has a yes to this very plan: a forced retry passes Prefect's own gate."""
+    """Raise ApprovalMissingError unless the record has an approval of exactly this plan.
+
+    It is asked after `require_approval`, too: a retry that is forced in the UI passes Prefect's own pause.
+    """
     if record.read(f"{APPROVALS}/{plan_hash(plan)}") is None:
-        raise ApprovalMissingError("the present plan was not approved: run again, read it, and answer")
+        raise ApprovalMissingError(
+            "approval: the record has none for the current plan: run the same command again, read the plan, and answer"
+        )
 
 
 def _keep(record: Record, plan: str, operator: str) -> None:

@@ -19,6 +19,7 @@ from flows.gate import pass_gate
 from flows.opening import open_migration
 from flows.preflight import preflight
 from flows.session import Session
+from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
 from tasks.etcd.checks import verify_etcd
 from tasks.etcd.leave import ensure_etcd_retired, ensure_not_leader, ensure_not_member
@@ -30,6 +31,7 @@ from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
 from tasks.k3s.nodes import verify_nodes
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.report.accepted import check_accepted
 from tasks.vip.checks import verify_vip
 from tasks.vip.handover import ensure_keepalived_stopped
 from tasks.vip.holder import holders
@@ -48,12 +50,12 @@ def migrate(
     ignore_interruption: bool = False,
     dry_run: bool = False,
 ) -> None:
-    """Make the platform run on its targets only, its users not noticing; run again, continue or confirm that.
+    """Make the platform run on its targets only, without downtime for its users. The same command continues a failed run.
 
     Args:
         config: path of the platform's YAML, from the project's root.
         approved: do not wait for a person's approval at the config's `gates`.
-        ignore_interruption: go on although clients wait for longer than the config's `interruption` allows.
+        ignore_interruption: go on although clients get no answer for longer than the config's `interruption` allows.
         dry_run: walk the same steps, change nothing, list per host what would be done.
     """
     with open_session(load_platform(Path(config)), "migrate", opening=open_migration, dry_run=dry_run) as session:
@@ -61,35 +63,35 @@ def migrate(
 
 
 def move(session: Session, *, enforced: bool = True, approved: bool = False) -> None:
-    """The runbook. Once there is a backup clients are played; with `enforced` it stops when they wait for too long."""
+    """The runbook. The client probe runs once there is a backup; `enforced`, it stops the run when clients get no answer."""
     preflight(session)
-    pass_gate(session, Gate.BEGIN, told_not_to_ask=approved)
+    pass_gate(session, Gate.BEGIN, approved=approved)
     take_backup(session)
     record_old_images(session)
-    with watched(session, enforced=enforced):  # not before: what clients write to sample would be in the backup
+    with watched(session, enforced=enforced):  # not before: the backup would have the rows that the probe writes
         loaded = prepare_machines(session)
         join_etcd([target.name for target in session.platform.new_members])
         session.all_done(loaded)
         join_k3s(session)
-        listening = begin_keepalived(session)
-        pass_gate(session, Gate.DRAIN, told_not_to_ask=approved)
+        standbys = begin_standbys(session)
+        pass_gate(session, Gate.DRAIN, approved=approved)
         drain_sources([source.name for source in session.sources])
-        session.all_done(listening)
+        session.all_done(standbys)
         hand_over_vip(session)
-        pass_gate(session, Gate.RETIRE, told_not_to_ask=approved)
+        pass_gate(session, Gate.RETIRE, approved=approved)
         retire_sources(session)
         verify(session)
 
 
 def record_old_images(session: Session) -> None:
-    """Before the first uninstall: afterwards the old cluster can't be asked any more."""
+    """Before the first uninstall: it removes the old cluster that is asked."""
     session.all_done(
         session.submit(ensure_old_images_recorded, host, session.platform, session.record) for host in session.targets
     )
 
 
 def prepare_machines(session: Session) -> Futures:
-    """Begin everything that machines need, side by side. What is awaited last (images) is returned."""
+    """Begin all steps that prepare machines, side by side; the ones that nothing but k3s waits for (images) are returned."""
     platform, live = session.platform, session.live()
     loaded: Futures = []
     for host in session.targets:
@@ -103,7 +105,7 @@ def prepare_machines(session: Session) -> Futures:
 
 
 def join_k3s(session: Session) -> None:
-    """Servers one after another, for each reads all that etcd has when it starts; then all agents together."""
+    """Servers one after another, because each reads all of etcd when it starts; then all agents together."""
     platform = session.platform
     token = session.access.token
     for group in (*((server,) for server in platform.servers), platform.agents):
@@ -112,8 +114,8 @@ def join_k3s(session: Session) -> None:
         )
 
 
-def begin_keepalived(session: Session) -> Futures:
-    """Let the first targets become able to hold the VIP; none takes it yet. Listening takes its time, beside the drains."""
+def begin_standbys(session: Session) -> Futures:
+    """Begin to make the first targets standbys of the VIP, beside the drains: each has to hear adverts before it is one."""
     platform = session.platform
     return [
         session.submit(
@@ -124,10 +126,10 @@ def begin_keepalived(session: Session) -> Futures:
 
 
 def hand_over_vip(session: Session) -> None:
-    """Sources that only wait for the VIP leave first, its holder last: it can go to targets only."""
+    """Stop keepalived on the sources: on the standbys first and on the holder last, so that the VIP can go to targets only."""
     holding = {host.name for host in holders(list(session.hosts.values()), session.platform)}
-    waiting = [source for source in session.sources if source.name not in holding]
-    for group in (waiting, [source for source in session.sources if source.name in holding]):
+    standbys = [source for source in session.sources if source.name not in holding]
+    for group in (standbys, [source for source in session.sources if source.name in holding]):
         session.all_done(
             session.submit(ensure_keepalived_stopped, session.hosts[s.name], session.platform, session.hosts, session.kube)
             for s in group
@@ -135,14 +137,14 @@ def hand_over_vip(session: Session) -> None:
 
 
 def retire_sources(session: Session) -> None:
-    """Of each source its consumers are checked, then its k3s, its node, its etcd member and its data go, in this order.
+    """Check that nothing refers to the sources, then remove their k3s, nodes, etcd members and data, in this order.
 
-    What waits for leases to run out is done for all sources side by side; etcd shrinks by one member at a time.
+    What waits for leases to expire is done for all sources side by side; etcd shrinks by one member at a time.
     """
     run, platform, kube, etcd = session.run, session.platform, session.kube, session.etcd
-    everyone, sources = list(session.hosts.values()), session.sources
-    session.all_done(
-        session.submit(check_unreferenced, source, platform, session.targets, everyone, kube) for source in sources
+    hosts, sources = list(session.hosts.values()), session.sources
+    session.all_checked(
+        session.submit(check_unreferenced, source, platform, session.targets, hosts, kube) for source in sources
     )
     session.all_done(session.submit(ensure_k3s_stopped, session.hosts[s.name], platform, kube) for s in sources)
     session.all_done(session.submit(ensure_node_deleted, source, platform, kube) for source in sources)
@@ -153,19 +155,21 @@ def retire_sources(session: Session) -> None:
 
 
 def verify(session: Session) -> None:
-    """Ask the whole world once more, side by side; only then is the migration finished."""
+    """Verify the whole platform once more, side by side; only then is the migration finished."""
     platform, kube = session.platform, session.kube
     hosts = list(session.hosts.values())
     password = session.secret(platform.database.password) if platform.database else None
-    session.all_done(
+    session.all_checked(
         [
             session.submit(verify_etcd, platform, session.etcd),
             session.submit(verify_nodes, platform, kube),
             session.submit(verify_vip, platform, hosts, kube),
             session.submit(verify_workloads, platform, kube, session.record),
-            session.submit(verify_services, platform, kube, get, password),
+            session.submit(verify_services, platform, get),
+            session.submit(verify_database, platform, kube, password),
             session.submit(verify_no_residue, platform, session.targets, kube),
         ]
     )
+    check_accepted(session.run, platform, session.run.journal.report.findings)
     if not session.run.dry_run:
         session.record.finish()

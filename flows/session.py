@@ -1,4 +1,4 @@
-"""What a flow hands to its steps, and how it waits for them."""
+"""What the steps of a run work with, and how a flow waits for them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """What a flow hands to its steps. Not a dataclass, so that Prefect does not walk through it."""
+    """The open connections, the record and the secrets of one run. Not a dataclass, so that Prefect does not walk through it."""
 
     def __init__(
         self,
@@ -54,12 +54,12 @@ class Session:
         self.record = record
         self._secrets = secrets
         self.prepared: dict[str, PrefectFuture[Outcome]] = {}
-        """By target: the last step that must be done before its etcd may join."""
+        """By target: the last step before its etcd may join."""
         self._submitted: list[PrefectFuture[Outcome]] = []
 
     @property
     def sources(self) -> list[Source]:
-        """The sources that take part; after a finished migration only those that are still switched on."""
+        """The sources that take part; after a finished migration only those that are still reachable."""
         return [source for source in self.platform.sources if source.name in self.hosts]
 
     @property
@@ -69,36 +69,33 @@ class Session:
     def submit(
         self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = (), **named: Any
     ) -> PrefectFuture[Outcome]:
-        """Begin a step beside others, after those in `after` have succeeded."""
+        """Begin a step or a check beside others, after those in `after` have succeeded."""
         future: PrefectFuture[Outcome] = step.submit(self.run, *args, **named, wait_for=list(after))
         self._submitted.append(future)
         return future
 
     def settle(self) -> None:
+        """Wait until nothing that was submitted still runs."""
         wait(self._submitted)
 
     def all_done(self, futures: Iterable[PrefectFuture[Outcome]]) -> None:
-        """Wait for all of them, then raise the first error, if there was any, with what the others say besides."""
+        """Return when all of them have succeeded; otherwise wait for all, then raise one error with the texts of all."""
         futures = list(futures)
         wait(futures)
-        errors: list[object] = [
-            future.result(raise_on_failure=False) for future in futures if not future.state.is_completed()
-        ]
-        # What only waited for a step that failed has no error of ours: the cause is told, not its followers.
-        ours = [error for error in errors if isinstance(error, EvenkeelError)]
-        if errors:
-            raise _combined(ours, errors[0])
+        if not all(future.state.is_completed() for future in futures):
+            # What only waited for a step that failed has no error: if there is nothing else, the cause is among the others.
+            raise _combined(_errors(futures) or _errors(self._submitted))
 
     def all_checked(self, checks: Iterable[PrefectFuture[Outcome]]) -> None:
-        """Wait for these checks, log all that they found together, refusals first, then raise what they refuse."""
+        """Return when all of these checks pass; what they found is logged together then or before the error, refusals first."""
         checks = list(checks)
         wait(checks)
-        log_findings(ranked(finding for one in checks for finding in _findings(one)))
+        log_findings(ranked(finding for check in checks for finding in _findings(check)))
         self.all_done(checks)
 
     @property
-    def lake(self) -> Host:
-        """A machine on which the file lake can be read: a live server."""
+    def lake_host(self) -> Host:
+        """A live server: the file lake is mounted there, so archives can be read."""
         return self.hosts[self.access.server]
 
     def secret(self, ref: SecretRef) -> SecretStr:
@@ -110,23 +107,35 @@ class Session:
         return read_live_platform(self.etcd, self.kube, self.access.credentials.ca_sha256)
 
 
+def _answer(future: PrefectFuture[Outcome]) -> object:
+    """The outcome or the error; None while it runs, and for a step that never began because another one failed."""
+    return future.result(raise_on_failure=False) if future.state.is_final() else None
+
+
 def _findings(check: PrefectFuture[Outcome]) -> tuple[Finding, ...]:
-    answer = check.result(raise_on_failure=False)
+    answer = _answer(check)
     return answer.findings if isinstance(answer, Outcome | FindingsError) else ()
 
 
-def _combined(ours: list[EvenkeelError], other: object) -> BaseException:
-    """The first of our errors with the text of all, refusals before the others; without one of ours, what else there was."""
-    if ours:
-        ranked_errors = sorted(ours, key=lambda error: not isinstance(error, FindingsError))
-        ranked_errors[0].join(list(dict.fromkeys(map(str, ranked_errors))))
-        return ranked_errors[0]
-    return other if isinstance(other, BaseException) else RuntimeError(f"a step ended without a result: {other}")
+def _errors(futures: list[PrefectFuture[Outcome]]) -> list[BaseException]:
+    return [answer for answer in map(_answer, futures) if isinstance(answer, BaseException)]
+
+
+def _combined(errors: list[BaseException]) -> BaseException:
+    """One error for all that are ours: the findings of all checks first, then the other texts. Otherwise the first one."""
+    ours = [error for error in errors if isinstance(error, EvenkeelError)]
+    refused = [error for error in ours if isinstance(error, FindingsError)]
+    others = [error for error in ours if not isinstance(error, FindingsError)]
+    if not ours:
+        return errors[0] if errors else RuntimeError("a step ended without a result and without an error")
+    first = FindingsError(ranked(finding for error in refused for finding in error.findings)) if refused else others.pop(0)
+    first.join(list(dict.fromkeys(map(str, (first, *others)))))
+    return first
 
 
 @contextmanager
 def current(session: Session) -> Iterator[Session]:
-    """Make `session` the current one. Whatever it submitted ends before the context does: nobody acts without the lock."""
+    """Make `session` the current one. The context ends after all that was submitted: nothing acts without the lock."""
     token = _current.set(session)
     try:
         yield session
@@ -136,7 +145,7 @@ def current(session: Session) -> Iterator[Session]:
 
 
 def current_session() -> Session:
-    """The session that this flow runs in. Subflows ask for it: their parameters are stored, a session can't be."""
+    """The session of this flow. Subflows get it here and not as a parameter: Prefect stores parameters."""
     return _current.get()
 
 

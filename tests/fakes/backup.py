@@ -1,4 +1,4 @@
-"""backup-ctl in its pod: archives in the file lake, loaded backups, and restores that take a few looks to end."""
+"""backup-ctl in its pod: archives in the file lake, loaded backups, and restores that take a few polls to end."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class FakeBackupCtl:
 
     def answer(self, argv: list[str], _stdin: str) -> ExecResult:
         verb, name = argv[1], next((word.partition("=")[2] for word in argv if word.startswith("--name=")), "")
-        told = getattr(self, "_" + verb.replace("-", "_"))(name)
-        return ExecResult(0, f"{told}\n", "") if isinstance(told, str) else told
+        answer = getattr(self, "_" + verb.replace("-", "_"))(name)
+        return ExecResult(0, f"{answer}\n", "") if isinstance(answer, str) else answer
 
     def archives(self) -> list[str]:
         return sorted(path.name for path in self.hosts[0].path(LAKE).iterdir())

@@ -30,7 +30,7 @@ Snapshot = dict[str, tuple[int, ...]]
 
 
 class FakeHost(Faulty):
-    """See ports.Host. `changed` is told after every mutation, so that a world can follow."""
+    """See ports.Host. `changed` is called after every mutation, so that a world can follow."""
 
     def __init__(
         self, name: str, address: str, root: Path, *, changed: Callable[[FakeHost], None] | None = None

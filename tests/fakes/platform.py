@@ -1,4 +1,4 @@
-"""A small platform's wish, as an operator would write it."""
+"""A small platform's configuration, as an operator would write it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from configs.platform import Platform
 
-ProbeConfig = dict[str, Any]
+Config = dict[str, Any]
 
-CONFIG: ProbeConfig = {
+CONFIG: Config = {
     "platform": "demo",
     "ssh": {"key": "/keys/id_ed25519"},
     "sources": [{"name": "vm-1", "address": "10.0.0.11"}, {"name": "vm-2", "address": "10.0.0.12"}],
@@ -34,8 +34,8 @@ CONFIG: ProbeConfig = {
 }
 
 
-def config(**changes: object) -> ProbeConfig:
-    """The wish with some of its top-level keys changed; None takes one away."""
+def config(**changes: object) -> Config:
+    """The configuration with some of its top-level keys changed; None removes one."""
     whole = {**copy.deepcopy(CONFIG), **changes}
     return {key: value for key, value in whole.items() if value is not None}
 

@@ -39,7 +39,7 @@ def perform(
     opening: Opening | None = None,
     reports: list[Report] | None = None,
 ) -> Report:
-    """Let `act` run within a flow, and tell what it has done, also in `reports`, for what it raises is raised.
+    """Let `act` run within a flow; its report is returned, and kept in `reports` in case it raises.
 
     Its record is the migration's, or as `opening` finds it.
     """

@@ -1,4 +1,4 @@
-"""A backup by itself, on fakes: planned, taken, taken again, and one that only seems to succeed."""
+"""A backup on fakes: planned, taken, taken again, and one that only seems to succeed."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def story() -> Iterator[Story]:
     time = FakeTime()
     token = waiting.clock.set(waiting.Clock(time.now, time.sleep))
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        yield told(World(Path(folder), time, platform(http_checks=[], targets=CONFIG["targets"][1:])))
+        yield run_all(World(Path(folder), time, platform(http_checks=[], targets=CONFIG["targets"][1:])))
     waiting.clock.reset(token)
 
 
-def told(world: World) -> Story:
+def run_all(world: World) -> Story:
     planned = perform(take_backup, world, dry=True, opening=open_backup)
     by_plan = list(world.mutations)
     first, second = (perform(take_and_finish, world, opening=open_backup) for _ in range(2))
@@ -82,6 +82,7 @@ def test_backup_ctl_comes_first_and_expired_archives_last(story: Story) -> None:
         ("backup", "demo", "changed"),
         ("record new images", "demo", "changed"),
         ("expire backups", "vm-1", "unchanged"),
+        ("expire backup records", "demo", "unchanged"),
     ]
 
 
@@ -124,10 +125,10 @@ def test_the_last_migrations_archive_is_the_way_back(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wished", "host"), [(None, "vm-1"), ("vm-2", "vm-2"), ("phys-1", "vm-1")], ids=["none", "a node", "no node yet"]
+    ("configured", "host"), [(None, "vm-1"), ("vm-2", "vm-2"), ("phys-1", "vm-1")], ids=["none", "a node", "no node yet"]
 )
-def test_helm_runs_on_the_wished_machine_while_it_is_a_node(world: World, wished: str | None, host: str) -> None:
-    world.platform = platform(backup={**CONFIG["backup"], "helm_host": wished})
+def test_helm_runs_on_the_configured_machine_while_it_is_a_node(world: World, configured: str | None, host: str) -> None:
+    world.platform = platform(backup={**CONFIG["backup"], "helm_host": configured})
 
     assert helm_host(session_on(world)) == host
 

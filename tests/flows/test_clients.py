@@ -1,4 +1,4 @@
-"""Clients are played from a run's first change to its last, and a run stops when they wait for too long."""
+"""The client probe samples from a run's first change to its last, and a run stops when clients get no answer for too long."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def two_changes(session: Session, *, enforced: bool = True) -> None:
         session.all_done([session.submit(ensure_hosts_file, session.hosts["vm-2"], session.platform)])
 
 
-def regardless(session: Session) -> None:
+def unenforced(session: Session) -> None:
     two_changes(session, enforced=False)
 
 
@@ -37,7 +37,7 @@ def test_what_clients_noticed_is_in_the_report_and_drawn(world: World) -> None:
     assert len(list(world.folder.glob("reports/*/clients.svg"))) == 1
 
 
-def test_a_run_that_changes_nothing_plays_no_clients(world: World) -> None:
+def test_a_run_that_changes_nothing_starts_no_probe(world: World) -> None:
     perform(one_change, world)
     report = perform(one_change, world)
 
@@ -45,7 +45,7 @@ def test_a_run_that_changes_nothing_plays_no_clients(world: World) -> None:
     assert report.interruptions == []
 
 
-def test_a_dry_run_plays_no_clients(world: World) -> None:
+def test_a_dry_run_starts_no_probe(world: World) -> None:
     perform(one_change, world, dry=True)
 
     assert world.probe.starts == 0
@@ -59,7 +59,7 @@ def test_the_next_change_is_refused_after_clients_have_waited(world: World) -> N
     assert [mutation.partition(":")[0] for mutation in world.mutations if "hosts" in mutation] == ["vm-1"]
 
 
-def test_the_same_command_goes_on(world: World) -> None:
+def test_the_same_command_continues(world: World) -> None:
     world.probe.later["etcd"] = 3
     with pytest.raises(InterruptionError):
         perform(two_changes, world)
@@ -67,9 +67,9 @@ def test_the_same_command_goes_on(world: World) -> None:
     perform(two_changes, world)
 
 
-def test_a_run_can_go_on_regardless_and_tells_all_the_same(world: World) -> None:
+def test_a_run_can_ignore_interruptions_and_reports_them_all_the_same(world: World) -> None:
     world.probe.later["etcd"] = 3
-    report = perform(regardless, world)
+    report = perform(unenforced, world)
 
     assert [one["gaps"][0]["seconds"] for one in report.interruptions if one["gaps"]] == [pytest.approx(3, abs=0.5)]
 
@@ -84,15 +84,15 @@ def side_by_side(session: Session) -> None:
 def test_what_stands_beside_a_refused_first_change_is_refused_with_it(world: World) -> None:
     world.probe.silent.add("api")
 
-    with pytest.raises(RefusedError, match=r"not answered before the first change"):
+    with pytest.raises(RefusedError, match=r"no answer before the first change"):
         perform(side_by_side, world)
     assert [mutation for mutation in world.mutations if "hosts" in mutation] == []
     assert world.probe.starts == 1
 
 
-def test_nothing_is_changed_where_clients_are_not_answered_to_begin_with(world: World) -> None:
+def test_nothing_is_changed_when_clients_get_no_answer_before(world: World) -> None:
     world.probe.silent.add("api")
 
-    with pytest.raises(RefusedError, match=r"not answered before the first change: api: refused: .*ignore_interruption"):
+    with pytest.raises(RefusedError, match=r"the first change: api: refused: .*ignore_interruption=true \[clients-unanswered\]"):
         perform(one_change, world)
     assert [mutation for mutation in world.mutations if "hosts" in mutation] == []

@@ -1,4 +1,4 @@
-"""A person's yes is for one plan on one platform; without it nothing goes on."""
+"""An approval is for one plan on one platform; without it the run does not go on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ YES = {"decision": "approve", "operator": "mei", "platform": "demo"}
 
 
 def ask(session: Session) -> None:
-    require_approval(session, PLAN, told_not_to_ask=False)
+    require_approval(session, PLAN, approved=False)
 
 
 def approval(world: World, plan: str = PLAN) -> Facts | None:
@@ -37,7 +37,7 @@ def approval(world: World, plan: str = PLAN) -> Facts | None:
 
 
 def paused() -> FlowRun:
-    """The run that waits for an answer, as soon as there is one."""
+    """The run that waits for an answer, as soon as it does."""
     state = FlowRunFilterState(name=FlowRunFilterStateName(any_=["Paused"]))
     with get_client(sync_client=True) as client:
         for _ in range(200):
@@ -74,7 +74,7 @@ def patient(world: World) -> World:
     return world
 
 
-def test_a_yes_is_kept_with_who_said_it_and_what_for(patient: World) -> None:
+def test_an_approval_is_kept_with_its_operator_and_its_plan(patient: World) -> None:
     with answering(YES):
         perform(ask, patient)
 
@@ -85,18 +85,19 @@ def test_a_yes_is_kept_with_who_said_it_and_what_for(patient: World) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({**YES, "decision": "abort"}, "demo: mei answered abort for 'demo': nothing further is done"),
-        ({**YES, "platform": "prod"}, "demo: mei answered approve for 'prod': nothing further is done"),
+        ({**YES, "decision": "abort"}, "demo: approval: mei answered 'abort' for 'demo', expected 'approve' for 'demo'"),
+        ({**YES, "platform": "prod"}, "demo: approval: mei answered 'approve' for 'prod', expected 'approve' for 'demo'"),
     ],
     ids=["no", "another platform's name"],
 )
-def test_anything_else_is_a_no(patient: World, answer: dict[str, Any], said: str) -> None:
-    with answering(answer), pytest.raises(ApprovalMissingError, match=said):
+def test_any_other_answer_is_a_no(patient: World, answer: dict[str, Any], said: str) -> None:
+    with answering(answer), pytest.raises(ApprovalMissingError, match=said) as refused:
         perform(ask, patient)
+    assert refused.value.id == "approval-refused"
     assert approval(patient) is None
 
 
-def test_a_run_that_is_resumed_by_force_has_no_yes(patient: World) -> None:
+def test_a_run_that_is_resumed_by_force_is_not_approved(patient: World) -> None:
     with answering(None), pytest.raises(ValidationError, match="decision"):
         perform(ask, patient)
     assert approval(patient) is None
@@ -105,8 +106,9 @@ def test_a_run_that_is_resumed_by_force_has_no_yes(patient: World) -> None:
 def test_without_an_answer_nothing_is_done(world: World) -> None:
     world.platform = platform(http_checks=[], timeouts={"approval_s": 0.5})
 
-    with pytest.raises(ApprovalMissingError, match=r"demo: nobody answered within 0.5 s: nothing further is done"):
+    with pytest.raises(ApprovalMissingError, match=r"demo: approval: no answer within 0.5 s") as refused:
         perform(ask, world)
+    assert refused.value.id == "approval-timed-out"
     assert approval(world) is None
 
 
@@ -124,40 +126,40 @@ def test_a_dry_run_asks_nobody_and_approves_nothing(world: World) -> None:
     assert world.mutations == []
 
 
-def test_a_run_that_is_told_not_to_ask_says_so_in_the_record(world: World) -> None:
-    require_approval(session_on(world), PLAN, told_not_to_ask=True)
+def test_a_run_that_is_started_as_approved_says_so_in_the_record(world: World) -> None:
+    require_approval(session_on(world), PLAN, approved=True)
 
-    assert (approval(world) or {})["operator"] == "nobody: the run was told not to ask"
+    assert (approval(world) or {})["operator"] == "nobody was asked: approved=true"
 
 
 def test_a_migration_waits_at_the_gates_of_its_config_only(world: World) -> None:
     world.platform = platform(gates=["drain"], timeouts={"approval_s": 0.5})
 
-    perform(lambda session: pass_gate(session, Gate.BEGIN, told_not_to_ask=False), world)
-    with pytest.raises(ApprovalMissingError, match="nobody answered"):
-        perform(lambda session: pass_gate(session, Gate.DRAIN, told_not_to_ask=False), world)
+    perform(lambda session: pass_gate(session, Gate.BEGIN, approved=False), world)
+    with pytest.raises(ApprovalMissingError, match="no answer within"):
+        perform(lambda session: pass_gate(session, Gate.DRAIN, approved=False), world)
 
 
 def test_a_gate_that_was_passed_stays_open_while_the_machines_are_the_same(world: World) -> None:
     world.platform = platform(gates=["retire"], timeouts={"approval_s": 0.5})
-    pass_gate(session_on(world), Gate.RETIRE, told_not_to_ask=True)
-    perform(lambda session: pass_gate(session, Gate.RETIRE, told_not_to_ask=False), world)
+    pass_gate(session_on(world), Gate.RETIRE, approved=True)
+    perform(lambda session: pass_gate(session, Gate.RETIRE, approved=False), world)
 
     world.platform = platform(gates=["retire"], timeouts={"approval_s": 0.5}, targets=CONFIG["targets"][1:])
-    with pytest.raises(ApprovalMissingError, match="nobody answered"):
-        perform(lambda session: pass_gate(session, Gate.RETIRE, told_not_to_ask=False), world)
+    with pytest.raises(ApprovalMissingError, match="no answer within"):
+        perform(lambda session: pass_gate(session, Gate.RETIRE, approved=False), world)
 
 
 def test_a_finished_migration_asks_nobody(world: World) -> None:
     world.platform = platform(gates=["begin"], timeouts={"approval_s": 0.5})
     world.record.finish()
 
-    perform(lambda session: pass_gate(session, Gate.BEGIN, told_not_to_ask=False), world)
+    perform(lambda session: pass_gate(session, Gate.BEGIN, approved=False), world)
 
 
-def test_a_yes_is_for_exactly_one_plan(world: World) -> None:
-    require_approval(session_on(world), PLAN, told_not_to_ask=True)
+def test_an_approval_is_for_exactly_one_plan(world: World) -> None:
+    require_approval(session_on(world), PLAN, approved=True)
 
     refuse_unapproved(world.record, PLAN)
-    with pytest.raises(ApprovalMissingError, match="the present plan was not approved: run again, read it, and answer"):
+    with pytest.raises(ApprovalMissingError, match=r"the record has none for the current plan: .* \[approval-missing\]$"):
         refuse_unapproved(world.record, PLAN + "\n- and more")

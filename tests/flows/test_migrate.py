@@ -1,4 +1,4 @@
-"""The whole move on fakes: planned, broken in the middle, continued, and asked once more."""
+"""The whole move on fakes: planned, broken in the middle, continued, and run once more."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def story() -> Iterator[Story]:
     time = FakeTime()
     token = waiting.clock.set(waiting.Clock(time.now, time.sleep))
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        yield told(World(Path(folder), time, small()))
+        yield run_all(World(Path(folder), time, small()))
     waiting.clock.reset(token)
 
 
@@ -55,7 +55,7 @@ def small() -> Platform:
     return platform(http_checks=[], targets=CONFIG["targets"][1:])
 
 
-def told(world: World) -> Story:
+def run_all(world: World) -> Story:
     planned = perform(move, world, dry=True)
     by_plan = list(world.mutations)
     world.hosts["vm-2"].fail("stopping k3s", HostError("vm-2: k3s hangs"))
@@ -73,7 +73,7 @@ def test_a_plan_changes_nothing(story: Story) -> None:
     assert story.changed_by_plan == []
 
 
-def test_a_plan_tells_of_every_machine_what_would_be_done(story: Story) -> None:
+def test_a_plan_lists_for_every_machine_what_would_be_done(story: Story) -> None:
     machines = {machine.name for machine in story.world.platform.machines}
 
     assert machines <= {entry.target for entry in story.planned.entries if entry.outcome == "planned"}
@@ -140,7 +140,7 @@ def test_a_step_is_done_on_one_machine_at_a_time(story: Story, step: str) -> Non
     assert all(end <= begin for end, begin in zip(ends, begins, strict=True))
 
 
-def test_the_first_server_joins_alone(story: Story) -> None:
+def test_the_first_server_joins_before_any_other_node(story: Story) -> None:
     joins = [entry for entry in story.done if entry.step == "join k3s"]
 
     assert joins[0].target == "phys-2"

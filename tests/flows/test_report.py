@@ -1,4 +1,4 @@
-"""How a run ended is told: by itself, or, when it was killed, by the next run."""
+"""How a run ended is reported: by itself, or, when it was killed, by the next run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def left_behind(demo: Platform, run: str = "run-1", *, dry_run: bool = False) ->
     return journal
 
 
-def test_it_tells_what_it_was_doing_and_when_it_was_last_heard_of(demo: Platform) -> None:
+def test_a_killed_runs_report_says_what_it_was_doing_and_when_it_was_last_written(demo: Platform) -> None:
     journal = left_behind(demo)
 
     close_killed(demo, own="run-2")
@@ -45,20 +45,20 @@ def test_it_tells_what_it_was_doing_and_when_it_was_last_heard_of(demo: Platform
     assert "join etcd on phys-1" in journal.path.with_name("report.md").read_text()
 
 
-def test_what_clients_noticed_until_then_is_told_and_drawn(demo: Platform) -> None:
+def test_what_clients_noticed_until_then_is_reported_and_drawn(demo: Platform) -> None:
     journal = left_behind(demo)
     rows = [{"at": 100.0 + n, "series": "http web", "ms": 3.0, "error": "" if n else "refused"} for n in range(3)]
     journal.path.with_name(SAMPLES).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     close_killed(demo, own="run-2")
 
-    (told,) = read_report(journal.path).interruptions
-    assert (told["samples"], told["failures"]) == (3, 1)
+    (web,) = read_report(journal.path).interruptions
+    assert (web["samples"], web["failures"]) == (3, 1)
     assert journal.path.with_name("clients.svg").read_text().startswith("<svg")
 
 
 @pytest.mark.parametrize(("run", "dry_run"), [("run-2", False), ("run-1", True)], ids=["its own", "a dry run's"])
-def test_a_run_that_may_be_alive_is_left_alone(demo: Platform, run: str, dry_run: bool) -> None:
+def test_the_report_of_a_run_that_may_be_active_is_not_touched(demo: Platform, run: str, dry_run: bool) -> None:
     journal = left_behind(demo, run, dry_run=dry_run)
     before = journal.path.read_text()
 
@@ -76,7 +76,24 @@ def test_a_run_that_is_stopped_from_outside_says_so(world: World) -> None:
         perform(end, world)
 
     found = read_report(world.folder / "reports" / "run-1" / "report.json")
-    assert found.error == "the run was stopped from outside (SystemExit(1)): the same command goes on"
+    assert found.error == "the run was stopped from outside (SystemExit(1)): the same command continues it"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Failed to reach API"), ConnectionRefusedError(111)], ids=["server", "socket"])
+def test_a_prefect_server_that_does_not_answer_fails_no_run(
+    demo: Platform, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_args: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr("flows.report.create_markdown_artifact", away)
+    journal = left_behind(demo)
+
+    with reported(journal):
+        pass
+
+    assert read_report(journal.path).outcome == "verified"
+    assert f"the report is in {journal.path} only, Prefect's UI does not show it: {error!r}" in caplog.messages
 
 
 def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:

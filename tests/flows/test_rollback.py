@@ -12,6 +12,7 @@ from flows.backup import take_backup
 from flows.opening import open_backup, open_rollback
 from flows.rollback import give_up, roll_back
 from flows.session import Session
+from tasks.engine.finding import FindingsError
 from tasks.engine.journal import Report
 from tests.fakes.faults import Killed
 from tests.fakes.platform import platform
@@ -64,7 +65,7 @@ def test_steps_are_in_the_order_in_which_nothing_is_written_beside_a_restore(spo
     report = back(spoiled)
 
     done = [entry.step for entry in report.entries if entry.outcome == "changed"]
-    assert done == ["quiesce writer", "restore data", "set users and time zone", "set images", "bring writer back"]
+    assert done == ["quiesce writer", "restore data", "set users and time zone", "set images", "restore writer replicas"]
 
 
 def test_a_plan_changes_nothing(spoiled: World) -> None:
@@ -108,7 +109,7 @@ def test_without_an_unfinished_rollback_there_is_nothing_to_give_up(spoiled: Wor
     assert web(spoiled).desired == 2
 
 
-def test_a_failed_restore_is_told_and_the_writers_run_as_before(spoiled: World) -> None:
+def test_a_failed_restore_is_reported_and_the_writers_run_as_before(spoiled: World) -> None:
     spoiled.backups.restore_fails = "region 4711 not found"
 
     with pytest.raises(HostError, match="region 4711 not found"):
@@ -121,7 +122,7 @@ def test_a_failed_restore_is_told_and_the_writers_run_as_before(spoiled: World) 
 def test_nothing_writes_beside_a_restore_that_takes_too_long(spoiled: World) -> None:
     ends, spoiled.kube.restoring = spoiled.kube.restoring, lambda _name: ("Running", "")
     spoiled.platform = platform(http_checks=[], timeouts={"restore_s": 5})
-    with pytest.raises(DeadlineExceededError, match=r"its writers have no pods: run it again: .*not within 5 s"):
+    with pytest.raises(DeadlineExceededError, match=r"its writers are scaled to 0: run the same command again: .*not within 5 s"):
         back(spoiled)
     assert web(spoiled).desired == 0
     spoiled.kube.restoring = ends
@@ -140,7 +141,7 @@ def test_writers_wait_while_nobody_knows_whether_a_restore_was_begun(spoiled: Wo
         return answer(argv, stdin)
 
     spoiled.kube.programs["/tidb-ctl.sh"] = breaks
-    with pytest.raises(OutcomeUnknownError, match=r"its writers have no pods: run it again: .*may still be at work there"):
+    with pytest.raises(OutcomeUnknownError, match=r"its writers are scaled to 0: run the same command again: .*may still be running there"):
         back(spoiled)
     assert web(spoiled).desired == 0
     spoiled.kube.programs["/tidb-ctl.sh"] = answer
@@ -153,7 +154,7 @@ def test_writers_wait_while_nobody_knows_whether_a_restore_was_begun(spoiled: Wo
 def test_what_fails_after_the_restore_says_that_writers_wait(spoiled: World) -> None:
     spoiled.kube.fail("set_images", HostError("the API says no"))
 
-    with pytest.raises(HostError, match="its writers have no pods: run it again, or end it with abandon=true: the API says no"):
+    with pytest.raises(HostError, match="scaled to 0: run the same command again, or end it with abandon=true: the API says no"):
         back(spoiled)
 
 
@@ -167,7 +168,7 @@ def test_a_rollback_is_not_over_while_one_writer_of_two_is_at_0(spoiled: World) 
     spoiled.kube.polls = 10_000
     spoiled.kube.fail("scale Deployment shop/other", HostError("no"))
 
-    for _ in range(2):  # web is not Ready in time, and other is still owed its pods: the second try finds that unfinished
+    for _ in range(2):  # web is not Ready in time, and other still has no pods: the second try finds that unfinished
         with pytest.raises(DeadlineExceededError, match="shop/web has 2 Ready replicas"):
             perform(give_up, spoiled, opening=open_rollback)
     assert sorted(w.desired for w in spoiled.kube.workloads() if w.name in ("web", "other")) == [2, 3]
@@ -177,33 +178,34 @@ def test_a_rollback_is_not_over_while_one_writer_of_two_is_at_0(spoiled: World) 
 def test_a_bad_archive_is_refused_before_anything_is_touched(spoiled: World, spoil: str) -> None:
     spoiled.backups.has_archive("tidb-backup-20260102-0", spoil=spoil)
 
-    with pytest.raises(RefusedError, match="choose another with backup=NAME"):
+    with pytest.raises(FindingsError, match="choose another with backup=NAME") as refused:
         back(spoiled)
+    assert [finding.id for finding in refused.value.findings if finding.refuses] == ["archive-unusable"]
     assert spoiled.kube.mutations == []
 
 
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"image_map": {"Deployment shop/webb": {"main": "x:1"}}}, "there is no Deployment shop/webb"),
-        ({"image_map": {WEB: {"mian": "x:1"}}}, "Deployment shop/web has no container mian"),
-        ({"image_map": {WEB: {"main": "x:1"}}}, "docker lacks x:1"),
-        ({"backup": "tidb-backup-20200101"}, "there is no /mnt/uap-global/backup/tidb-backup-20200101.tar.gz"),
+        ({"image_map": {"Deployment shop/webb": {"main": "x:1"}}}, r"there is no Deployment shop/webb: .*\[image-map-workload-unknown\]"),
+        ({"image_map": {WEB: {"mian": "x:1"}}}, r"Deployment shop/web has no container mian: .*\[image-map-container-unknown\]"),
+        ({"image_map": {WEB: {"main": "x:1"}}}, r"vm-2: docker lacks x:1: .*\[image-missing\]"),
+        ({"backup": "tidb-backup-20200101"}, r"there is no /mnt/uap-global/backup/tidb-backup-20200101.tar.gz: .*\[archive-unusable\]"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_refused(spoiled: World, asked: dict[str, Any], why: str) -> None:
-    with pytest.raises(RefusedError, match=why):
+def test_a_request_that_cannot_be_met_is_refused(spoiled: World, asked: dict[str, Any], why: str) -> None:
+    with pytest.raises((RefusedError, FindingsError), match=why):
         back(spoiled, **asked)
     assert spoiled.kube.mutations == []
 
 
-def test_images_alone_leave_the_data(spoiled: World) -> None:
+def test_only_images_are_set_when_only_images_are_asked_for(spoiled: World) -> None:
     back(spoiled, what="images")
 
     assert (spoiled.database.data, web(spoiled).images) == ("rows written since", {"main": "app/web:2.0"})
 
 
-def test_data_alone_leave_the_images(spoiled: World) -> None:
+def test_only_data_is_restored_when_only_data_is_asked_for(spoiled: World) -> None:
     back(spoiled, what="data")
 
     assert spoiled.database.data.startswith("tidb-backup")

@@ -84,7 +84,7 @@ def test_a_step_that_was_done_is_asked_again_and_not_remembered(world: World) ->
     assert attempts(world) == 2
 
 
-def test_an_act_whose_answer_got_lost_is_healed_by_its_own_retry(world: World) -> None:
+def test_an_act_whose_answer_got_lost_is_completed_by_its_own_retry(world: World) -> None:
     world.etcd.fail("promote", HostUnreachableError("cable"), times=1, after=True)
     target = world.platform.targets[0]
 
@@ -98,12 +98,12 @@ def test_an_act_whose_answer_got_lost_is_healed_by_its_own_retry(world: World) -
 def test_a_run_of_a_step_is_called_by_its_target(world: World) -> None:
     called: list[str] = []
 
-    @step("tell")
-    def tell(_run: Run, _host: FakeHost) -> Outcome:
-        """Make known what Prefect calls this."""
+    @step("note the name")
+    def note_name(_run: Run, _host: FakeHost) -> Outcome:
+        """Make a note of what Prefect calls this."""
         called.append(task_run.name)
-        return changed("told")
+        return changed("noted")
 
-    perform(lambda session: tell(session.run, world.hosts["vm-2"]), world)
+    perform(lambda session: note_name(session.run, world.hosts["vm-2"]), world)
 
-    assert called == ["tell: vm-2"]
+    assert called == ["note the name: vm-2"]

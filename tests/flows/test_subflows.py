@@ -15,6 +15,7 @@ from flows.etcd_join import join_etcd
 from flows.preflight import preflight
 from flows.report import reported
 from flows.session import Session
+from tasks.engine.finding import FindingsError
 from tasks.etcd.quorum import QuorumAtRiskError
 from tasks.machine.hosts import ensure_hosts_file
 from tasks.report.interruption import InterruptionError
@@ -34,7 +35,7 @@ def join(session: Session) -> None:
     join_etcd([host.name for host in session.targets])
 
 
-def test_a_drain_that_is_given_up_leaves_every_source_schedulable(world: World) -> None:
+def test_a_failed_drain_leaves_every_source_schedulable(world: World) -> None:
     world.platform = platform(timeouts={"drain_s": 5})
     cordoned(world)
     world.kube.bare("shop", "stuck", on="vm-2")
@@ -46,7 +47,7 @@ def test_a_drain_that_is_given_up_leaves_every_source_schedulable(world: World) 
     assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [False, False]
 
 
-def test_what_cannot_be_brought_back_keeps_nothing_else_from_it(world: World) -> None:
+def test_an_undo_that_fails_does_not_stop_the_next_one(world: World) -> None:
     world.platform = platform(timeouts={"drain_s": 5})
     cordoned(world)
     world.kube.bare("shop", "stuck", on="vm-2")
@@ -59,7 +60,7 @@ def test_what_cannot_be_brought_back_keeps_nothing_else_from_it(world: World) ->
     assert world.kube.node_map["vm-2"].unschedulable is False
 
 
-def test_a_run_that_stops_because_clients_waited_leaves_the_sources_schedulable(world: World) -> None:
+def test_a_run_that_stops_because_clients_got_no_answer_leaves_the_sources_schedulable(world: World) -> None:
     def waits(session: Session) -> None:
         session.run.guard(Refusing())
         drain(session)
@@ -72,7 +73,7 @@ def test_a_run_that_stops_because_clients_waited_leaves_the_sources_schedulable(
 
 
 class Refusing:
-    """A guard after clients have waited for too long."""
+    """A guard after clients got no answer for too long."""
 
     def check(self) -> None:
         raise InterruptionError("clients: http: no answer for 9 s")
@@ -105,18 +106,23 @@ def test_a_learner_that_a_killed_run_has_left_is_finished_before_any_other_begin
     assert {member.name for member in world.etcd.members()} == {"vm-1", "vm-2", "phys-1", "phys-2", "phys-3"}
 
 
-def test_a_preflight_tells_everything_that_is_wrong_together(world: World) -> None:
+def test_a_preflight_reports_all_problems_together(world: World) -> None:
     world.hosts["phys-1"].tell("uid", "1000")
     world.hosts["vm-2"].tell("uid", "1000")
     world.etcd.down = {"vm-2"}
 
-    with pytest.raises(Exception, match="uid 1000") as refused:
+    with pytest.raises(FindingsError) as refused:
         perform(preflight, world)
 
-    said = str(refused.value)
-    assert "phys-1: uid 1000" in said
-    assert "vm-2: uid 1000" in said
-    assert "voters vm-2 do not answer" in said
+    lines = str(refused.value).splitlines()
+    assert {(finding.where, finding.id) for finding in refused.value.findings if finding.refuses} >= {
+        ("phys-1", "host-not-root"),
+        ("vm-2", "host-not-root"),
+        ("etcd", "etcd-voters-silent"),
+    }
+    assert [line for line in lines if line.startswith("phys-1: ") and "uid 1000" in line]
+    assert [line for line in lines if line.startswith("vm-2: ") and "uid 1000" in line]
+    assert [line for line in lines if "voters vm-2 do not answer" in line]
     assert world.mutations == []
 
 
@@ -144,8 +150,8 @@ def test_a_run_that_ended_well_is_reported_as_verified(world: World) -> None:
 def test_a_run_that_failed_is_reported_with_its_error(world: World) -> None:
     facts, words = report(world, QuorumAtRiskError("etcd: voters vm-2 do not answer"))
 
-    assert (facts["outcome"], facts["error"]) == ("failed", "etcd: voters vm-2 do not answer")
-    assert "**etcd: voters vm-2 do not answer**" in words
+    assert (facts["outcome"], facts["error"]) == ("failed", "etcd: voters vm-2 do not answer [etcd-quorum]")
+    assert "**etcd: voters vm-2 do not answer [etcd-quorum]**" in words
 
 
 def test_a_report_is_shown_in_the_ui(world: World) -> None:

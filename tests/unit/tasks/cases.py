@@ -175,6 +175,7 @@ CASES: dict[str, Case] = {
     "ensure_etcd_retired": Case(
         lambda w: (w.hosts["vm-1"], w.platform, w.platform.sources[0], w.etcd, "20260102-030405"), removed
     ),
+    "check_accepted": Case(lambda w: (w.platform, []), World.has_left, asks=True),
     "verify_etcd": Case(lambda w: (w.platform, w.etcd), World.has_left, asks=True),
     "verify_nodes": Case(lambda w: (w.platform, w.kube), World.has_left, asks=True),
     "verify_vip": Case(lambda w: (w.platform, hosts_of(w), w.kube), World.has_left, asks=True),
