@@ -1,4 +1,4 @@
-"""What lies on the machines before a migration: on sources the live platform, on targets an old one and the bundle."""
+"""What is on the machines before a migration: on sources the live platform, on targets an old one and the bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole platform before its migration, and the laws that tie its parts: what systemd starts, other fakes notice."""
+"""A whole platform before its migration, and how its parts depend on each other: what systemd starts, other fakes see."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class World:
         self.forget()
 
     def forget(self) -> None:
-        """What happened so far was the test's own doing."""
+        """Drop the mutations so far: they were the test's set-up."""
         for fake in self.fakes:
             fake.mutations.clear()
 
@@ -87,7 +87,7 @@ class World:
     def vip_on(self) -> list[str]:
         return [name for name, host in self.hosts.items() if self._vip_line in host.state("addresses")]
 
-    # Where a migration may stand.
+    # Where a migration can be interrupted.
 
     def has_voters(self, *names: str) -> None:
         for name in names:
@@ -149,7 +149,7 @@ class World:
         self.kube.has(FakeWorkload("DaemonSet", "kube-system", "agent", 0))
         self._elect()
 
-    # The laws.
+    # How the parts depend on each other.
 
     def _settle(self, host: FakeHost) -> None:
         if host.runs("etcd"):
@@ -175,7 +175,7 @@ class World:
         return f"eth0 {self.platform.vip}/24"
 
     def _elect(self) -> None:
-        """VRRP without preemption: a holder keeps the VIP while its keepalived runs; who hears nobody takes it, too."""
+        """VRRP without preemption: a holder keeps the VIP while its keepalived runs; one that hears no adverts takes it, too."""
         alive = [name for name, host in self.hosts.items() if host.runs("keepalived")]
         holding = [name for name in self.vip_on if name in alive]
         heard = holding or sorted(alive, key=self._priority, reverse=True)[:1]
