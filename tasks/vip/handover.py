@@ -1,4 +1,4 @@
-"""The VIP is handed over from a source to a target."""
+"""A source gives the VIP to a target, or stops waiting for it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from tasks.vip.holder import holds, only_holder
 
 @step("hand over VIP")
 def ensure_keepalived_stopped(
-    run: Run, source: Host, platform: Platform, everyone: Mapping[str, Host], kube: KubeApi
+    run: Run, source: Host, platform: Platform, hosts: Mapping[str, Host], kube: KubeApi
 ) -> Outcome:
-    """Make `source` give the VIP away and never take it again: its keepalived says goodbye (priority 0) and stays off.
+    """Make keepalived on `source` stopped and disabled, and a VIP that it held a target's.
 
-    Exactly one host holds the VIP before and after. Undo: systemctl enable --now keepalived there.
+    Its last advert has priority 0, so that a standby takes over at once; exactly one host holds the VIP before and after.
+    Undo: systemctl enable --now keepalived there.
     """
     # probe
     had_it = holds(source, platform)
-    if is_off(_calm(source, platform)) and not had_it:
+    if is_off(_keepalived_state(source, platform)) and not had_it:
         return unchanged("keepalived is off and disabled")
     if run.dry_run:
         return planned("keepalived is stopped" + (", a target takes the VIP" if had_it else ""))
-    _refuse_without_heir(source, platform, everyone)
+    _refuse_without_successor(source, platform, hosts)
 
     # act
     with run.acting(source.name, "stopping keepalived" + (", which holds the VIP" if had_it else "")):
@@ -43,23 +44,29 @@ def ensure_keepalived_stopped(
     # verify
     holder = wait_until(
         f"exactly one host holds {platform.vip}",
-        lambda: only_holder(everyone, platform),
+        lambda: only_holder(hosts, platform),
         timeout_s=platform.timeouts.vip_s,
+        id="vip-not-moved",
     )
     wait_until(
         f"the API answers at {platform.vip}",
         lambda: kube.is_ready(str(platform.vip)),
         timeout_s=platform.timeouts.vip_s,
+        id="vip-api-silent",
     )
     return changed(f"the VIP is on {holder}" if had_it else "keepalived is off and disabled")
 
 
-def _calm(host: Host, platform: Platform) -> str:
+def _keepalived_state(host: Host, platform: Platform) -> str:
     question = facts({"state": unit_state("keepalived")})
     return parse_facts(host.run(question, what="asking systemd", timeout_s=platform.timeouts.command_s).stdout)["state"]
 
 
-def _refuse_without_heir(source: Host, platform: Platform, everyone: Mapping[str, Host]) -> None:
-    ready = [t.name for t in platform.vip_holders if is_on(_calm(everyone[t.name], platform))]
+def _refuse_without_successor(source: Host, platform: Platform, hosts: Mapping[str, Host]) -> None:
+    ready = [t.name for t in platform.vip_holders if is_on(_keepalived_state(hosts[t.name], platform))]
     if not ready:
-        raise RefusedError(f"{source.name}: handing the VIP over: keepalived runs on no target: set it up first")
+        raise RefusedError(
+            f"{source.name}: handing over the VIP: keepalived runs on no target that could take it: "
+            "systemctl status keepalived there, then run the same command again",
+            id="vip-no-successor",
+        )

@@ -17,11 +17,11 @@ def holds(host: Host, platform: Platform) -> bool:
 
 
 def holders(hosts: Collection[Host], platform: Platform) -> list[Host]:
-    """All hosts that have the VIP; more than one is a split brain."""
+    """All hosts that hold the VIP; more than one is a split brain."""
     return [host for host in hosts if holds(host, platform)]
 
 
-def only_holder(everyone: Mapping[str, Host], platform: Platform) -> str | None:
+def only_holder(hosts: Mapping[str, Host], platform: Platform) -> str | None:
     """The one host that holds the VIP; None while none or several do."""
-    found = holders(list(everyone.values()), platform)
+    found = holders(list(hosts.values()), platform)
     return found[0].name if len(found) == 1 else None

@@ -1,4 +1,4 @@
-"""A target becomes a standby for the VIP."""
+"""A target becomes a standby for the VIP: it could take it, and leaves it where it is."""
 
 from __future__ import annotations
 
@@ -49,12 +49,13 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, aut
         )
 
     # verify
-    # A router that hears no advert for three intervals plus its skew makes itself master (RFC 3768).
-    deaf_after_s = 3 * platform.keepalived.advert_interval_s + 2
-    if not had_it and not stays(f"{host.name} is BACKUP", lambda: not holds(host, platform), for_s=deaf_after_s):
+    # A backup that hears no advert for three intervals plus its skew makes itself master (RFC 3768).
+    master_down_s = 3 * platform.keepalived.advert_interval_s + 2
+    if not had_it and not stays(f"{host.name} is BACKUP", lambda: not holds(host, platform), for_s=master_down_s):
         host.run("systemctl disable --now keepalived", what="stopping keepalived again")
         raise VerificationError(
-            f"{host.name}: keepalived took the VIP though another host holds it: it hears no adverts: compare VRID, "
-            "auth_pass and interface with the sources', and let VRRP (protocol 112) through; keepalived is stopped there again"
+            f"{host.name}: keepalived took the VIP though another host holds it: it hears no adverts and is stopped again: "
+            "compare VRID, auth_pass and interface with the sources', and let VRRP (protocol 112) through",
+            id="vip-adverts-unheard",
         )
     return changed("keepalived is a BACKUP and hears the holder", diffs=diffs)

@@ -3,35 +3,57 @@
 import pytest
 from pydantic import SecretStr
 
-from blocks.errors import RefusedError
-from tasks.engine.outcome import Outcome
-from tasks.vip.checks import check_vip
+from tasks.engine.finding import Finding, FindingsError
+from tasks.engine.outcome import Change, Outcome
+from tasks.vip.checks import check_vip, verify_vip
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
+from tests.unit.tasks.cases import hosts_of
+
+CONF = "/etc/keepalived/keepalived.conf"
 
 
 def ask_vip(world: World, password: str = "s3cret") -> Outcome:
     return check_vip.fn(world.run(), world.platform, world.hosts, SecretStr(password), world.kube)
 
 
-def test_a_vip_that_nobody_holds_is_refused(world: World) -> None:
+def refused(world: World, password: str = "s3cret") -> list[Finding]:
+    with pytest.raises(FindingsError) as error:
+        ask_vip(world, password)
+    return [finding for finding in error.value.findings if finding.refuses]
+
+
+def verify(world: World) -> Outcome:
+    return verify_vip.fn(world.run(), world.platform, hosts_of(world), world.kube)
+
+
+def change_conf(world: World, old: str, new: str) -> None:
+    host = world.hosts["vm-1"]
+    host.write(CONF, host.read(CONF).replace(old, new))
+
+
+def test_a_vip_that_no_machine_holds_is_refused(world: World) -> None:
     world.hosts["vm-1"].tell("addresses", "eth0 10.0.0.11/24")
 
-    with pytest.raises(RefusedError, match=r"10.0.0.100 is held by none of the machines"):
-        ask_vip(world)
+    assert [(finding.id, finding.final, finding.what) for finding in refused(world)] == [
+        ("vip-no-holder", True, "10.0.0.100 is held by none of the machines, expected exactly one")
+    ]
 
 
 def test_a_vip_that_two_hold_is_refused(world: World) -> None:
     world.hosts["vm-2"].tell("addresses", "eth0 10.0.0.12/24\neth0 10.0.0.100/24")
 
-    with pytest.raises(RefusedError, match="is held by vm-1, vm-2, it must be exactly one"):
-        ask_vip(world)
+    assert [(finding.id, finding.final, finding.what) for finding in refused(world)] == [
+        ("vip-two-holders", True, "10.0.0.100 is held by vm-1, vm-2, expected exactly one")
+    ]
 
 
 def test_another_prefix_than_the_holders_is_noted(world: World) -> None:
     world.platform = platform(keepalived={**CONFIG["keepalived"], "prefix_length": 32})
 
-    assert ask_vip(world).notes == ("the holder has the VIP as /24, targets will as /32: see keepalived.prefix_length",)
+    assert [str(finding) for finding in ask_vip(world).findings] == [
+        "vm-1: it has the VIP as /24, the targets will have it as /32: see keepalived.prefix_length [vip-prefix-differs]"
+    ]
 
 
 def test_an_address_that_begins_like_the_vip_is_not_the_vip(world: World) -> None:
@@ -40,18 +62,73 @@ def test_an_address_that_begins_like_the_vip_is_not_the_vip(world: World) -> Non
     assert ask_vip(world).why == "held by vm-1, the API answers there"
 
 
-def test_a_password_that_is_not_the_holders_is_refused_and_not_told(world: World) -> None:
-    with pytest.raises(RefusedError, match=r"vm-1: keepalived.auth_pass: .* is not its password") as refused:
-        ask_vip(world, "wr0ng")
-    assert "wr0ng" not in str(refused.value)
-    assert "s3cret" not in str(refused.value)
+def test_a_password_that_is_not_the_holders_is_refused_and_not_shown(world: World) -> None:
+    (finding,) = refused(world, "wr0ng")
+
+    assert str(finding) == (
+        "vm-1: keepalived.auth_pass: what environment variable VRRP_PASSWORD holds is not its password: "
+        f"put the auth_pass of {CONF} there [vip-password-differs]"
+    )
+    assert finding.final
+    assert "wr0ng" not in repr(finding)
+    assert "s3cret" not in repr(finding)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "virtual_router_id 51",
+            "virtual_router_id 52",
+            "vm-1: /etc/keepalived/keepalived.conf has virtual_router_id 52, the config 51: "
+            "write keepalived.virtual_router_id: 52 [vip-vrid-differs]",
+        ),
+        (
+            "advert_int 1",
+            "advert_int 3",
+            "vm-1: /etc/keepalived/keepalived.conf has advert_int 3, the config 1: "
+            "write keepalived.advert_interval_s: 3 [vip-interval-differs]",
+        ),
+        (
+            "advert_int 1",
+            "unicast_peer {\n    10.0.0.12\n  }",
+            "vm-1: /etc/keepalived/keepalived.conf sends adverts to its unicast_peer only, the targets would not hear them: "
+            "delete unicast_peer there, so that it multicasts, then systemctl restart keepalived [vip-unicast]",
+        ),
+        (
+            "virtual_router_id 51",
+            "",
+            "vm-1: /etc/keepalived/keepalived.conf has no virtual_router_id for 10.0.0.100, expected 51: "
+            "see /etc/keepalived/keepalived.conf there [vip-instance-missing]",
+        ),
+    ],
+    ids=["another router", "another interval", "unicast", "no instance"],
+)
+def test_a_holder_whose_adverts_the_targets_would_not_hear_is_refused(
+    world: World, old: str, new: str, said: str
+) -> None:
+    change_conf(world, old, new)
+
+    assert [(str(finding), finding.final) for finding in refused(world)] == [(said, True)]
+
+
+def test_all_that_the_config_contradicts_is_reported_together(world: World) -> None:
+    change_conf(world, "virtual_router_id 51", "virtual_router_id 52")
+    change_conf(world, "advert_int 1", "advert_int 3")
+    world.kube.api_servers["10.0.0.11"] = False
+
+    assert [finding.id for finding in refused(world, "wr0ng")] == [
+        "vip-vrid-differs", "vip-interval-differs", "vip-password-differs", "vip-api-silent"
+    ]  # fmt: skip
 
 
 def test_an_api_that_does_not_answer_at_the_vip_is_refused(world: World) -> None:
     world.kube.api_servers["10.0.0.11"] = False
 
-    with pytest.raises(RefusedError, match=r"add --tls-san=10.0.0.100 to the servers"):
-        ask_vip(world)
+    (finding,) = refused(world)
+
+    assert (finding.id, finding.where) == ("vip-api-silent", "vip")
+    assert finding.remedy.endswith("add --tls-san=10.0.0.100 to the servers")
 
 
 @pytest.mark.parametrize(
@@ -65,11 +142,71 @@ def test_an_api_that_does_not_answer_at_the_vip_is_refused(world: World) -> None
 def test_a_foreign_router_with_our_vrid_is_refused(world: World, complaint: str) -> None:
     world.hosts["vm-1"].tell("journal", f"Starting VRRP\n{complaint}")
 
-    with pytest.raises(RefusedError, match=r"vm-1: another router on this network uses VRID 51: .*tcpdump -ni eth0 vrrp"):
-        ask_vip(world)
+    assert [str(finding) for finding in refused(world)] == [
+        f"vm-1: another router on this network uses VRID 51: keepalived logs: {complaint}: "
+        "find it with tcpdump -ni eth0 vrrp, give it another VRID [vip-vrid-foreign]"
+    ]
 
 
-def test_what_keepalived_says_of_itself_is_no_foreign_router(world: World) -> None:
+def test_what_keepalived_logs_of_itself_is_no_foreign_router(world: World) -> None:
     world.hosts["vm-1"].tell("journal", "(VI_1) Entering MASTER STATE\n(VI_1) removing VIPs.")
 
     assert ask_vip(world).why == "held by vm-1, the API answers there"
+
+
+def test_a_target_that_holds_the_vip_has_been_given_the_config_already(world: World) -> None:
+    world.has_left()
+
+    assert ask_vip(world, "wr0ng").why == "held by phys-1, the API answers there"
+
+
+def test_a_vip_on_a_target_is_verified(world: World) -> None:
+    world.has_left()
+
+    assert verify(world).why == "held by phys-1, the API answers there"
+
+
+def test_a_vip_that_is_on_no_target_is_not_verified(world: World) -> None:
+    world.has_left()
+    world.hosts["phys-1"].tell("addresses", "")
+    world.hosts["vm-1"].tell("addresses", "eth0 10.0.0.100/24")
+
+    with pytest.raises(FindingsError) as error:
+        verify(world)
+    assert error.value.findings[0].what == "10.0.0.100 is held by vm-1, expected one of phys-1, phys-2"
+    assert error.value.findings[0].id == "vip-not-on-target"
+
+
+@pytest.mark.parametrize(
+    ("holders", "id", "said"),
+    [((), "vip-no-holder", "none of the machines"), (("phys-1", "vm-1"), "vip-two-holders", "vm-1, phys-1")],
+)
+def test_a_vip_that_none_or_two_hold_is_not_verified(
+    world: World, holders: tuple[str, ...], id: str, said: str
+) -> None:
+    world.has_left()
+    for name in ("phys-1", "vm-1"):
+        world.hosts[name].tell("addresses", "eth0 10.0.0.100/24" if name in holders else "")
+
+    with pytest.raises(FindingsError) as error:
+        verify(world)
+    assert [(finding.id, finding.what) for finding in error.value.findings] == [
+        (id, f"10.0.0.100 is held by {said}, expected exactly one")
+    ]
+
+
+def test_an_api_that_is_silent_at_the_vip_is_not_verified(world: World) -> None:
+    world.has_left()
+    world.kube.api_servers["10.0.0.21"] = False
+
+    with pytest.raises(FindingsError, match=r"vip: the API does not answer at .* \[vip-api-silent\]"):
+        verify(world)
+
+
+def test_a_dry_run_only_says_what_will_be_verified(world: World) -> None:
+    outcome = verify_vip.fn(world.run(dry=True), world.platform, hosts_of(world), world.kube)
+
+    assert (outcome.change, outcome.why) == (
+        Change.PLANNED,
+        "checked: Exactly one machine holds the VIP, a target, and the API answers there.",
+    )
