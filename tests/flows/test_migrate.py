@@ -80,7 +80,7 @@ def test_a_plan_lists_for_every_machine_what_would_be_done(story: Story) -> None
 
 
 def test_an_error_ends_the_run_in_its_own_words(story: Story) -> None:
-    assert story.broken == "vm-2: k3s hangs"
+    assert story.broken == "vm-2: k3s hangs [host-error]"
 
 
 def test_everything_is_on_the_targets_at_the_end(story: Story) -> None:
@@ -103,6 +103,14 @@ def test_nothing_was_done_twice(story: Story) -> None:
     done = [(entry.step, entry.target) for entry in story.done]
 
     assert len(done) == len(set(done))
+
+
+def test_the_whole_platform_is_verified_at_the_end(story: Story) -> None:
+    *verified, last = [entry.step for entry in story.again.entries][-8:]
+
+    what = ("etcd", "nodes", "VIP", "workloads", "services", "database", "no residue")
+    assert sorted(verified) == sorted(f"verify {one}" for one in what)
+    assert last == "check accepted findings"
 
 
 def test_a_second_run_changes_nothing(story: Story) -> None:
