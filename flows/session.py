@@ -87,7 +87,7 @@ class Session:
             raise _combined(_errors(futures) or _errors(self._submitted))
 
     def all_checked(self, checks: Iterable[PrefectFuture[Outcome]]) -> None:
-        """Return when all of these checks pass; what they found is logged together then or before the error, refusals first."""
+        """Wait for all, log what they found together, refusals first; return only when none refuses and each got its answers."""
         checks = list(checks)
         wait(checks)
         log_findings(ranked(finding for check in checks for finding in _findings(check)))
