@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.errors import CommandFailedError, HostUnreachableError
+from blocks.errors import CommandFailedError, HostUnreachableError
 from tests.fakes.host import FakeHost
 
 
@@ -52,9 +52,9 @@ def test_units_are_as_systemd_has_them(host: FakeHost) -> None:
     host.unit("etcd", "inactive", "disabled")
 
     host.run("systemctl enable --now etcd.service", what="starting")
-    assert host.calm("etcd") == ("active", "enabled")
+    assert host.unit_state("etcd") == ("active", "enabled")
     host.run("systemctl stop etcd && systemctl disable etcd", what="stopping")
-    assert host.calm("etcd") == ("inactive", "disabled")
+    assert host.unit_state("etcd") == ("inactive", "disabled")
 
 
 def test_a_unit_that_is_not_there_cannot_be_started(host: FakeHost) -> None:
