@@ -52,7 +52,7 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
     if node is not None and not node.unschedulable:
         raise RefusedError(
             f"{source.name}: draining: the node is not cordoned: kubectl cordon {source.name}, or run the same command again",
-            id="node-not-cordoned",
+            id="drain-node-schedulable",
         )
 
     # act

@@ -97,7 +97,7 @@ def test_a_node_that_is_not_cordoned_is_not_drained(world: World) -> None:
     world.forget()
 
     with pytest.raises(
-        RefusedError, match=r"vm-1: draining: the node is not cordoned: kubectl cordon vm-1.*\[node-not-cordoned\]"
+        RefusedError, match=r"vm-1: draining: the node is not cordoned: kubectl cordon vm-1.*\[drain-node-schedulable\]"
     ):
         drain(world)
     assert world.mutations == []
