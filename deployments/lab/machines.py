@@ -10,6 +10,7 @@ from deployments.lab.shell import LabError
 
 PREFIX = "10.99.0"
 GATEWAY = f"{PREFIX}.1"
+NOWHERE = f"{PREFIX}.254"
 VIP = f"{PREFIX}.100"
 VRID = 51
 SSH_PORT = 2222

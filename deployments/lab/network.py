@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployments.lab.machines import GATEWAY, Machine
+from deployments.lab.machines import GATEWAY, NOWHERE, Machine
 from deployments.lab.shell import LabError, attempt, run
 
 BRIDGE = "lab0"
@@ -48,7 +48,11 @@ def plug(machine: Machine) -> None:
     cable = ("link", "add", name, "type", "veth", "peer", "name", "eth0", "address", machine.mac, "netns", name)
     run("ip", *cable)
     run("ip", "link", "set", name, "master", BRIDGE, "up")
-    inside = f"link set lo up\naddress add {machine.address}/24 dev eth0\nlink set eth0 up\n"
+    # k3s starts on no machine without a default route; where this one leads nobody answers.
+    inside = (
+        f"link set lo up\naddress add {machine.address}/24 dev eth0\nlink set eth0 up\n"
+        f"route add default via {NOWHERE} dev eth0\n"
+    )
     run("ip", "-n", name, "-batch", "-", stdin=inside)
 
 
