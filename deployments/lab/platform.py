@@ -16,9 +16,9 @@ MANIFESTS = cache.SOURCE / "platform"
 # A ready pod is reachable through its service only when every node has the new rule.
 LOAD_ROWS = """
 read -r MYSQL_PWD; export MYSQL_PWD
-door='mysql -h mysql.iottepa -u wacos wacos'
-for _ in $(seq 60); do $door -e 'SELECT 1' < /dev/null > /dev/null 2>&1 && break; sleep 0.5; done
-exec $door
+client='mysql -h mysql.iottepa -u wacos wacos'
+for _ in $(seq 60); do $client -e 'SELECT 1' < /dev/null > /dev/null 2>&1 && break; sleep 0.5; done
+exec $client
 """
 
 

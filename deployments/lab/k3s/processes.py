@@ -78,7 +78,7 @@ class Supervisor:
             self._handle_next(timeout_s=left)
 
     def run(self) -> None:
-        """Look after the children until an essential one ends (StartError) or we are told to stop (Stopped)."""
+        """Look after the children until an essential one ends (StartError) or systemd stops us (Stopped)."""
         while True:
             self._handle_next(timeout_s=None)
 
@@ -125,7 +125,7 @@ class Supervisor:
 def _dying_with_us(command: list[str]) -> list[str]:
     """The kernel kills the child when k3s dies, even by kill -9: its port must be free for the next k3s.
 
-    The shell is for a k3s that died before the kernel was told so: its child has another parent by then.
+    The shell is for a k3s that died before the kernel knew that: its child has another parent by then.
     """
     still_ours = '[ "$PPID" = "$0" ] && exec "$@"'
     return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", still_ours, str(os.getpid()), *command]

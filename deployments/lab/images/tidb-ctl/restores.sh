@@ -50,7 +50,7 @@ apply() {
     fi
     if [ -e "$lake/.fail-restore" ]; then
         reason=$(cat "$lake/.fail-restore")
-        die "${reason:-the restore was told to fail by $lake/.fail-restore}"
+        die "${reason:-the restore was made to fail by $lake/.fail-restore}"
     fi
     [ -s "$lake/$name/dump.sql" ] || die "$lake/$name/dump.sql is not there; load the backup again"
     is_whole "$lake/$name/dump.sql" || die "$lake/$name/dump.sql is not complete; load the backup again"
