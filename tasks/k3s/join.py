@@ -6,15 +6,17 @@ from shlex import quote
 
 from pydantic import SecretStr
 
-from blocks.errors import CommandFailedError
-from blocks.ports import Host, KubeApi
+from blocks.errors import CommandFailedError, RefusedError
+from blocks.ports import Host, KeyValues, KubeApi
 from configs.hosts import Role, Target
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
+from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, password_of, server_token
 from tasks.k3s.nodes import find_node
+from tasks.k3s.rogue import take_back
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import is_on, unit_state
 
@@ -34,13 +36,17 @@ def environment(platform: Platform, target: Target, token: SecretStr) -> dict[st
 
 
 @step("join k3s")
-def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, token: SecretStr) -> Outcome:
+def ensure_node(
+    run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, keys: KeyValues, access: ClusterAccess
+) -> Outcome:
     """Make `target` a Ready node of the live cluster; a server's API answers and is one of the cluster's endpoints.
 
+    A server that founds a second cluster in the live datastore is taken back at once.
     Undo: k3s-uninstall.sh or k3s-agent-uninstall.sh there, then kubectl delete node.
     """
     # probe
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
+    token = server_token(keys, access) if target.role is Role.SERVER else access.agent_token
     wanted = environment(platform, target, token)
     said = parse_facts(
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
@@ -53,19 +59,12 @@ def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: 
 
     # act
     with run.acting(host.name, f"joining k3s as {target.role}"):
-        exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
-        installer = (
-            f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh >/tmp/evenkeel-k3s.log 2>&1\n"
-            # An installer that changed nothing starts nothing, even when the unit is stopped.
-            f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
-        )
+        known = set(keys.names(BOOTSTRAP))
         try:
-            host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
-        except CommandFailedError as error:
-            why = ": ".join(filter(None, (error.stderr_tail, _journal(host, unit, token))))
-            raise CommandFailedError(
-                host.name, f"{unit} did not start", error.exit_code, why, id="k3s-not-started"
-            ) from error
+            _install(host, platform, unit, wanted, token)
+        finally:
+            if target.role is Role.SERVER:
+                _refuse_second_cluster(host, platform, target, kube, keys, known)
 
     # verify
     wait_until(
@@ -75,6 +74,39 @@ def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: 
         id="k3s-not-joined",
     )
     return changed(f"a Ready {target.role}")
+
+
+def _install(
+    host: Host, platform: Platform, unit: str, wanted: dict[str, SecretStr | str], token: SecretStr
+) -> None:
+    exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
+    installer = (
+        f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh </dev/null >/tmp/evenkeel-k3s.log 2>&1\n"
+        # An installer that changed nothing starts nothing, even when the unit is stopped.
+        f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
+    )
+    try:
+        host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
+    except CommandFailedError as error:
+        why = ": ".join(filter(None, (error.stderr_tail, _journal(host, unit, token))))
+        raise CommandFailedError(
+            host.name, f"{unit} did not start", error.exit_code, why, id="k3s-not-started"
+        ) from error
+
+
+def _refuse_second_cluster(
+    host: Host, platform: Platform, target: Target, kube: KubeApi, keys: KeyValues, known: set[str]
+) -> None:
+    """Take a server back that did not find the live identity: every minute that it stays an endpoint, calls fail."""
+    founded = sorted(set(keys.names(BOOTSTRAP)) - known)
+    if founded:
+        for key in founded:
+            take_back(host, target, kube, keys, key, timeout_s=platform.timeouts.uninstall_s)
+        raise RefusedError(
+            f"{host.name}: its k3s did not find the live cluster's identity and founded a second cluster ({', '.join(founded)}): it "
+            "is taken back: k3s is off there, its node and key are removed: compare k3s --version there and on the sources",
+            id="k3s-second-cluster",
+        )
 
 
 def _is_joined(kube: KubeApi, target: Target) -> bool:
@@ -96,7 +128,7 @@ def _journal(host: Host, unit: str, token: SecretStr) -> str:
     script = f"tail -n 3 /tmp/evenkeel-k3s.log; journalctl -u {unit} -n 6 --no-pager -o cat"
     said = host.run(script, what="reading k3s's journal", check=False).stdout.strip()[-600:]
     secret = token.get_secret_value()
-    for part in (secret, secret.rpartition(":")[2]):
+    for part in filter(None, (secret, password_of(secret))):
         said = said.replace(part, "**********")
     return f"{said}: journalctl -u {unit} there"
 

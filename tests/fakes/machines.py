@@ -13,7 +13,7 @@ from tests.fakes.host import FakeHost
 
 VENDOR = Path(__file__).with_name("vendor")
 AUTH_PASS = "s3cret"
-LIVE_CA, OLD_CA = "the live platform's CA", "the old platform's CA"
+LIVE_CA, OLD_CA, ROGUE_CA = "the live platform's CA", "the old platform's CA", "a second cluster's CA"
 OLD_WORKLOADS = {
     "items": [
         {
@@ -29,8 +29,12 @@ def sha256(ca: str) -> str:
     return hashlib.sha256(ca.encode()).hexdigest()
 
 
+PASSWORD = "t0psecret"
+
+
 def token(ca: str) -> str:
-    return f"K10{sha256(ca)}::server:t0psecret"
+    """What servers of this CA hand out; they themselves were started with the password only."""
+    return f"K10{sha256(ca)}::server:{PASSWORD}"
 
 
 def kubeconfig(ca: str) -> str:
@@ -51,11 +55,12 @@ def image_tar(*tags: str) -> bytes:
     return whole.getvalue()
 
 
-def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "") -> None:
-    """k3s as its installer leaves it."""
+def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | None = None) -> None:
+    """k3s as its installer leaves it, with the token that it was `given`."""
+    given = given if given is not None else PASSWORD if unit == "k3s" else token(ca)
     host.unit(unit)
     host.write(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/usr/local/bin/k3s\n")
-    host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{token(ca)}'\n{more}", mode=0o600)
+    host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{given}'\n{more}", mode=0o600)
     host.write("/usr/local/bin/k3s", f"#!/bin/sh\necho '{json.dumps(OLD_WORKLOADS)}'\n", mode=0o755)
     host.write(f"/usr/local/bin/{unit}-uninstall.sh", (VENDOR / "k3s-uninstall.sh").read_text(), mode=0o755)
     hand_out(host, ca=ca)
@@ -66,6 +71,8 @@ def hand_out(host: FakeHost, *, ca: str) -> None:
     """What k3s writes once it is a server of the cluster."""
     host.write("/etc/rancher/k3s/k3s.yaml", kubeconfig(ca))
     host.write("/var/lib/rancher/k3s/server/token", token(ca) + "\n", mode=0o600)
+    host.write("/var/lib/rancher/k3s/server/node-token", token(ca) + "\n", mode=0o600)
+    host.write("/var/lib/rancher/k3s/server/tls/server-ca.crt", ca)
 
 
 def run_docker(host: FakeHost, containers: str, images: str) -> None:

@@ -14,6 +14,7 @@ from flows.opening import open_migration
 from tasks.engine.journal import Journal, Report
 from tasks.engine.record import Record
 from tasks.engine.run import Run
+from tasks.k3s.identity import ClusterAccess, find_cluster_access, key_of, password_of
 from tasks.machine.live import LivePlatform, read_live_platform
 from tasks.machine.versions import Versions, read_versions
 from tests.fakes import machines
@@ -42,6 +43,10 @@ class World:
         self.hears_no_adverts: set[str] = set()
         """Hosts whose keepalived hears no adverts."""
         self.lock, self.keys = FakeLock(), FakeKeys(time)
+        self.founds_anew: set[str] = set()
+        """Hosts whose k3s looks for the cluster's identity elsewhere, as another version may."""
+        self.bootstrap_key = key_of(machines.PASSWORD)
+        self.keys.put(self.bootstrap_key, "encrypted")
         sources = {source.name: str(source.address) for source in self.platform.sources}
         self.etcd, self.kube = FakeEtcd(sources), FakeKube()
         self.hosts = {m.name: FakeHost(m.name, str(m.address), folder / m.name) for m in self.platform.machines}
@@ -74,6 +79,10 @@ class World:
     @property
     def mutations(self) -> list[str]:
         return [mutation for fake in self.fakes for mutation in fake.mutations]
+
+    @property
+    def access(self) -> ClusterAccess:
+        return find_cluster_access(self.platform.sources, self.hosts, None)
 
     @property
     def live(self) -> LivePlatform:
@@ -162,13 +171,32 @@ class World:
     def _register(self, host: FakeHost) -> None:
         for unit in ("k3s", "k3s-agent"):
             env = host.path(f"/etc/systemd/system/{unit}.service.env")
-            if host.runs(unit) and env.exists() and self.token.get_secret_value() in env.read_text():
+            if not host.runs(unit) or not env.exists():
+                continue
+            given = dict(re.findall(r"^(K3S_\w+)='?([^'\n]*)'?$", env.read_text(), re.MULTILINE))
+            ours = str(self.platform.datastore_endpoint) == given.get("K3S_DATASTORE_ENDPOINT") or unit == "k3s-agent"
+            anew = "anew" if host.name in self.founds_anew else ""
+            key = key_of(given.get("K3S_TOKEN", "") + anew)
+            if (unit == "k3s-agent" and password_of(given.get("K3S_TOKEN", "")) == machines.PASSWORD and given.get("K3S_URL")) or (
+                ours and unit == "k3s" and key == self.bootstrap_key
+            ):
                 if host.name not in self.kube.node_map:
                     machines.hand_out(host, ca=machines.LIVE_CA)
                     self.kube.joins(host.name, str(host.address), server=unit == "k3s")
                 return
+            if ours and unit == "k3s":
+                self._found(host, key)
+                return
         if host.name in self.kube.node_map:
             self.kube.stops(host.name)
+
+    def _found(self, host: FakeHost, key: str) -> None:
+        """A server that finds no identity under its token founds a second cluster in the same datastore (k3s-io/k3s#3675)."""
+        if key not in self.keys.names(key):
+            machines.hand_out(host, ca=machines.ROGUE_CA)
+            self.keys.put(key, "encrypted")
+            self.kube.joins(host.name, str(host.address), server=True)
+            self.kube.api_servers[str(host.address)] = False
 
     @property
     def _vip_line(self) -> str:

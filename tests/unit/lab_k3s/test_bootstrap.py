@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.lab.k3s import bootstrap, tokens
+from deployments.lab.k3s import bootstrap
 from deployments.lab.k3s.errors import StartError
 
 OLD, NEW = "1.20.8", "1.20.9"

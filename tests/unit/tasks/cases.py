@@ -48,6 +48,15 @@ def staged(world: World) -> None:
     world.has_voters("phys-1", "phys-2", "phys-3")
 
 
+def rogue(world: World) -> None:
+    """An earlier release gave phys-1 the full token."""
+    endpoint = f"K3S_DATASTORE_ENDPOINT='{world.platform.datastore_endpoint}'\n"
+    given = machines.token(machines.LIVE_CA)
+    machines.run_k3s(world.hosts["phys-1"], unit="k3s", ca=machines.ROGUE_CA, more=endpoint, given=given)
+    world.hosts["phys-1"].run("touch /etc/rancher/k3s/started", what="k3s starts")
+    world.forget()
+
+
 def cordoned(world: World) -> None:
     world.has_nodes("phys-1", "phys-2", "phys-3")
     world.kube.bare("shop", "client", on="vm-1")
@@ -157,7 +166,9 @@ CASES: dict[str, Case] = {
     "ensure_k3s_files": Case(on_target, uninstalled),
     "ensure_images_loaded": Case(on_target),
     "ensure_voter": Case(lambda w: (*on_target(w), w.platform.targets[0], w.etcd)),
-    "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.token), staged),
+    "check_identity": Case(lambda w: (w.platform, w.keys, w.access, targets_of(w)), asks=True),
+    "ensure_rogue_removed": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.keys, w.access), rogue),
+    "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.keys, w.access), staged),
     "ensure_standby": Case(lambda w: (*on_target(w), w.platform.targets[0], w.auth_pass)),
     "ensure_cordoned": Case(lambda w: (w.platform.sources[0], w.kube)),
     "ensure_surged": Case(lambda w: (single(w), w.platform, w.kube, w.record), with_single_replica),

@@ -16,7 +16,8 @@ ENV = "/etc/systemd/system/k3s.service.env"
 
 def join(world: World, name: str = "phys-1", *, dry: bool = False) -> Outcome:
     target = next(target for target in world.platform.targets if target.name == name)
-    return ensure_node.fn(world.run(dry=dry), world.hosts[name], world.platform, target, world.kube, world.token)
+    access = world.access
+    return ensure_node.fn(world.run(dry=dry), world.hosts[name], world.platform, target, world.kube, world.keys, access)
 
 
 def test_a_server_gets_the_flags_and_the_target_members() -> None:
@@ -62,7 +63,7 @@ def test_a_server_of_the_old_cluster_is_not_taken_for_joined(world: World) -> No
 def test_a_server_whose_datastore_is_elsewhere_joins_again(world: World) -> None:
     world.has_nodes("phys-1")
     host = world.hosts["phys-1"]
-    host.write(ENV, f"K3S_TOKEN='{machines.token(machines.LIVE_CA)}'\nK3S_DATASTORE_ENDPOINT=http://10.0.0.11:2379\n")
+    host.write(ENV, f"K3S_TOKEN='{machines.PASSWORD}'\nK3S_DATASTORE_ENDPOINT=http://10.0.0.11:2379\n")
 
     join(world)
 
@@ -78,7 +79,7 @@ def test_a_node_at_another_address_is_not_the_targets(world: World) -> None:
 
 def test_an_installers_failure_is_reported_in_its_words_without_the_token(world: World) -> None:
     staged(world)
-    secret = world.token.get_secret_value()
+    secret = machines.token(machines.LIVE_CA)
     host = world.hosts["phys-1"]
     host.tell("installer-fails", f"level=fatal: token {secret}, or {secret.rpartition(':')[2]}: encrypted with another")
 
