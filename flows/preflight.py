@@ -16,6 +16,7 @@ from tasks.engine.record import Facts
 from tasks.etcd.checks import check_etcd
 from tasks.images.rollout import Images, check_images
 from tasks.k3s.nodes import check_nodes
+from tasks.k3s.rogue import check_identity
 from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
@@ -34,6 +35,7 @@ def preflight(session: Session) -> None:
             *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
             *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
             session.submit(check_etcd, platform, session.etcd),
+            session.submit(check_identity, platform, session.keys, session.access, session.targets),
             session.submit(check_nodes, platform, session.kube),
             session.submit(check_workloads, platform, session.kube),
             session.submit(

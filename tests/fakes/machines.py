@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -67,6 +68,12 @@ def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | 
     host.tell("processes", "4711 k3s-server")
 
 
+def environment(host: FakeHost, unit: str) -> dict[str, str]:
+    """What a k3s unit is started with."""
+    env = host.path(f"/etc/systemd/system/{unit}.service.env")
+    return dict(re.findall(r"^(K3S_\w+)='?([^'\n]*)'?$", env.read_text(), re.MULTILINE)) if env.exists() else {}
+
+
 def hand_out(host: FakeHost, *, ca: str) -> None:
     """What k3s writes once it is a server of the cluster."""
     host.write("/etc/rancher/k3s/k3s.yaml", kubeconfig(ca))
@@ -94,7 +101,7 @@ def run_etcd(host: FakeHost) -> None:
 
 
 def make_source(host: FakeHost) -> None:
-    run_k3s(host, unit="k3s", ca=LIVE_CA)
+    run_k3s(host, unit="k3s", ca=LIVE_CA, more="K3S_DATASTORE_ENDPOINT='http://10.0.0.11:2379'\n")
     run_docker(host, "k8s_web_shop app/web:2.0 Up pod\nregistry registry:2 Up plain", "app/web:2.0 sha256:2")
     run_keepalived(host)
     run_etcd(host)

@@ -169,26 +169,19 @@ class World:
         self._elect()
 
     def _register(self, host: FakeHost) -> None:
-        for unit in ("k3s", "k3s-agent"):
-            env = host.path(f"/etc/systemd/system/{unit}.service.env")
-            if not host.runs(unit) or not env.exists():
-                continue
-            given = dict(re.findall(r"^(K3S_\w+)='?([^'\n]*)'?$", env.read_text(), re.MULTILINE))
-            ours = str(self.platform.datastore_endpoint) == given.get("K3S_DATASTORE_ENDPOINT") or unit == "k3s-agent"
-            anew = "anew" if host.name in self.founds_anew else ""
-            key = key_of(given.get("K3S_TOKEN", "") + anew)
-            if (unit == "k3s-agent" and password_of(given.get("K3S_TOKEN", "")) == machines.PASSWORD and given.get("K3S_URL")) or (
-                ours and unit == "k3s" and key == self.bootstrap_key
-            ):
-                if host.name not in self.kube.node_map:
-                    machines.hand_out(host, ca=machines.LIVE_CA)
-                    self.kube.joins(host.name, str(host.address), server=unit == "k3s")
-                return
-            if ours and unit == "k3s":
-                self._found(host, key)
-                return
-        if host.name in self.kube.node_map:
+        server, agent = (machines.environment(host, unit) for unit in ("k3s", "k3s-agent"))
+        if host.runs("k3s") and server.get("K3S_DATASTORE_ENDPOINT"):
+            key = key_of(server.get("K3S_TOKEN", "") + ("anew" if host.name in self.founds_anew else ""))
+            self._join(host, server=True) if key == self.bootstrap_key else self._found(host, key)
+        elif host.runs("k3s-agent") and agent.get("K3S_URL") and password_of(agent.get("K3S_TOKEN", "")) == machines.PASSWORD:
+            self._join(host, server=False)
+        elif host.name in self.kube.node_map:
             self.kube.stops(host.name)
+
+    def _join(self, host: FakeHost, *, server: bool) -> None:
+        if host.name not in self.kube.node_map:
+            machines.hand_out(host, ca=machines.LIVE_CA)
+            self.kube.joins(host.name, str(host.address), server=server)
 
     def _found(self, host: FakeHost, key: str) -> None:
         """A server that finds no identity under its token founds a second cluster in the same datastore (k3s-io/k3s#3675)."""
