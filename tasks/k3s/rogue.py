@@ -16,6 +16,7 @@ from tasks.engine.finding import Checked, Findings
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
+from tasks.etcd.unit import client_url
 from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, find_live_token, key_of
 from tasks.k3s.nodes import find_node
 from tasks.shell.script import facts, parse_facts
@@ -109,5 +110,6 @@ def _read(host: Host) -> dict[str, str]:
 def _rogue_key(said: dict[str, str], platform: Platform, access: ClusterAccess) -> str:
     """The key of the identity that this machine's server founded in the live datastore; empty when it did not."""
     datastore, token = (said[name].strip().strip("\"'") for name in ("datastore", "token"))
-    live_ca = access.credentials.ca_sha256
-    return key_of(token) if datastore == platform.datastore_endpoint and said["ca"] not in ("", live_ca) else ""
+    members = {client_url(platform, machine) for machine in platform.machines}
+    foreign_ca = said["ca"] not in ("", access.credentials.ca_sha256)
+    return key_of(token) if foreign_ca and members.intersection(datastore.split(",")) else ""

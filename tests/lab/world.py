@@ -72,6 +72,16 @@ def put(host: str, key: str, value: str) -> None:
     on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 put {key} {value}")
 
 
+def delete(host: str, key: str) -> None:
+    on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 del {key}")
+
+
+def identities(host: str) -> list[str]:
+    """The keys of all clusters' identities in the platform's datastore; more than one is harm."""
+    said = on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get --prefix /bootstrap/ --keys-only")
+    return said.split()
+
+
 def keys(host: str, prefix: str) -> dict[str, str]:
     said = on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get --prefix {prefix}").splitlines()
     return dict(zip(said[::2], said[1::2], strict=True))
