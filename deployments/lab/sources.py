@@ -140,7 +140,7 @@ def _server(machine: Machine) -> None:
     environment = f"K3S_TOKEN={_token()} K3S_DATASTORE_ENDPOINT={DATASTORE}"
     put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML)
     put(machine, "/etc/rancher/k3s/config.yaml.d/10-apiserver.yaml", CONFIG_YAML_D)
-    flags = f"--node-name {machine.name} {NEW_FLAGS}"
+    flags = f"--node-name {machine.own_name} {NEW_FLAGS}"
     sh(machine, INSTALL.format(environment=environment, flags=flags), timeout=300)
 
 

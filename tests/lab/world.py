@@ -19,7 +19,7 @@ from deployments.lab.machines import find
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
 VIP = "10.99.0.100"
-SOURCES = ("vm-1", "vm-2", "vm-3")
+SOURCES = ("vm-1", "vm-2", "vm-3.lab.example")
 TARGETS = tuple(f"phys-{number}" for number in range(1, 7))
 SERVERS = TARGETS[:3]
 UNITS = ("etcd", "k3s", "k3s-agent", "keepalived", "docker", "ssh")
