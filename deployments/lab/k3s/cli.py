@@ -57,11 +57,11 @@ def _run(command: str, arguments: list[str]) -> int:
     try:
         configured = [*configfile.flags(), *arguments]
         addresses.require_default_route()
-        told = node_args.annotations([command, *configured])
+        annotations = node_args.annotations([command, *configured])
         if command == "server":
-            server.run(options.parse_server(configured), told)
+            server.run(options.parse_server(configured), annotations)
         else:
-            agent.run(options.parse_agent(configured), told)
+            agent.run(options.parse_agent(configured), annotations)
     except Stopped:
         journal.fatal("context canceled")  # and systemd's unit is "failed", as the real one is
         return 1

@@ -16,12 +16,12 @@ _SERVER_LABELS = {"node-role.kubernetes.io/control-plane": "true", "node-role.ku
 class Registration:
     """One machine's node object, and what k3s itself writes on it."""
 
-    def __init__(self, api: KubeApi, name: str, told: dict[str, str], *, is_server: bool) -> None:
+    def __init__(self, api: KubeApi, name: str, annotations: dict[str, str], *, is_server: bool) -> None:
         self._api = api
         self._path = f"/api/v1/nodes/{name}"
         self._name = name
         self._metadata = {
-            "annotations": {node_password.ANNOTATION: node_password.own_hash(name), **told},
+            "annotations": {node_password.ANNOTATION: node_password.own_hash(name), **annotations},
             "labels": _SERVER_LABELS if is_server else {},
         }
         self._pod_network = docker.pod_network()

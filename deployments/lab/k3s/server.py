@@ -32,16 +32,16 @@ _START_S = 180
 _DATASTORE_S = 15
 
 
-def run(options: ServerOptions, told: dict[str, str]) -> None:
+def run(options: ServerOptions, annotations: dict[str, str]) -> None:
     """Run a server until it is stopped (Stopped) or can't go on (StartError); nothing of it runs afterwards."""
     supervisor = Supervisor()
     try:
-        _run(options, supervisor, told)
+        _run(options, supervisor, annotations)
     finally:
         supervisor.stop()
 
 
-def _run(options: ServerOptions, supervisor: Supervisor, told: dict[str, str]) -> None:
+def _run(options: ServerOptions, supervisor: Supervisor, annotations: dict[str, str]) -> None:
     url = f"https://127.0.0.1:{options.port}"
     address = options.node.node_ip or addresses.node_address(options.datastore_endpoints)
     node = Node(options.node, address, url, control_plane.CA.cert)
@@ -55,18 +55,18 @@ def _run(options: ServerOptions, supervisor: Supervisor, told: dict[str, str]) -
     node.prepare(supervisor)
     api = KubeApi(url, control_plane.CA.cert, control_plane.ADMIN)
     supervisor.wait_until("the API server", lambda: api.answers("/readyz"), _START_S)
-    _run_with_api(options, supervisor, node, api, told)
+    _run_with_api(options, supervisor, node, api, annotations)
 
 
 def _run_with_api(
-    options: ServerOptions, supervisor: Supervisor, node: Node, api: KubeApi, told: dict[str, str]
+    options: ServerOptions, supervisor: Supervisor, node: Node, api: KubeApi, annotations: dict[str, str]
 ) -> None:
     access.ensure(api)
     name = options.node.node_name
     node_password.check(api, name)
     control_plane.start_controllers(supervisor, options, node.api_url)
     node.start(supervisor)
-    registration = Registration(api, name, told, is_server=True)
+    registration = Registration(api, name, annotations, is_server=True)
     supervisor.wait_until(f"node {name} to register", registration.ensure_marked, _START_S)
     registration.keep(supervisor)
     Leader(api, name).keep()
