@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from blocks.errors import RefusedError, VerificationError
+from blocks.errors import VerificationError
 from blocks.ports import Host, KeyValues, KubeApi
 from configs.hosts import Target
 from configs.platform import Platform
@@ -35,14 +35,13 @@ QUESTION = facts(
 
 @check("check k3s identity")
 def check_identity(platform: Platform, keys: KeyValues, access: ClusterAccess, targets: Collection[Host]) -> Checked:
-    """The datastore holds one cluster's identity, the live one's, and the token that servers join with is known."""
+    """The datastore holds one cluster's identity, the live one's, and the token that servers join with is known.
+
+    Raises RefusedError when no known token is the live identity's.
+    """
     found = Findings("cluster")
     present = keys.names(BOOTSTRAP)
-    try:
-        live = key_of(find_live_token(present, access).get_secret_value())
-    except RefusedError as error:
-        found.refuse(error.id, error.message.removeprefix("cluster: "), "", final=True)
-        return found.checked("no token fits")
+    live = key_of(find_live_token(present, access).get_secret_value())
     others = set(present) - {live}
     for host in targets if others else ():
         key = _rogue_key(_read(host), platform, access)

@@ -44,7 +44,7 @@ def test_an_unknown_token_is_refused_before_anything_is_touched(world: World) ->
     world.keys.delete(BOOTSTRAP)
     world.keys.put(key_of("forgotten"), "encrypted")
 
-    with pytest.raises(FindingsError, match=r"\[k3s-token-unknown\]"):
+    with pytest.raises(RefusedError, match=r"\[k3s-token-unknown\]"):
         check(world)
 
 
