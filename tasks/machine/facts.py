@@ -9,13 +9,20 @@ from shlex import quote
 from blocks.ports import Host
 from configs.platform import Platform
 from tasks.k3s.flags import SERVER_COMMAND_LINE
+from tasks.machine.remains import PRELUDE
 from tasks.machine.versions import Versions
 from tasks.shell.script import facts, parse_facts
 
 K3S_UNITS = ("k3s", "k3s-agent")
-# Only the part that names the CA; the rest of a token is a secret and stays on its machine.
-ENVS = "/etc/systemd/system/k3s.service.env /etc/systemd/system/k3s-agent.service.env"
-OWN_CA = rf"sed -nE 's/^K3S_TOKEN=.?K10([0-9a-f]{{64}})::.*/\1/p' {ENVS}"
+# A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
+CAS = r"""for d in $(data_dirs); do
+    sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
+    for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
+        ca=$(grep -ohE 'certificate-authority-data"?: *"?[A-Za-z0-9+/=]+' "$k" | grep -oE '[A-Za-z0-9+/=]+$')
+        test -z "$ca" || base64 -d <<<"$ca" | sha256sum
+    done
+done | cut -c1-64 | sort -u"""
+_STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 DATA_MOUNTS = r"""awk '$2 ~ "^/var/lib/(kubelet|rancher)/" && $3 !~ "^(tmpfs|overlay|proc|sysfs|nsfs)$" {print $2, $3}' /proc/mounts"""
 
 
@@ -35,8 +42,10 @@ class HostFacts:
     """What would join from here: the etcd that is installed and the k3s of the bundle."""
     k3s_units: tuple[str, ...]
     """k3s units whose file exists."""
-    k3s_ca: str
-    """SHA-256 of the CA in the token of the machine's k3s; empty without one."""
+    k3s_cas: frozenset[str]
+    """SHA-256 of every CA that its k3s has on its disk."""
+    etcd_cluster: str
+    """Id of the cluster of the etcd that answers on the machine itself; empty when none does."""
     k3s_server: str
     """The command line of the server that is installed there."""
     uninstallers: tuple[str, ...]
@@ -53,13 +62,20 @@ class HostFacts:
         return bool(self.k3s_units or self.uninstallers)
 
 
-def fact_script(platform: Platform) -> str:
+def _etcd_cluster(addresses: tuple[str, ...], port: int) -> str:
+    """The command for a fact, without curl: etcd before 3.4 answers at v3beta."""
+    connect = f'exec 3<>/dev/tcp/$0/{port}; printf "{_STATUS}" >&3; cat <&3'
+    asked = f"for a in {' '.join(addresses)}; do for v in v3 v3beta; do timeout 3 bash -c {quote(connect)} $a $v; done; done"
+    return f"""{asked} | grep -oE '"cluster_id": *"[0-9]+"' | head -n1 | tr -dc 0-9"""
+
+
+def fact_script(platform: Platform, address: str) -> str:
     """All questions of `HostFacts`, for one round trip."""
     k3s = platform.k3s
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
     commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
     listed = " ".join(map(quote, files))
-    return facts(
+    return PRELUDE + facts(
         {
             "hostname": "hostname",
             "clock": "date +%s.%N",
@@ -71,7 +87,8 @@ def fact_script(platform: Platform) -> str:
             "etcd_version": f"{quote(platform.etcd.binary)} --version",
             "k3s_version": f"{quote(k3s.bundle)}/vendor/k3s --version",
             "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
-            "ca": OWN_CA,
+            "cas": CAS,
+            "etcd_cluster": _etcd_cluster(("127.0.0.1", address), platform.etcd.client_port),
             "server": SERVER_COMMAND_LINE,
             "uninstallers": "ls /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh",
             "containers": "docker ps -a --format '{{.Names}}'",
@@ -99,7 +116,8 @@ def parse_host_facts(output: str) -> HostFacts:
         has_helm=bool(said["helm"]),
         brings=Versions(said["etcd_version"], said["k3s_version"]),
         k3s_units=tuple(said["units"].split()),
-        k3s_ca=said["ca"].split("\n")[0],
+        k3s_cas=frozenset(said["cas"].split()),
+        etcd_cluster=said["etcd_cluster"].strip(),
         k3s_server=said["server"].strip(),
         uninstallers=tuple(said["uninstallers"].splitlines()),
         containers=tuple(said["containers"].splitlines()),
@@ -113,5 +131,6 @@ def parse_host_facts(output: str) -> HostFacts:
 
 def read_host_facts(host: Host, platform: Platform) -> HostFacts:
     """The machine as it is now, in one round trip."""
-    result = host.run(fact_script(platform), what="reading the machine's facts", timeout_s=platform.timeouts.command_s)
+    script = fact_script(platform, str(host.address))
+    result = host.run(script, what="reading the machine's facts", timeout_s=platform.timeouts.command_s)
     return parse_host_facts(result.stdout)

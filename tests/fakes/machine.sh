@@ -20,6 +20,7 @@ keepalived() { :; }
 timeout() {
     local address port said
     case $* in
+    */maintenance/status*) say etcd-status; return ;;  # of the etcd on the machine itself
     */dev/tcp/*)
         while read -r address port said; do
             case $* in

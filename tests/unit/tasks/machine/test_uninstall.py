@@ -52,10 +52,10 @@ def test_a_docker_that_is_off_is_started_for_its_containers_to_go(world: World) 
         (lambda world: world.kube.joins("phys-1", "10.0.0.21", server=True), "a node of its cluster"),
         (
             lambda world: machines.run_k3s(world.hosts["phys-1"], unit="k3s", ca=machines.LIVE_CA),
-            "its k3s has the live cluster's token",
+            "its k3s has the live cluster's CA",
         ),
     ],
-    ids=["member", "node", "token"],
+    ids=["member", "node", "CA"],
 )
 def test_a_machine_of_the_live_platform_is_never_uninstalled(world: World, given: object, why: str) -> None:
     given(world)  # type: ignore[operator]
