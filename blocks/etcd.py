@@ -46,7 +46,7 @@ class EtcdCluster:
         return self.on_any(self._members_at)
 
     def members_seen_by(self, member: Member) -> list[Member]:
-        return self._members_at(_client_url(member))
+        return _members(self._post(_client_url(member), "cluster/member/list", {"linearizable": False}))
 
     def status(self, member: Member) -> MemberStatus:
         answer = self._post(_client_url(member), "maintenance/status")
@@ -73,7 +73,9 @@ class EtcdCluster:
         members = {member.id: member for member in self.members()}
         leader = members.get(self.status(to).leader)
         if leader is None:
-            raise EtcdUnavailableError(f"etcd: {to.name} knows no leader: wait until one is elected", id="etcd-no-leader")
+            raise EtcdUnavailableError(
+                f"etcd: {to.name} knows no leader: wait until one is elected", id="etcd-no-leader"
+            )
         self._post(_client_url(leader), "maintenance/transfer-leadership", {"targetID": str(to.id)})
 
     def _once(self, path: str, body: dict[str, Any], avoid: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -93,9 +95,8 @@ class EtcdCluster:
         return self._post(self.on_any(is_up), path, body)
 
     def _members_at(self, endpoint: str) -> list[Member]:
-        return sorted(
-            map(_member, self._post(endpoint, "cluster/member/list")["members"]), key=lambda member: member.id
-        )
+        # Linearizable: what the leader knows; a member's own store may be behind. 3.4 ignores the word.
+        return _members(self._post(endpoint, "cluster/member/list", {"linearizable": True}))
 
     def _at(self, endpoint: str, act: Callable[[str], T]) -> T:
         try:
@@ -109,7 +110,11 @@ class EtcdCluster:
         """Machines that are switched off are waited for side by side, once. Otherwise the order stays as it was given."""
         endpoints = self._failover.order
         with ThreadPoolExecutor(len(endpoints)) as pool:
-            up = [endpoint for endpoint, answers in zip(endpoints, pool.map(self._answers, endpoints), strict=True) if answers]
+            up = [
+                endpoint
+                for endpoint, answers in zip(endpoints, pool.map(self._answers, endpoints), strict=True)
+                if answers
+            ]
         self._failover.prefer(up)
 
     def _answers(self, endpoint: str) -> bool:
@@ -134,6 +139,10 @@ class EtcdCluster:
         return post(self._http, endpoint, path, body)
 
 
+def _members(answer: dict[str, Any]) -> list[Member]:
+    return sorted(map(_member, answer["members"]), key=lambda member: member.id)
+
+
 def _member(raw: dict[str, Any]) -> Member:
     return Member(
         id=int(raw["ID"]),
@@ -147,7 +156,8 @@ def _member(raw: dict[str, Any]) -> Member:
 def _client_url(member: Member) -> str:
     if not member.client_urls:
         raise EtcdUnavailableError(
-            f"etcd: member {member.id:x} at {', '.join(member.peer_urls)} has not started yet", id="etcd-member-not-started"
+            f"etcd: member {member.id:x} at {', '.join(member.peer_urls)} has not started yet",
+            id="etcd-member-not-started",
         )
     return member.client_urls[0]
 

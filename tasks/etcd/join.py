@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from shlex import quote
 
-from blocks.errors import RefusedError
+from blocks.errors import AnotherRunError, RefusedError
 from blocks.ports import EtcdApi, Host, Member
 from configs.errors import EvenkeelError
 from configs.hosts import Target
 from configs.platform import Platform
+from tasks.engine.finding import Finding, note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
@@ -21,6 +22,11 @@ from tasks.etcd.unit import etcd_unit, peer_url
 from tasks.shell.files import diff_of_ours, keep_foreign, move_aside, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import is_on, unit_state
+
+# A packaged etcd's drop-ins would apply to our unit, too: its old flags, its user, its timeouts.
+DROP_INS = tuple(
+    f"{root}/systemd/system/etcd.service.d" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+)
 
 log = logging.getLogger(__name__)
 
@@ -47,17 +53,23 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
         return planned(
             f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
             diffs=(_planned_diff(platform, target, members, said["unit"]),),
+            findings=_drop_ins_noted(host, said),
         )
 
     # act
     with run.acting(host.name, "joining etcd"):
+        started = False
         try:
             member = _learner(etcd, members, url, platform.timeouts.etcd_settle_s)
+            started = True
             _start(host, platform, target, etcd.members())
             _promoted(etcd, url, platform.timeouts.etcd_catch_up_s)
         except EvenkeelError as error:
-            undone = _back_out(host, platform, etcd, url, run.id)
-            error.within(f"{host.name}: joining etcd failed, {undone}")
+            journal = _journal(host) if started else ""
+            error.within(
+                f"{host.name}: joining etcd failed, {_taken_back(run, host, platform, etcd, url, started=started)}"
+            )
+            error.join([error.message, *([f"{host.name}: journalctl -u etcd ends with: {journal}"] if journal else [])])
             raise
 
     # verify
@@ -67,11 +79,18 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
         timeout_s=platform.timeouts.etcd_settle_s,
         id="etcd-lists-unsettled",
     )
-    return changed(f"voter, member {member.id:x}, of {len(members) + 1}")
+    return changed(f"voter, member {member.id:x}, of {len(members) + 1}", findings=_drop_ins_noted(host, said))
 
 
 def _question(platform: Platform) -> str:
-    return facts({"state": unit_state("etcd"), "unit": read_file(platform.etcd.unit_file)})
+    drop_ins = f"find {' '.join(DROP_INS)} -name '*.conf'"
+    return facts({"state": unit_state("etcd"), "unit": read_file(platform.etcd.unit_file), "drop_ins": drop_ins})
+
+
+def _drop_ins_noted(host: Host, said: dict[str, str]) -> tuple[Finding, ...]:
+    files = ", ".join(said["drop_ins"].split())
+    what = f"{files}: drop-ins of the unit that ours replaces are moved aside, to FOLDER.aside-before-join"
+    return (note("etcd-drop-ins-aside", host.name, what),) if files else ()
 
 
 def _refuse_join(
@@ -130,9 +149,20 @@ def _start(host: Host, platform: Platform, target: Target, members: list[Member]
             + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
             + keep_foreign(platform.etcd.unit_file, "before-join")
             + write_file(platform.etcd.unit_file, etcd_unit(platform, target, members))
+            + "".join(move_aside(folder, "before-join") for folder in DROP_INS)
             + script
         )
     host.run(STRICT + script, what="starting etcd", timeout_s=platform.timeouts.command_s)
+
+
+def _journal(host: Host) -> str:
+    """Why etcd did not start or catch up, in its own last words; empty when the machine can't be asked."""
+    try:
+        return host.run(
+            "journalctl -u etcd -n 8 --no-pager -o cat", what="reading etcd's journal", check=False
+        ).stdout.strip()[-900:]
+    except EvenkeelError:
+        return ""
 
 
 def _promoted(etcd: EtcdApi, url: str, timeout_s: float) -> None:
@@ -152,13 +182,32 @@ def _promoted(etcd: EtcdApi, url: str, timeout_s: float) -> None:
     wait_until(f"etcd promotes {url}", ask, timeout_s=timeout_s, poll_s=0.5, id="etcd-not-promoted")
 
 
-def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: str) -> str:
-    """Take an unfinished join back, and say in words what was undone. A voter stays: only its answer was lost."""
+def _taken_back(run: Run, host: Host, platform: Platform, etcd: EtcdApi, url: str, *, started: bool) -> str:
+    """Undo an unfinished join, and say in words what was undone. A run that has lost its lock undoes nothing: another run
+    may be at work with this very learner. An undo that fails doesn't hide why the join did.
+    """
+    try:
+        with run.acting(host.name, "taking its join of etcd back", undoing=True):
+            return _back_out(host, platform, etcd, url, run.id, started=started)
+    except AnotherRunError as lost:
+        return f"nothing is taken back ({lost.message})"
+    except EvenkeelError as error:
+        return f"and it could not be taken back ({error.message}), the next run does"
+
+
+def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: str, *, started: bool) -> str:
+    """Remove the learner and clear its machine. A voter stays: only its answer was lost."""
     member = find_member(etcd.members(), url)
     if member is not None and not member.is_learner:
         return "it is a voter and stays one: run the same command again"
     if member is not None:
         etcd.remove(member)
+    if member is not None or started:
+        _clear(host, platform, run_id)
+    return "the learner is removed again, etcd is as before" if member else "etcd does not list it and is as before"
+
+
+def _clear(host: Host, platform: Platform, run_id: str) -> None:
     script = f"systemctl disable --now etcd >/dev/null 2>&1 || true\n{move_aside(platform.etcd.data_dir, run_id)}"
     try:
         host.run(script, what="clearing the failed learner", timeout_s=platform.timeouts.command_s)
@@ -166,6 +215,3 @@ def _back_out(host: Host, platform: Platform, etcd: EtcdApi, url: str, run_id: s
         log.warning(
             "%s: the learner's data could not be moved aside now, the next run will: %s", host.name, error.message
         )
-    if member is None:
-        return "etcd does not list it and is as before"
-    return "the learner is removed again, etcd is as before"

@@ -22,7 +22,7 @@ from blocks.ssh import round_trips
 from tests.fakes.faults import Faulty
 
 STANDINS = Path(__file__).with_name("machine.sh")
-ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|opt|mnt|tmp|root|proc)\b)")
+ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|usr/lib/systemd|lib/systemd|run/systemd|opt|mnt|tmp|root|proc)\b)")
 HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
 FACT = re.compile(r"^(\S+) ([A-Za-z0-9+/]+=*)$", re.MULTILINE)
 

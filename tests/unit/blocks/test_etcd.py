@@ -87,6 +87,16 @@ def test_members_come_by_id_with_learners_marked(etcd: EtcdCluster) -> None:
     assert etcd.members()[2] == LEARNER
 
 
+def test_members_are_what_the_leader_knows_and_a_members_own_list_is_its_own(etcd: EtcdCluster, gateway: Gateway) -> None:
+    etcd.members()
+    etcd.members_seen_by(VM_1)
+
+    assert [body for _, path, body in gateway.asked if path == "cluster/member/list"] == [
+        {"linearizable": True},
+        {"linearizable": False},
+    ]
+
+
 def test_a_members_status_is_in_numbers(etcd: EtcdCluster) -> None:
     status = etcd.status(VM_1)
 

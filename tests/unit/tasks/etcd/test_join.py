@@ -138,6 +138,65 @@ def test_a_learner_that_never_starts_is_not_promoted(world: World) -> None:
     assert names(world) == ["vm-1", "vm-2"]
 
 
+def test_an_etcd_that_does_not_catch_up_is_quoted_with_its_last_words(world: World) -> None:
+    world.etcd.never_in_sync = True
+    world.hosts["phys-1"].tell("journal", "start operation timed out. Terminating.")
+
+    with pytest.raises(DeadlineExceededError) as failed:
+        join(world)
+
+    *_, words = str(failed.value).splitlines()
+    assert words == (
+        "phys-1: journalctl -u etcd ends with: start operation timed out. Terminating. [etcd-not-promoted]"
+    )
+
+
+def test_no_journal_is_read_of_an_etcd_that_was_never_started(world: World) -> None:
+    world.etcd.unhealthy_adds = 1000
+    world.hosts["phys-1"].tell("journal", "the old platform's words")
+
+    with pytest.raises(DeadlineExceededError) as failed:
+        join(world)
+
+    assert "words" not in str(failed.value)
+    assert world.hosts["phys-1"].mutations == []
+
+
+def test_a_run_that_lost_its_lock_takes_nothing_back(world: World) -> None:
+    world.etcd.never_in_sync = True
+    world.time.later(300, lambda: setattr(world.lock, "lost", True))
+
+    with pytest.raises(DeadlineExceededError, match=r"joining etcd failed, nothing is taken back \(the lock is lost\)"):
+        join(world)
+
+    assert names(world) == ["vm-1", "vm-2", "phys-1"]
+    assert world.hosts["phys-1"].unit_state("etcd") == ("active", "enabled")
+
+
+def test_an_undo_that_fails_does_not_hide_why_the_join_failed(world: World) -> None:
+    world.etcd.never_in_sync = True
+    world.etcd.fail("remove", HostError("etcd: it declines"))
+
+    with pytest.raises(DeadlineExceededError, match=r"could not be taken back \(etcd: it declines\).*not within 600 s"):
+        join(world)
+
+
+@pytest.mark.parametrize("root", ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"])
+def test_drop_ins_of_another_etcds_unit_do_not_apply_to_ours_and_are_kept(world: World, root: str) -> None:
+    host = world.hosts["phys-1"]
+    folder = f"{root}/systemd/system/etcd.service.d"
+    host.write(f"{folder}/10-old.conf", "[Service]\nExecStart=\n")
+
+    (found,) = join(world).findings
+
+    assert str(found) == (
+        f"phys-1: {folder}/10-old.conf: drop-ins of the unit that ours replaces are moved aside, "
+        "to FOLDER.aside-before-join [etcd-drop-ins-aside]"
+    )
+    assert not host.path(folder).exists()
+    assert host.read(f"{folder}.aside-before-join/10-old.conf") == "[Service]\nExecStart=\n"
+
+
 def test_a_failed_join_can_be_tried_again(world: World) -> None:
     world.etcd.never_in_sync = True
     with pytest.raises(EvenkeelError):
