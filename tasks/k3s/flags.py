@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
-from configs.platform import SET_BY_EVENKEEL
+from configs.k3s import SET_BY_EVENKEEL
 
 Flag = tuple[str, str]
 

@@ -81,7 +81,7 @@ def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
 
 
 def _judge_flags(found: Findings, facts: HostFacts, platform: Platform) -> None:
-    other = differing(facts.k3s_server, platform.k3s.server_args)
+    other = differing(facts.k3s_server, platform.k3s.server_args or ())
     if other:
         found.warn(
             "k3s-flags-differ",
@@ -116,14 +116,19 @@ def _judge_resources(found: Findings, facts: HostFacts, platform: Platform) -> N
             f"no interface {interface} with an address, it has {has}",
             "see keepalived.interface",
         )
-    for mount in facts.mounts:
-        path = mount.partition(" ")[0]
-        found.refuse(
-            "host-data-mounted",
-            f"uninstalling would delete through a live mount, {mount}",
-            f"umount {path} there",
-            final=True,
+    if facts.remains.mounts:
+        shown = ", ".join(sorted(facts.remains.mounts, key=_is_a_pods)[:3])
+        found.note(
+            "uninstall-unmounts",
+            f"{len(facts.remains.mounts)} mounts below the kubelet's and k3s's folders: {shown}, ...: the uninstall unmounts them "
+            "first and deletes nothing while one stays",
+            "umount there what has to do with neither",
         )
+
+
+def _is_a_pods(mount: str) -> bool:
+    """Whether the kubelet has mounted it; what it is for is known then."""
+    return "/kubelet/pods/" in mount or "/kubelet/plugins/" in mount
 
 
 def _judge_etcd_version(found: Findings, brings: str, runs: str) -> None:
