@@ -55,6 +55,7 @@ class EtcdCluster:
             leader=int(answer.get("leader", 0)),
             raft_index=int(answer.get("raftIndex", 0)),
             errors=tuple(answer.get("errors", ())),
+            db_size=int(answer.get("dbSize", 0)),
         )
 
     def add_learner(self, peer_url: str) -> Member:

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import AfterValidator, Field, HttpUrl, model_validator
+from pydantic import Field, HttpUrl, model_validator
 
-from configs.base import Accepted, HostPath, Label, NodeName, SecretRef, ShellSafe, StrictModel
+from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel
 from configs.database import Backup, Database, Rollback
+from configs.etcd import Etcd
 from configs.hosts import Machine, Role, Source, Ssh, Target
 from configs.k3s import K3s
 from configs.timeouts import Timeouts
-
-
-def _is_etcd_flag(value: str) -> str:
-    if not re.fullmatch(r"--[a-z][a-z0-9-]*=\S*", value):
-        raise ValueError(f"{value!r} is not --NAME=VALUE: write one flag of etcd per item")
-    if ETCD_SETS.match(value):
-        raise ValueError(f"{value!r}: leave it out: evenkeel sets it on each machine")
-    return value
-
-
-ETCD_SETS = re.compile(r"--(name|data-dir|wal-dir|config-file|force-new-cluster|listen-(peer|client)-urls|advertise-.*|initial-.*|discovery.*)=")
-EtcdFlag = Annotated[str, AfterValidator(_is_etcd_flag)]
-
-
-class Etcd(StrictModel):
-    """The external etcd. The unit's name is `etcd.service` on every machine, as the runbook has it."""
-
-    binary: HostPath = "/usr/local/bin/etcd"
-    data_dir: HostPath = "/mnt/disks/etcd"
-    unit_file: HostPath = Field("/etc/systemd/system/etcd.service", description="wins over a packaged unit")
-    client_port: int = Field(2379, ge=1, le=65535)
-    peer_port: int = Field(2380, ge=1, le=65535)
-    cluster_token: ShellSafe = Field(description="--initial-cluster-token of the running members")
-    args: tuple[EtcdFlag, ...] = Field(
-        (), description="flags for new members in the place of those of the running ones; --NAME= leaves one out"
-    )
 
 
 class Keepalived(StrictModel):

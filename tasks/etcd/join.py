@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from shlex import quote
 
 from blocks.errors import AnotherRunError, RefusedError
@@ -16,6 +17,8 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
+from tasks.etcd.carried import carried_flags
+from tasks.etcd.flags import Flags
 from tasks.etcd.members import answering, find_member, lists_agree
 from tasks.etcd.quorum import QuorumAtRiskError
 from tasks.etcd.unit import etcd_unit, peer_url
@@ -32,8 +35,10 @@ log = logging.getLogger(__name__)
 
 
 @step("join etcd")
-def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi) -> Outcome:
-    """Make `target` a voting etcd member that has caught up, listed alike by all members.
+def ensure_voter(
+    run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi, hosts: Mapping[str, Host]
+) -> Outcome:
+    """Make `target` a voting etcd member that has caught up, listed alike by all members, with the flags of those on `hosts`.
 
     Undo: if it can't become one, the learner is removed, its unit stopped and its data moved aside.
     Refuses while a voter is silent or another learner is joining. Sources: etcd#8298, #13387, siderolabs/talos#14097.
@@ -49,10 +54,11 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
         return unchanged(f"a voter, member {member.id:x}")
     if member is None or member.is_learner:
         _refuse_join(host, target, etcd, members, member, said)
+    flags = carried_flags(hosts, platform, members)
     if run.dry_run:
         return planned(
             f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
-            diffs=(_planned_diff(platform, target, members, said["unit"]),),
+            diffs=(_planned_diff(platform, target, members, flags, said["unit"]),),
             findings=_drop_ins_noted(host, said),
         )
 
@@ -62,7 +68,7 @@ def ensure_voter(run: Run, host: Host, platform: Platform, target: Target, etcd:
         try:
             member = _learner(etcd, members, url, platform.timeouts.etcd_settle_s)
             started = True
-            _start(host, platform, target, etcd.members())
+            _start(host, platform, target, etcd.members(), flags)
             _promoted(etcd, url, platform.timeouts.etcd_catch_up_s)
         except EvenkeelError as error:
             journal = _journal(host) if started else ""
@@ -119,9 +125,9 @@ def _refuse_join(
         raise QuorumAtRiskError(f"{host.name}: joining etcd: {why_not}")
 
 
-def _planned_diff(platform: Platform, target: Target, members: list[Member], current: str) -> str:
+def _planned_diff(platform: Platform, target: Target, members: list[Member], flags: Flags, current: str) -> str:
     added = Member(0, target.name, (peer_url(platform, target),), (), is_learner=True)
-    wanted = etcd_unit(platform, target, [*(m for m in members if m.peer_urls != added.peer_urls), added])
+    wanted = etcd_unit(platform, target, [*(m for m in members if m.peer_urls != added.peer_urls), added], flags)
     return diff_of_ours(platform.etcd.unit_file, current, wanted)
 
 
@@ -135,7 +141,7 @@ def _learner(etcd: EtcdApi, members: list[Member], url: str, timeout_s: float) -
     )
 
 
-def _start(host: Host, platform: Platform, target: Target, members: list[Member]) -> None:
+def _start(host: Host, platform: Platform, target: Target, members: list[Member], flags: Flags) -> None:
     """Start the member; one that never published its name starts with an empty data folder and a new unit.
 
     What such a learner has on its disk is a partial copy of ours, or another cluster's data: it is moved aside.
@@ -148,7 +154,7 @@ def _start(host: Host, platform: Platform, target: Target, members: list[Member]
             + move_aside(platform.etcd.data_dir, "before-join")
             + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
             + keep_foreign(platform.etcd.unit_file, "before-join")
-            + write_file(platform.etcd.unit_file, etcd_unit(platform, target, members))
+            + write_file(platform.etcd.unit_file, etcd_unit(platform, target, members, flags))
             + "".join(move_aside(folder, "before-join") for folder in DROP_INS)
             + script
         )

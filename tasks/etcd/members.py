@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from blocks.errors import EtcdUnavailableError
 from blocks.ports import EtcdApi, Member, MemberStatus
+from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.etcd.unit import peer_url
 
@@ -13,6 +16,16 @@ from tasks.etcd.unit import peer_url
 def find_member(members: list[Member], url: str) -> Member | None:
     """By peer URL: names can clash, and an unstarted member has none."""
     return next((member for member in members if url in member.peer_urls), None)
+
+
+def is_on(machine: Machine, member: Member) -> bool:
+    """Whether the member's peer URL names this machine, by its address or by its name, as installers write it, too."""
+    return bool({str(machine.address), machine.name} & {urlsplit(url).hostname or "" for url in member.peer_urls})
+
+
+def member_of(members: Collection[Member], machine: Machine) -> Member | None:
+    """The member that runs on this machine."""
+    return next((member for member in members if is_on(machine, member)), None)
 
 
 def statuses(etcd: EtcdApi, members: list[Member]) -> dict[int, MemberStatus]:

@@ -24,6 +24,11 @@ class FakeEtcd(Faulty):
         self.stale: dict[str, list[Member]] = {}
         """By name: the list that a member has instead of the true one."""
         self.versions: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
+        """By name: bytes of a member's database."""
+        self.alarms: tuple[str, ...] = ()
+        """As every member's status has them: memberID:4097 alarm:NOSPACE."""
+        self.leaderless: set[str] = set()
         self.unhealthy_adds = 0
         """How many times an add is declined, as in the first seconds after a change."""
         self.polls_to_sync = polls_to_sync
@@ -44,7 +49,11 @@ class FakeEtcd(Faulty):
     def status(self, member: Member) -> MemberStatus:
         with self.calling("status"):
             self._answering(member)
-            return MemberStatus(self.versions.get(member.name, "3.5.21"), self.leader, member.id)
+            leader = 0 if member.name in self.leaderless else self.leader
+            errors = (*self.alarms, *(("etcdserver: no leader",) if not leader else ()))
+            return MemberStatus(
+                self.versions.get(member.name, "3.5.21"), leader, member.id, errors, self.sizes.get(member.name, 20480)
+            )
 
     def add_learner(self, peer_url: str) -> Member:
         with self.calling("add_learner"):

@@ -68,6 +68,11 @@ def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | 
     host.tell("processes", "4711 k3s-server")
 
 
+def stop_k3s(host: FakeHost) -> None:
+    host.unit("k3s", "inactive", "disabled")
+    host.tell("processes", "")
+
+
 def environment(host: FakeHost, unit: str) -> dict[str, str]:
     """What a k3s unit is started with."""
     env = host.path(f"/etc/systemd/system/{unit}.service.env")
@@ -94,10 +99,15 @@ def run_keepalived(host: FakeHost, *, priority: int = 100, auth_pass: str = AUTH
     host.write("/etc/keepalived/keepalived.conf", conf, mode=0o600)
 
 
-def run_etcd(host: FakeHost) -> None:
+def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:
+    """An etcd that was started with these flags, one word each, and variables, one line each."""
+    words = ("--name", host.name, *flags)
     host.unit("etcd")
-    host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    --name {host.name} \\\n")
+    host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n")
     host.write("/mnt/disks/etcd/member/snap/db", "data\n")
+    host.tell("units/etcd/pid", "815")
+    host.write("/proc/815/cmdline", "".join(f"{word}\0" for word in ("/usr/local/bin/etcd", *words)))
+    host.write("/proc/815/environ", environment.replace("\n", "\0"))
 
 
 def make_source(host: FakeHost) -> None:

@@ -7,6 +7,7 @@ from configs.errors import EvenkeelError
 from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.join import ensure_voter
 from tasks.etcd.quorum import QuorumAtRiskError
+from tests.fakes import machines
 from tests.fakes.world import World
 
 DATA = "/mnt/disks/etcd"
@@ -14,7 +15,7 @@ DATA = "/mnt/disks/etcd"
 
 def join(world: World, *, dry: bool = False) -> Outcome:
     platform = world.platform
-    return ensure_voter.fn(world.run(dry=dry), world.hosts["phys-1"], platform, platform.targets[0], world.etcd)
+    return ensure_voter.fn(world.run(dry=dry), world.hosts["phys-1"], platform, platform.targets[0], world.etcd, world.hosts)
 
 
 def names(world: World) -> list[str]:
@@ -37,6 +38,30 @@ def test_the_unit_lists_exactly_the_members_of_now(world: World) -> None:
     unit = world.hosts["phys-1"].read("/etc/systemd/system/etcd.service")
     members = "vm-1=http://10.0.0.11:2380,vm-2=http://10.0.0.12:2380,phys-1=http://10.0.0.21:2380"
     assert f"--initial-cluster {members} \\\n" in unit
+
+
+def test_the_unit_has_the_running_members_flags(world: World) -> None:
+    variables = "ETCD_QUOTA_BACKEND_BYTES=4294967296\nETCD_UNSUPPORTED_ARCH=arm64\n"
+    machines.run_etcd(world.hosts["vm-1"], "--heartbeat-interval", "200", "--cors", 'a b"$%', environment=variables)
+
+    join(world)
+
+    unit = world.hosts["phys-1"].read("/etc/systemd/system/etcd.service")
+    assert (
+        '    --quota-backend-bytes=4294967296 \\\n' in unit
+        and '    "--cors=a b\\"$$%%" \\\n    --heartbeat-interval=200 \\\n' in unit
+        and "\nEnvironment=ETCD_UNSUPPORTED_ARCH=arm64\nExecStart=" in unit
+    )
+
+
+def test_nobody_joins_with_flags_that_are_not_known(world: World) -> None:
+    for name in ("vm-1", "vm-2"):
+        world.hosts[name].tell("units/etcd/pid", "0")
+        world.hosts[name].path("/etc/systemd/system/etcd.service").unlink()
+
+    with pytest.raises(RefusedError, match=r"\[etcd-flags-unread\]"):
+        join(world)
+    assert world.mutations == []
 
 
 def test_a_cluster_that_is_still_settling_is_asked_again(world: World) -> None:
