@@ -9,11 +9,10 @@ from shlex import quote
 from blocks.ports import Host
 from configs.platform import Platform
 from tasks.k3s.flags import SERVER_COMMAND_LINE
-from tasks.machine.remains import PRELUDE
+from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
 from tasks.shell.script import facts, parse_facts
 
-K3S_UNITS = ("k3s", "k3s-agent")
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
 CAS = r"""for d in $(data_dirs); do
     sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
@@ -23,7 +22,6 @@ CAS = r"""for d in $(data_dirs); do
     done
 done | cut -c1-64 | sort -u"""
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
-DATA_MOUNTS = r"""awk '$2 ~ "^/var/lib/(kubelet|rancher)/" && $3 !~ "^(tmpfs|overlay|proc|sysfs|nsfs)$" {print $2, $3}' /proc/mounts"""
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,16 @@ class HostFacts:
     has_helm: bool
     brings: Versions
     """What would join from here: the etcd that is installed and the k3s of the bundle."""
-    k3s_units: tuple[str, ...]
-    """k3s units whose file exists."""
     k3s_cas: frozenset[str]
     """SHA-256 of every CA that its k3s has on its disk."""
     etcd_cluster: str
     """Id of the cluster of the etcd that answers on the machine itself; empty when none does."""
     k3s_server: str
     """The command line of the server that is installed there."""
-    uninstallers: tuple[str, ...]
-    containers: tuple[str, ...]
-    mounts: tuple[str, ...]
-    """Mounts below the kubelet's and k3s's folders that are not in memory, with their types: somebody's data."""
-    etcd_active: bool
+    remains: Remains
     docker_active: bool
     addresses: tuple[str, ...]
     interfaces: tuple[str, ...]
-
-    @property
-    def has_k3s(self) -> bool:
-        return bool(self.k3s_units or self.uninstallers)
 
 
 def _etcd_cluster(addresses: tuple[str, ...], port: int) -> str:
@@ -75,7 +63,7 @@ def fact_script(platform: Platform, address: str) -> str:
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
     commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
     listed = " ".join(map(quote, files))
-    return PRELUDE + facts(
+    return prelude(platform) + facts(
         {
             "hostname": "hostname",
             "clock": "date +%s.%N",
@@ -86,15 +74,11 @@ def fact_script(platform: Platform, address: str) -> str:
             "helm": "command -v helm",
             "etcd_version": f"{quote(platform.etcd.binary)} --version",
             "k3s_version": f"{quote(k3s.bundle)}/vendor/k3s --version",
-            "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
             "cas": CAS,
             "etcd_cluster": _etcd_cluster(("127.0.0.1", address), platform.etcd.client_port),
             "server": SERVER_COMMAND_LINE,
-            "uninstallers": "ls /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh",
-            "containers": "docker ps -a --format '{{.Names}}'",
-            "mounts": DATA_MOUNTS,
-            "etcd": "systemctl is-active etcd",
             "docker": "systemctl is-active docker",
+            **QUESTIONS,
             "addresses": "ip -4 -o addr show | awk '{print $2, $4}'",
         }
     )
@@ -115,14 +99,10 @@ def parse_host_facts(output: str) -> HostFacts:
         missing_commands=tuple(said["commands"].splitlines()),
         has_helm=bool(said["helm"]),
         brings=Versions(said["etcd_version"], said["k3s_version"]),
-        k3s_units=tuple(said["units"].split()),
         k3s_cas=frozenset(said["cas"].split()),
         etcd_cluster=said["etcd_cluster"].strip(),
         k3s_server=said["server"].strip(),
-        uninstallers=tuple(said["uninstallers"].splitlines()),
-        containers=tuple(said["containers"].splitlines()),
-        mounts=tuple(said["mounts"].splitlines()),
-        etcd_active=said["etcd"] == "active",
+        remains=parse_remains(said),
         docker_active=said["docker"] == "active",
         addresses=tuple(address.partition("/")[0] for _, address in interfaces),
         interfaces=tuple(interface for interface, _ in interfaces),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.machine.facts import parse_host_facts, read_host_facts
+from tasks.machine.remains import Remains
 from tasks.machine.versions import numbers
 from tests.fakes import machines
 from tests.fakes.world import World
@@ -30,14 +31,19 @@ def test_an_old_server() -> None:
     assert (found.hostname, found.uid) == ("host-21", 0)
     assert found.clock == datetime(2026, 1, 2, 3, 4, 5, 250000, UTC)
     assert (found.free_bytes, found.bundle_bytes) == (53687091200, 2147483648)
-    assert (found.k3s_units, found.uninstallers) == (("k3s",), ("/usr/local/bin/k3s-uninstall.sh",))
-    assert found.has_k3s
+    assert found.remains == Remains(
+        units=("k3s.service",),
+        uninstallers=("/usr/local/bin/k3s-uninstall.sh",),
+        processes=("4711 k3s-server",),
+        paths=("/etc/rancher/k3s", "/var/lib/rancher/k3s"),
+        mounts=("/var/lib/kubelet/pods/1/volumes/nfs nfs4",),
+        containers=("k8s_POD_web", "k8s_web_web"),
+        etcd=("active", "enabled"),
+    )
     assert (numbers(found.brings.etcd), numbers(found.brings.k3s)) == ((3, 4, 23), (1, 20, 2))
     assert (found.k3s_cas, found.etcd_cluster) == ({"ab" * 32}, "16684")
     assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --docker"
-    assert found.containers == ("k8s_POD_web", "k8s_web_web")
-    assert found.mounts == ("/var/lib/kubelet/pods/1/volumes/nfs nfs4",)
-    assert (found.etcd_active, found.docker_active) == (True, True)
+    assert found.docker_active
     assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
     assert found.interfaces == ("lo", "eth0", "docker0")
 
@@ -70,16 +76,15 @@ def test_a_machine_that_never_had_anything() -> None:
     assert (found.free_bytes, found.bundle_bytes) == (53687091200, 0)
     assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/vendor/install-k3s.sh")
     assert found.missing_commands == ("docker", "keepalived")
-    assert not found.has_k3s
-    assert (found.k3s_cas, found.etcd_cluster, found.containers, found.mounts) == (set(), "", (), ())
-    assert (found.etcd_active, found.docker_active) == (False, False)
+    assert not found.remains
+    assert (found.k3s_cas, found.etcd_cluster, found.docker_active) == (set(), "", False)
 
 
-@pytest.mark.parametrize(("state", "active"), [("active", True), ("activating", False), ("failed", False)])
-def test_an_etcd_is_active_only_when_systemd_says_exactly_that(world: World, state: str, active: bool) -> None:
-    world.hosts["phys-1"].unit("etcd", state)
+@pytest.mark.parametrize(("state", "active"), [("active", True), ("activating", True), ("failed", False)])
+def test_an_etcd_is_left_while_it_runs_or_tries_to(world: World, state: str, active: bool) -> None:
+    world.hosts["phys-1"].unit("etcd", state, "disabled")
 
-    assert read_host_facts(world.hosts["phys-1"], world.platform).etcd_active is active
+    assert bool(read_host_facts(world.hosts["phys-1"], world.platform).remains.etcd) is active
 
 
 def test_facts_are_asked_in_one_round_trip(world: World) -> None:

@@ -62,10 +62,6 @@ UNFIT: dict[str, tuple[Given, str]] = {
         lambda host: host.unit("docker", "inactive"),
         "docker does not run: systemctl start docker [docker-not-running]",
     ),
-    "a mount": (
-        lambda host: host.mount("/var/lib/kubelet/x", "ext4"),
-        "uninstalling would delete through a live mount, /var/lib/kubelet/x ext4: umount /var/lib/kubelet/x there [host-data-mounted]",
-    ),
 }
 
 
@@ -85,10 +81,15 @@ def test_a_machine_at_another_address_is_refused_for_good(world: World) -> None:
     assert finding.what == "it does not have the address 10.0.0.21, it has 10.0.0.99"
 
 
-def test_a_mount_that_an_uninstall_would_empty_cannot_be_accepted(world: World) -> None:
-    world.hosts["phys-1"].mount("/var/lib/kubelet/x", "ext4")
+@pytest.mark.parametrize("kind", ["ext4", "nfs4", "fuse.glusterfs", "tmpfs"])
+def test_mounts_of_a_running_old_platform_are_a_note(world: World, kind: str) -> None:
+    for path in ("kubelet/pods/1/volume-subpaths/config/app/0", "kubelet/pods/2/x", "kubelet/pods/3/x", "rancher/k3s/storage"):
+        world.hosts["phys-1"].mount(f"/var/lib/{path}", kind)
 
-    assert [finding.final for finding in refused(world)] == [True]
+    (finding,) = check(world).findings
+
+    assert (finding.id, finding.level) == ("uninstall-unmounts", Level.NOTE)
+    assert finding.what.startswith(f"4 mounts below the kubelet's and k3s's folders: /var/lib/rancher/k3s/storage {kind}, ")
 
 
 def test_everything_that_is_wrong_with_a_machine_is_reported_at_once(world: World) -> None:
