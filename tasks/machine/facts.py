@@ -21,6 +21,17 @@ CAS = r"""for d in $(data_dirs); do
         test -z "$ca" || base64 -d <<<"$ca" | sha256sum
     done
 done | cut -c1-64 | sort -u"""
+# A bundle's binary may not be executable yet, or lie where nothing may be executed: then a copy answers.
+VERSION_OF = r"""version_of() {
+    timeout 20 "$1" --version </dev/null && return
+    for d in /run /tmp /var/tmp /root; do
+        d=$(mktemp -d $d/evenkeel.XXXXXX) || continue
+        install -m 0755 "$1" "$d/k3s" && said=$(timeout 20 "$d/k3s" --version </dev/null)
+        rm -rf "$d"
+        test -z "$said" || { echo "$said"; return; }
+    done
+}
+"""
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 
@@ -48,6 +59,10 @@ class HostFacts:
     docker_active: bool
     addresses: tuple[str, ...]
     interfaces: tuple[str, ...]
+    has_default_route: bool
+    has_br_netfilter: bool
+    system: str
+    """Its distribution and its systemd's version."""
 
 
 def _etcd_cluster(addresses: tuple[str, ...], port: int) -> str:
@@ -63,7 +78,7 @@ def fact_script(platform: Platform, address: str) -> str:
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
     commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
     listed = " ".join(map(quote, files))
-    return prelude(platform) + facts(
+    return prelude(platform) + VERSION_OF + facts(
         {
             "hostname": "hostname",
             "clock": "date +%s.%N",
@@ -73,13 +88,16 @@ def fact_script(platform: Platform, address: str) -> str:
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "helm": "command -v helm",
             "etcd_version": f"{quote(platform.etcd.binary)} --version",
-            "k3s_version": f"{quote(k3s.bundle)}/vendor/k3s --version",
+            "k3s_version": f"version_of {quote(k3s.bundle)}/vendor/k3s",
             "cas": CAS,
             "etcd_cluster": _etcd_cluster(("127.0.0.1", address), platform.etcd.client_port),
             "server": SERVER_COMMAND_LINE,
             "docker": "systemctl is-active docker",
             **QUESTIONS,
             "addresses": "ip -4 -o addr show | awk '{print $2, $4}'",
+            "route": "ip -4 route show default; ip -6 route show default",
+            "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
+            "system": """sed -n 's/^PRETTY_NAME=//p' /etc/os-release | tr -d '"'; systemctl --version | awk 'NR == 1 {print $1, $2}'""",
         }
     )
 
@@ -106,6 +124,9 @@ def parse_host_facts(output: str) -> HostFacts:
         docker_active=said["docker"] == "active",
         addresses=tuple(address.partition("/")[0] for _, address in interfaces),
         interfaces=tuple(interface for interface, _ in interfaces),
+        has_default_route=bool(said["route"]),
+        has_br_netfilter=bool(said["br_netfilter"]),
+        system=", ".join(said["system"].splitlines()),
     )
 
 

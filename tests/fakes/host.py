@@ -45,6 +45,7 @@ class FakeHost(Faulty):
         self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
         self.call_it(name)
         self.write("/proc/mounts", "proc /proc proc rw 0 0\n")
+        self.write("/etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
         self.write("/etc/hosts", "127.0.0.1 localhost\n")
 
     def run(self, script: str, *, what: str, timeout_s: float = 60, check: bool = True) -> CommandResult:

@@ -49,9 +49,10 @@ umount() {
 iptables-save() { say iptables; }
 journalctl() { say journal; }
 mountpoint() { test -e "$S/mountpoints" && grep -qxF "$2" "$S/mountpoints"; }
+modprobe() { ! grep -qxF "${*: -1}" "$S/lacks-modules" 2>/dev/null; }
 ip() {
     local device address
-    case "$*" in 'link delete '*) did ip "$@"; rmdir "$R/sys/class/net/$3"; return ;; esac
+    case "$*" in '-4 route show default') say routes 'default via 10.0.0.1 dev eth0\n'; return ;; *route*) return ;; 'link delete '*) did ip "$@"; rmdir "$R/sys/class/net/$3"; return ;; esac
     while read -r device address; do echo "2: $device    inet $address scope global $device"; done <"$S/addresses"
 }
 getent() {
@@ -71,6 +72,7 @@ unit_is() { word=$3; test ! -e "$S/units/$1/$2" || read -r word <"$S/units/$1/$2
 
 systemctl() {
     local verb=$1 unit= now= word
+    test "$verb" != --version || { echo 'systemd 252 (252.39-1~deb12u1)'; return; }
     shift
     for word; do case $word in --now) now=yes ;; -*) ;; *) unit=${word%.service} ;; esac; done
     case $verb in

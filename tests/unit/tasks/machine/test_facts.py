@@ -46,6 +46,8 @@ def test_an_old_server() -> None:
     assert found.docker_active
     assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
     assert found.interfaces == ("lo", "eth0", "docker0")
+    assert (found.has_default_route, found.has_br_netfilter) == (True, True)
+    assert found.system == "CentOS Linux 7 (Core), systemd 219"
 
 
 UNIT = """[Service]
@@ -77,6 +79,7 @@ def test_a_machine_that_never_had_anything() -> None:
     assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/vendor/install-k3s.sh")
     assert found.missing_commands == ("docker", "keepalived")
     assert not found.remains
+    assert (found.has_default_route, found.has_br_netfilter, found.system) == (False, False, "")
     assert (found.k3s_cas, found.etcd_cluster, found.docker_active) == (set(), "", False)
 
 
@@ -155,6 +158,15 @@ def test_the_etcd_on_a_machine_is_known_by_its_cluster_id(world: World) -> None:
     world.hosts["phys-1"].tell("etcd-status", 'HTTP/1.0 200 OK\n\n{"header":{"cluster_id":"59341","member_id":"7"}}')
 
     assert read_host_facts(world.hosts["phys-1"], world.platform).etcd_cluster == "59341"
+
+
+def test_a_bundle_that_is_not_executable_says_its_version_and_nothing_of_its_copy_stays(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.path("/opt/k3s/vendor/k3s").chmod(0o644)
+
+    assert numbers(read_host_facts(host, world.platform).brings.k3s) == (1, 20, 2)
+    assert world.mutations == []
+    assert list(host.path("/run").iterdir()) == list(host.path("/tmp").iterdir()) == []
 
 
 def test_what_the_bundle_lacks_is_seen(world: World) -> None:
