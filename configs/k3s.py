@@ -16,13 +16,12 @@ SET_BY_EVENKEEL = (
 )
 """Flags of k3s that differ by machine, hold a secret, or are passed to the installer in another way."""
 
-ALIKE = frozenset(
-    """
+_ALIKE = """
     --cluster-cidr --cluster-dns --cluster-domain --disable --disable-cloud-controller --disable-helm-controller
     --disable-kube-proxy --disable-network-policy --egress-selector-mode --embedded-registry --flannel-backend --flannel-conf
     --flannel-external-ip --flannel-ipv6-masq --no-deploy --no-flannel --secrets-encryption --service-cidr
-    """.split()
-)
+"""
+ALIKE = frozenset(_ALIKE.split())
 """Flags that k3s wants alike on all servers of a cluster: https://docs.k3s.io/cli/server, "critical configuration values"."""
 
 _FOLDER = "k3s's files are below /var/lib/rancher/k3s on every machine: leave it out; to have them elsewhere, mount a disk there"

@@ -154,17 +154,17 @@ def retire_sources(session: Session) -> None:
     A deleted node goes when k3s's leader has taken its finalizer off, for which the lock of a stopped one has to expire;
     etcd shrinks meanwhile, by one member at a time.
     """
-    run, platform, kube, etcd = session.run, session.platform, session.kube, session.etcd
+    run, platform, kube, etcd, record = session.run, session.platform, session.kube, session.etcd, session.record
     hosts, sources = list(session.hosts.values()), session.sources
     session.all_checked(
-        session.submit(check_unreferenced, source, platform, session.targets, hosts, kube) for source in sources
+        session.submit(check_unreferenced, source, platform, session.targets, hosts, kube, record) for source in sources
     )
     session.all_done(session.submit(ensure_k3s_stopped, session.hosts[s.name], platform, kube) for s in sources)
-    deleted = [session.submit(ensure_node_deleted, source, platform, kube) for source in sources]
+    deleted = [session.submit(ensure_node_deleted, source, platform, kube, record) for source in sources]
     for source in sources:
         ensure_not_leader(run, source, platform, etcd)
         ensure_not_member(run, source, platform, etcd)
-        ensure_etcd_retired(run, session.hosts[source.name], platform, source, etcd, session.record.name)
+        ensure_etcd_retired(run, session.hosts[source.name], platform, source, etcd, record.name)
     session.all_done(deleted)
 
 

@@ -15,6 +15,7 @@ from tasks.engine.journal import Journal, Report
 from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.k3s.identity import ClusterAccess, find_cluster_access, key_of, password_of
+from tasks.k3s.nodes import LEFT
 from tasks.machine.live import LivePlatform, read_live_platform
 from tasks.machine.versions import Versions, read_versions
 from tests.fakes import machines
@@ -134,11 +135,12 @@ class World:
         """As after a whole migration."""
         self.has_moved()
         for source in self.platform.sources:
-            self.hosts[source.name].unit("k3s", "inactive", "disabled")
+            machines.stop_k3s(self.hosts[source.name])
             self.hosts[source.name].unit("etcd", "inactive", "disabled")
             self.kube.stops(source.name)
             self.kube.delete_node(source.name)
             self.etcd.remove(self.etcd.called(source.name))
+            self.record.write(f"{LEFT}/{source.name}", {})
         self.forget()
 
     def _furnish(self) -> None:

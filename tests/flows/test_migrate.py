@@ -95,7 +95,8 @@ def test_everything_is_on_the_targets_at_the_end(story: Story) -> None:
 def test_sources_are_off_and_their_data_is_kept(story: Story) -> None:
     for name in ("vm-1", "vm-2"):
         host = story.world.hosts[name]
-        assert {host.unit_state(unit) for unit in ("k3s", "etcd", "keepalived")} == {("inactive", "disabled")}
+        assert {host.unit_state(unit) for unit in ("etcd", "keepalived")} == {("inactive", "disabled")}
+        assert host.unit_state("k3s") == ("failed", "disabled")
         assert host.read(f"/mnt/disks/etcd.aside-{story.world.record.name}/member/snap/db") == "data\n"
 
 

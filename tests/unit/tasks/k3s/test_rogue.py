@@ -60,7 +60,7 @@ def test_it_is_healed_and_the_live_identity_stays(world: World) -> None:
 
     assert heal(world).change is Change.CHANGED
     assert world.keys.names(BOOTSTRAP) == [world.bootstrap_key]
-    assert world.hosts["phys-1"].unit_state("k3s") == ("inactive", "disabled")
+    assert world.hosts["phys-1"].unit_state("k3s") == ("failed", "disabled")
     assert "phys-1" not in world.kube.node_map
     assert heal(world).change is Change.UNCHANGED
 
@@ -84,5 +84,5 @@ def test_a_join_that_founds_a_second_cluster_is_taken_back(world: World) -> None
         join(world)
 
     assert world.keys.names(BOOTSTRAP) == [world.bootstrap_key]
-    assert world.hosts["phys-1"].unit_state("k3s") == ("inactive", "disabled")
+    assert world.hosts["phys-1"].unit_state("k3s") == ("failed", "disabled")
     assert "phys-1" not in world.kube.node_map
