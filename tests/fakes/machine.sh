@@ -145,7 +145,7 @@ docker_set() {
 }
 docker_load() {
     test ! -e "$S/disk-full" || { echo 'no space left on device' >&2; return 1; }
-    tar -xOf "$1" manifest.json | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
+    tar -xOf "$1" manifest.json ./manifest.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
 # One release, and its values as flat JSON.

@@ -44,13 +44,13 @@ def kubeconfig(ca: str) -> str:
     return json.dumps({"clusters": [{"cluster": {"certificate-authority-data": ca64}}], "users": [{"user": user}]})
 
 
-def image_tar(*tags: str) -> bytes:
+def image_tar(*tags: str, manifest_name: str = "manifest.json") -> bytes:
     manifest = json.dumps(
         [{"Config": "abc.json", "RepoTags": list(tags), "Layers": []}], separators=(",", ":")
     ).encode()
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
-        entry = tarfile.TarInfo("manifest.json")
+        entry = tarfile.TarInfo(manifest_name)
         entry.size = len(manifest)
         tar.addfile(entry, io.BytesIO(manifest))
     return whole.getvalue()
@@ -132,6 +132,6 @@ def make_target(host: FakeHost, *, server: bool) -> None:
     bring(host, etcd="3.5.21", k3s="1.20.2")
     for script in VENDOR.iterdir():
         host.write(f"/opt/k3s/vendor/{script.name}", script.read_text(), mode=0o755)
-    host.write("/opt/k3s/vendor/k3s-airgap-images-amd64.tar", "airgap images\n")
     host.write("/opt/k3s/image/app.tar", "")
     host.path("/opt/k3s/image/app.tar").write_bytes(image_tar("app/web:2.0", "app/db:1.0"))
+    host.path("/opt/k3s/vendor/k3s-airgap-images-amd64.tar").write_bytes(image_tar("rancher/pause:3.1"))
