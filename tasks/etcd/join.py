@@ -11,7 +11,7 @@ from blocks.ports import EtcdApi, Host, Member
 from configs.errors import EvenkeelError
 from configs.hosts import Target
 from configs.platform import Platform
-from tasks.engine.finding import Finding, note
+from tasks.engine.finding import Finding, Findings, FindingsError, note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
@@ -19,8 +19,7 @@ from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
 from tasks.etcd.carried import carried_flags
 from tasks.etcd.flags import Flags
-from tasks.etcd.members import answering, find_member, lists_agree
-from tasks.etcd.quorum import QuorumAtRiskError
+from tasks.etcd.members import find_member, judge_health, lists_agree, statuses
 from tasks.etcd.unit import etcd_unit, peer_url
 from tasks.shell.files import diff_of_ours, keep_foreign, move_aside, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
@@ -120,9 +119,10 @@ def _refuse_join(
             f"{host.name}: joining etcd: a member at another address has this name: give the target another name in the config",
             id="etcd-name-clash",
         )
-    why_not = quorum.why_not_add(members, answering(etcd, members))
-    if why_not is not None:
-        raise QuorumAtRiskError(f"{host.name}: joining etcd: {why_not}")
+    found = Findings(f"{host.name}: joining etcd")
+    judge_health(found, members, statuses(etcd, quorum.voters_of(members)))
+    if found.found:
+        raise FindingsError(found.found)
 
 
 def _planned_diff(platform: Platform, target: Target, members: list[Member], flags: Flags, current: str) -> str:

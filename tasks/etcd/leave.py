@@ -11,9 +11,8 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
-from tasks.etcd.members import answering, find_member, lists_agree, statuses
+from tasks.etcd.members import answering, lists_agree, member_of, statuses
 from tasks.etcd.quorum import QuorumAtRiskError
-from tasks.etcd.unit import peer_url
 from tasks.shell.files import move_aside
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import is_off, unit_state
@@ -27,20 +26,18 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     """
     # probe
     members = etcd.members()
-    leaving = find_member(members, peer_url(platform, source))
+    leaving = member_of(members, source)
     if leaving is None:
         return unchanged("not a member")
     if run.dry_run:
         return planned("if it leads etcd by then, a target's member takes over")
-    voters = [
-        m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner
-    ]
+    voters = [m for t in platform.new_members if (m := member_of(members, t)) and not m.is_learner]
     if not voters:
         raise RefusedError(
             f"{source.name}: moving etcd's leadership: no target is a voter yet: let one join first",
             id="etcd-no-successor",
         )
-    healthy = {one: status for one, status in statuses(etcd, voters).items() if status.healthy}
+    healthy = {one: status for one, status in statuses(etcd, voters).items() if status.leader}
     if not healthy:
         raise EtcdUnavailableError(
             f"{source.name}: moving etcd's leadership: no target's member answers: systemctl status etcd on the targets",
@@ -71,9 +68,8 @@ def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     Undo: none; a removed member comes back only as a new one with an empty data folder.
     """
     # probe
-    url = peer_url(platform, source)
     members = etcd.members()
-    leaving = find_member(members, url)
+    leaving = member_of(members, source)
     if leaving is None:
         return unchanged("not a member")
     if run.dry_run:
@@ -89,7 +85,7 @@ def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     # verify
     wait_until(
         f"{source.name} has left every member's list",
-        lambda: find_member(now := etcd.members(), url) is None and lists_agree(etcd, now),
+        lambda: member_of(now := etcd.members(), source) is None and lists_agree(etcd, now),
         timeout_s=platform.timeouts.etcd_settle_s,
         id="etcd-member-not-removed",
     )
@@ -114,7 +110,7 @@ def ensure_etcd_retired(
         return unchanged("etcd is off and disabled, its data is moved aside")
     if run.dry_run:
         return planned(f"etcd is stopped and disabled, {data} moved aside")
-    member = find_member(etcd.members(), peer_url(platform, source))
+    member = member_of(etcd.members(), source)
     if member is not None:
         raise RefusedError(
             f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first",

@@ -108,6 +108,27 @@ class FakeEtcd(Faulty):
     def called(self, name: str) -> Member:
         return next(member for member in self._members if member.name == name)
 
+    def called_by_name(self, name: str, peer_host: str = "", client_url: str = "") -> None:
+        """Let a member's URLs be as an inventory with host names makes them."""
+        member = self.called(name)
+        urls = (client_url,) if client_url else member.client_urls
+        self._put(replace(member, peer_urls=(f"http://{peer_host or name}:2380",), client_urls=urls))
+
+    def renamed(self, name: str, now: str) -> None:
+        self._put(replace(self.called(name), name=now))
+
+    def peers_by_tls(self, name: str) -> None:
+        member = self.called(name)
+        self._put(replace(member, peer_urls=tuple(url.replace("http:", "https:") for url in member.peer_urls)))
+
+    def has_alarm(self, alarm: str) -> None:
+        self.alarms = (f"memberID:{self._members[0].id} alarm:{alarm} ",)
+
+    def unstarted(self, address: str) -> None:
+        """Its machine's member was removed and added anew as a voter, and its process never started."""
+        self._members = [member for member in self._members if f"http://{address}:2380" not in member.peer_urls]
+        self._add(f"http://{address}:2380")
+
     def _now(self) -> list[Member]:
         return sorted(self._members, key=lambda member: member.id)
 

@@ -4,9 +4,9 @@ import pytest
 
 from blocks.errors import DeadlineExceededError, HostError, HostUnreachableError, RefusedError
 from configs.errors import EvenkeelError
+from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.join import ensure_voter
-from tasks.etcd.quorum import QuorumAtRiskError
 from tests.fakes import machines
 from tests.fakes.world import World
 
@@ -274,7 +274,15 @@ def test_a_voter_whose_unit_is_off_is_started_with_its_data(world: World) -> Non
 def test_nobody_joins_while_a_voter_is_silent(world: World) -> None:
     world.etcd.down = {"vm-2"}
 
-    with pytest.raises(QuorumAtRiskError, match="phys-1: joining etcd: voters vm-2 do not answer: 1 of 2 are up"):
+    with pytest.raises(FindingsError, match="phys-1: joining etcd: voters vm-2 do not answer: 1 of 2 are up"):
+        join(world)
+    assert world.mutations == []
+
+
+def test_nobody_joins_while_an_alarm_is_raised(world: World) -> None:
+    world.etcd.alarms = ("memberID:4097 alarm:NOSPACE ",)
+
+    with pytest.raises(FindingsError, match=r"phys-1: joining etcd: alarm NOSPACE on vm-1.*\[etcd-alarm\]"):
         join(world)
     assert world.mutations == []
 
