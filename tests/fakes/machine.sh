@@ -55,13 +55,18 @@ ip() {
     case "$*" in '-4 route show default') say routes 'default via 10.0.0.1 dev eth0\n'; return ;; *route*) return ;; 'link delete '*) did ip "$@"; rmdir "$R/sys/class/net/$3"; return ;; esac
     while read -r device address; do echo "2: $device    inet $address scope global $device"; done <"$S/addresses"
 }
+# As glibc with "multi on": all lines' addresses, a loopback address first.
 getent() {
-    local from address names name
+    local from address names name answers=
     for from in "$S/resolver" "$R/etc/hosts"; do
         test -e "$from" || continue
         while read -r address names; do
-            for name in $names; do test "$name" != "$2" || { echo "$address STREAM $name"; return 0; }; done
+            for name in $names; do
+                test "$name" = "$2" || continue
+                case $address in 127.*) answers="$address $answers" ;; *) answers+="$address " ;; esac
+            done
         done <"$from"
+        test -z "$answers" || { printf '%s STREAM\n' $answers; return 0; }
     done
     return 2
 }
