@@ -100,8 +100,8 @@ def run_keepalived(host: FakeHost, *, priority: int = 100, auth_pass: str = AUTH
 
 
 def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:
-    """An etcd that was started with these flags, one word each, and variables, one line each."""
-    words = ("--name", host.name, *flags)
+    """An etcd that was started with these flags, one word each, and variables, one line each. Paths are below its root."""
+    words = ("--name", host.name, "--data-dir", str(host.path("/mnt/disks/etcd")), *flags)
     host.unit("etcd")
     host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n")
     host.write("/mnt/disks/etcd/member/snap/db", "data\n")
