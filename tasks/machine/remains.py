@@ -31,7 +31,9 @@ paths() {{
     cmp -s /usr/local/bin/k3s "$bundled" || ls -d /usr/local/bin/k3s
     has_any /var/lib/kubelet/ -mindepth 1 ! -name lost+found && echo /var/lib/kubelet
     data_dirs | while IFS= read -r d; do
-        has_any "$d/agent" "$d/data" "$d/server" "$d/storage" ! -path "$d/agent" ! -path "$d/agent/images*" && echo "$d"
+        for f in agent data server storage; do
+            has_any "$d/$f" ! -path "$d/agent" ! -path "$d/agent/images*" && echo "$d/$f"
+        done
     done
     ls -d /sys/class/net/cni0 /sys/class/net/flannel.1
 }}

@@ -25,7 +25,7 @@ for unit in $(units) etcd; do systemctl disable --now "$unit"; done
 systemctl start docker
 all=$(others); test -z "$all" || docker stop $all
 all=$(others); test -z "$all" || docker rm $all
-tree() { for p; do tree $(pgrep -P "$p"); echo "$p"; done; }
+tree() { local p; for p; do tree $(pgrep -P "$p"); echo "$p"; done; }
 for signal in TERM KILL; do
     left=$(processes | cut -d' ' -f1); test -n "$left" || break
     kill -$signal $(tree $left)

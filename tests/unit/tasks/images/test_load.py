@@ -62,6 +62,7 @@ def test_with_docker_it_needs_k3s_own_images_too() -> None:
 
     assert needed_tars(platform(k3s=with_docker)) == ["/opt/k3s/vendor/k3s-airgap-images-amd64.tar", TAR]
     assert needed_tars(platform(k3s=without)) == [TAR]
+    assert len(needed_tars(platform(k3s={**without, "server_args": None}))) == 2
 
 
 def test_a_tar_that_was_packed_by_hand_is_read(world: World) -> None:

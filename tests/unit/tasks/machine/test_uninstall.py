@@ -11,7 +11,8 @@ from tests.fakes.host import FakeHost
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 
-GONE = "gone: k3s.service; 1 pod containers, 1 other containers (old_tool); /etc/rancher/k3s, /usr/local/bin/k3s, /var/lib/rancher/k3s"
+PATHS = "/etc/rancher/k3s, /usr/local/bin/k3s, /var/lib/rancher/k3s/server"
+GONE = f"gone: k3s.service; 1 pod containers, 1 other containers (old_tool); {PATHS}"
 NOTHING = Outcome(Change.UNCHANGED, "no k3s, no containers, no etcd")
 UNINSTALLER = "/usr/local/bin/k3s-uninstall.sh"
 
@@ -187,6 +188,7 @@ def test_a_k3s_of_another_name_is_found_and_its_data_wherever_that_lies(world: W
     host.write("/mnt/k3s/reports/2026", "ours")
     host.tell("containers", "")
 
+    assert uninstall(world, dry=True).why.endswith("; /etc/rancher/k3s, /usr/local/bin/k3s, /var/lib/rancher/k3s/server, /mnt/k3s/agent")
     assert uninstall(world).why.startswith("gone: k3s-prod.service; ")
     assert not host.path("/mnt/k3s/agent").exists()
     assert host.read("/mnt/k3s/reports/2026") == "ours"
