@@ -73,7 +73,7 @@ class K3s(StrictModel):
     airgap_images: ShellSafe = "vendor/k3s-airgap-images-amd64.tar"
     api_port: int = Field(10443, ge=1, le=65535)
     server_args: tuple[Argument, ...] | None = Field(
-        None, description="flags of new servers without SET_BY_EVENKEEL; left out: those that all running servers have"
+        None, description="flags of new servers without SET_BY_EVENKEEL; left out: those of the first source's server"
     )
     agent_args: tuple[Argument, ...] = ("--docker",)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from shlex import quote
 
 from pydantic import SecretStr
@@ -14,24 +16,37 @@ from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
+from tasks.k3s.flags import shown
 from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, password_of, server_token
 from tasks.k3s.nodes import find_node
 from tasks.k3s.rogue import take_back
+from tasks.k3s.server_args import server_args
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import is_on, unit_state
 
 
-def environment(platform: Platform, target: Target, token: SecretStr) -> dict[str, SecretStr | str]:
-    """The installer's environment. A server's datastore is the targets' etcd members only; agents join through the VIP."""
+def command_line(target: Target, common: Iterable[str]) -> list[str]:
+    """The words that k3s is started with: those of its role, then the target's own."""
+    labels = [f"--node-label={name}={value}" for name, value in target.labels.items()]
+    taints = [f"--node-taint={taint}" for taint in target.taints]
     identity = [f"--node-name={target.name}", f"--node-ip={target.address}"]
+    return [target.role.value, *common, *target.args, *labels, *taints, *identity]
+
+
+def environment(
+    platform: Platform, target: Target, words: Iterable[str], token: SecretStr, agent_token: SecretStr
+) -> dict[str, SecretStr | str]:
+    """The installer's environment. A server's datastore is the targets' etcd members only; agents join through the VIP."""
     server = target.role is Role.SERVER
-    words = ["server", *platform.k3s.server_args] if server else ["agent", *platform.k3s.agent_args]
+    # Where agents have a token of their own (user "node"), every server has to accept it.
+    apart = server and "::node:" in _plain(agent_token)
     return {
         "INSTALL_K3S_SKIP_DOWNLOAD": "true",
-        "INSTALL_K3S_EXEC": " ".join([*words, *identity]),
+        "INSTALL_K3S_EXEC": " ".join(map(_for_installer, words)),
         "K3S_TOKEN": token,
         "K3S_URL": "" if server else platform.join_url,
         "K3S_DATASTORE_ENDPOINT": platform.datastore_endpoint if server else "",
+        **({"K3S_AGENT_TOKEN": SecretStr(password_of(_plain(agent_token)))} if apart else {}),
     }
 
 
@@ -47,7 +62,9 @@ def ensure_node(
     # probe
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
     token = server_token(keys, access) if target.role is Role.SERVER else access.agent_token
-    wanted = environment(platform, target, token)
+    common = server_args(platform, kube.nodes()) if target.role is Role.SERVER else platform.k3s.agent_args
+    words = command_line(target, common)
+    wanted = environment(platform, target, words, token, access.agent_token)
     said = parse_facts(
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
     )
@@ -55,13 +72,13 @@ def ensure_node(
     if is_on(said["state"]) and right_env and _is_joined(kube, target):
         return unchanged(f"a Ready {target.role}")
     if run.dry_run:
-        return planned(f"joins as {target.role}: {_plain(wanted['INSTALL_K3S_EXEC'])}")
+        return planned(f"joins as {target.role}: {' '.join(shown(words))}")
 
     # act
     with run.acting(host.name, f"joining k3s as {target.role}"):
         known = set(keys.names(BOOTSTRAP))
         try:
-            _install(host, platform, unit, wanted, token)
+            _install(host, platform, unit, wanted)
         finally:
             if target.role is Role.SERVER:
                 _refuse_second_cluster(host, platform, target, kube, keys, known)
@@ -77,7 +94,7 @@ def ensure_node(
 
 
 def _install(
-    host: Host, platform: Platform, unit: str, wanted: dict[str, SecretStr | str], token: SecretStr
+    host: Host, platform: Platform, unit: str, wanted: dict[str, SecretStr | str]
 ) -> None:
     exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
     installer = (
@@ -88,7 +105,7 @@ def _install(
     try:
         host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
     except CommandFailedError as error:
-        why = ": ".join(filter(None, (error.stderr_tail, _journal(host, unit, token))))
+        why = ": ".join(filter(None, (error.stderr_tail, _journal(host, unit, wanted))))
         raise CommandFailedError(
             host.name, f"{unit} did not start", error.exit_code, why, id="k3s-not-started"
         ) from error
@@ -123,14 +140,19 @@ def _question(unit: str) -> str:
     return facts({"state": unit_state(unit), **read})
 
 
-def _journal(host: Host, unit: str, token: SecretStr) -> str:
-    """Why k3s did not start, from the installer's log and the unit's journal, with the token masked."""
+def _journal(host: Host, unit: str, wanted: dict[str, SecretStr | str]) -> str:
+    """Why k3s did not start, from the installer's log and the unit's journal, with the tokens masked."""
     script = f"tail -n 3 /tmp/evenkeel-k3s.log; journalctl -u {unit} -n 6 --no-pager -o cat"
     said = host.run(script, what="reading k3s's journal", check=False).stdout.strip()[-600:]
-    secret = token.get_secret_value()
-    for part in filter(None, (secret, password_of(secret))):
+    secrets = [value.get_secret_value() for value in wanted.values() if isinstance(value, SecretStr)]
+    for part in filter(None, [*secrets, *map(password_of, secrets)]):
         said = said.replace(part, "**********")
     return f"{said}: journalctl -u {unit} there"
+
+
+def _for_installer(word: str) -> str:
+    """It escapes all that a shell would read in INSTALL_K3S_EXEC, except blanks and quotes, and lets the shell read it."""
+    return re.sub(r"""[ '"]""", lambda found: f'"{found[0]}"' if found[0] == "'" else f"'{found[0]}'", word)
 
 
 def _plain(value: SecretStr | str) -> str:

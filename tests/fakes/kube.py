@@ -170,9 +170,12 @@ class FakeKube(Faulty):
 
     # What a test sets up.
 
-    def joins(self, name: str, address: str, *, server: bool) -> None:
+    def joins(self, name: str, address: str, *, server: bool, args: tuple[str, ...] | None = None) -> None:
+        """Its k3s's arguments are by default those that the small platform's config gives to a server."""
         uid = f"uid-{next(self._registered)}"
-        self.node_map[name] = Node(name, ready=True, unschedulable=False, address=address, version="v1.20.2+k3s1", uid=uid)
+        usual = ("server", "--https-listen-port", "10443", "--docker", "--token", "********") if server else ("agent", "--docker")
+        facts = Node(name, ready=True, unschedulable=False, address=address, version="v1.20.2+k3s1", uid=uid)
+        self.node_map[name] = replace(facts, args=usual if args is None else args)
         if server:
             self.api_servers[address] = True
 

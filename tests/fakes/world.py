@@ -50,6 +50,7 @@ class World:
         self.keys.put(self.bootstrap_key, "encrypted")
         sources = {source.name: str(source.address) for source in self.platform.sources}
         self.etcd, self.kube = FakeEtcd(sources), FakeKube()
+        self.keys.registry = lambda: self.kube.node_map
         self.hosts = {m.name: FakeHost(m.name, str(m.address), folder / m.name) for m in self.platform.machines}
         self.database = FakeDatabase(self.kube, root="r00ts3cret", user="app", password="dbs3cret")
         self.backups = FakeBackupCtl(self.kube, self.hosts.values(), self.database)
