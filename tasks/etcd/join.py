@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from shlex import quote
 
 from blocks.errors import AnotherRunError, RefusedError
 from blocks.ports import EtcdApi, Host, Member
@@ -20,15 +19,10 @@ from tasks.etcd import quorum
 from tasks.etcd.carried import carried_flags
 from tasks.etcd.flags import Flags
 from tasks.etcd.members import find_member, judge_health, lists_agree, statuses
-from tasks.etcd.unit import etcd_unit, peer_url
-from tasks.shell.files import diff_of_ours, keep_foreign, move_aside, read_file, write_file
+from tasks.etcd.unit import DROP_INS, etcd_unit, installing, peer_url
+from tasks.shell.files import diff_of_ours, move_aside, read_file
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import is_on, unit_state
-
-# A packaged etcd's drop-ins would apply to our unit, too: its old flags, its user, its timeouts.
-DROP_INS = tuple(
-    f"{root}/systemd/system/etcd.service.d" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
-)
 
 log = logging.getLogger(__name__)
 
@@ -149,15 +143,7 @@ def _start(host: Host, platform: Platform, target: Target, members: list[Member]
     own = find_member(members, peer_url(platform, target))
     script = "systemctl daemon-reload\nsystemctl enable etcd >/dev/null 2>&1\nsystemctl start --no-block etcd\n"
     if own is None or not own.name:
-        script = (
-            "systemctl stop etcd >/dev/null 2>&1 || true\n"
-            + move_aside(platform.etcd.data_dir, "before-join")
-            + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
-            + keep_foreign(platform.etcd.unit_file, "before-join")
-            + write_file(platform.etcd.unit_file, etcd_unit(platform, target, members, flags))
-            + "".join(move_aside(folder, "before-join") for folder in DROP_INS)
-            + script
-        )
+        script = installing(platform, etcd_unit(platform, target, members, flags)) + script
     host.run(STRICT + script, what="starting etcd", timeout_s=platform.timeouts.command_s)
 
 

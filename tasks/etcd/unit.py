@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from shlex import quote
 
 from blocks.ports import Member
 from configs.hosts import Machine, Target
 from configs.platform import Platform
 from configs.rendering import rendered
 from tasks.etcd.flags import ARCH, Flags, as_words
+from tasks.shell.files import keep_foreign, move_aside, write_file
+
+# A packaged etcd's drop-ins would apply to our unit, too: its old flags, its user, its timeouts.
+DROP_INS = tuple(
+    f"{root}/systemd/system/etcd.service.d" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+)
 
 
 def peer_url(platform: Platform, machine: Machine) -> str:
@@ -42,6 +49,18 @@ def etcd_unit(platform: Platform, target: Target, members: Collection[Member], f
         initial_cluster=",".join(f"{name}={url}" for url, name in names.items()),
         flags=tuple(map(_quoted, as_words(flags))),
         environment=tuple(_quoted(f"{ARCH}={flags[ARCH]}") for _ in range(ARCH in flags)),
+    )
+
+
+def installing(platform: Platform, unit: str) -> str:
+    """Shell: let etcd begin with this unit and without data. What is there, another unit's drop-ins too, is kept aside."""
+    return (
+        "systemctl stop etcd >/dev/null 2>&1 || true\n"
+        + move_aside(platform.etcd.data_dir, "before-join")
+        + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
+        + keep_foreign(platform.etcd.unit_file, "before-join")
+        + write_file(platform.etcd.unit_file, unit)
+        + "".join(move_aside(folder, "before-join") for folder in DROP_INS)
     )
 
 
