@@ -75,6 +75,9 @@ class Source(StrictModel):
 
     name: NodeName
     address: IPv4Address
+    lost: bool = Field(
+        False, description="died for good and is off: not contacted, its node is deleted first; remove its etcd member by hand"
+    )
 
 
 class Target(StrictModel):

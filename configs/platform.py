@@ -105,6 +105,16 @@ class Platform(StrictModel):
         return (*self.sources, *self.targets)
 
     @property
+    def lost(self) -> tuple[Source, ...]:
+        """The sources that have died for good: nothing there can be asked or stopped."""
+        return tuple(source for source in self.sources if source.lost)
+
+    @property
+    def reachable(self) -> tuple[Machine, ...]:
+        """All machines but the lost ones."""
+        return tuple(machine for machine in self.machines if machine not in self.lost)
+
+    @property
     def servers(self) -> tuple[Target, ...]:
         return tuple(target for target in self.targets if target.role is Role.SERVER)
 

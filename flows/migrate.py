@@ -69,6 +69,7 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
     preflight(session)
     pass_gate(session, Gate.BEGIN, approved=approved)
     remove_rogues(session)
+    remove_lost(session)
     take_backup(session)
     record_old_images(session)
     with watched(session, enforced=enforced):  # not before: the backup would have the rows that the probe writes
@@ -94,6 +95,12 @@ def remove_rogues(session: Session) -> None:
             session.submit(ensure_rogue_removed, session.hosts[t.name], platform, t, kube, keys, access)
             for t in platform.targets
         )
+
+
+def remove_lost(session: Session) -> None:
+    """Delete the nodes of sources that have died for good, first of all: until then, their stateful pods start nowhere else."""
+    platform, kube, record = session.platform, session.kube, session.record
+    session.all_done(session.submit(ensure_node_deleted, source, platform, kube, record) for source in platform.lost)
 
 
 def record_old_images(session: Session) -> None:

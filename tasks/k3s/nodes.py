@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from blocks.errors import RefusedError
 from blocks.ports import KubeApi, Node
-from configs.hosts import Machine
+from configs.hosts import Machine, Source
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
@@ -46,15 +46,19 @@ def _missing(nodes: Iterable[Node], source: Machine, record: Record) -> tuple[st
         return None
     if named is not None:
         return f"the node of this name is at {named.address or 'no address'}, expected {address}", "correct the config"
-    if record.finished or record.read(f"{LEFT}/{name}") is not None:
+    if record.finished or record.read(f"{LEFT}/{name}") is not None or _is_lost(source):
         return None
     there = next((node.name for node in nodes if node.address == address), None)
     if there is not None:
         return f"no node is called {name}; the node at {address} is called {there}", "write that name in the config"
     return (
         f"no node is called {name} and none is at {address}, and the record does not say that it has left",
-        "compare with kubectl get nodes -o wide",
+        "compare with kubectl get nodes -o wide; one that died for good gets 'lost: true'",
     )
+
+
+def _is_lost(machine: Machine) -> bool:
+    return isinstance(machine, Source) and machine.lost
 
 
 @check("check nodes")
@@ -65,7 +69,7 @@ def check_nodes(platform: Platform, kube: KubeApi, record: Record) -> Checked:
     _judge_names(found, nodes, platform)
     for source in platform.sources:
         judge_source(found, nodes, source, record)
-    sources = {source.name for source in platform.sources}
+    sources = {source.name for source in platform.sources if not source.lost}
     for node in nodes:
         # A cordoned source may be leaving already: an earlier run has stopped its k3s.
         if node.name in sources and not node.ready and not node.unschedulable:

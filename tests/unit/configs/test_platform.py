@@ -81,3 +81,10 @@ def test_a_target_has_flags_labels_and_taints_of_its_own() -> None:
     (target,) = platform(targets=[{**members(1)[0], **own}], keepalived={**CONFIG["keepalived"], "holders": 1}).targets
 
     assert (list(target.args), target.labels, list(target.taints)) == tuple(own.values())
+
+
+def test_a_source_that_died_for_good_is_not_contacted() -> None:
+    found = platform(sources=[CONFIG["sources"][0], {**CONFIG["sources"][1], "lost": True}])
+
+    assert [source.name for source in found.lost] == ["vm-2"]
+    assert [machine.name for machine in found.reachable] == ["vm-1", "phys-1", "phys-2", "phys-3"]

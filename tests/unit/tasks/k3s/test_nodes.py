@@ -205,3 +205,22 @@ def test_the_verified_nodes_are_counted(world: World) -> None:
     world.has_left()
 
     assert verify(world).why == "3 nodes Ready, 2 API servers answer"
+
+
+def loses(world: World, name: str) -> None:
+    """The machine has died for good, and the config says so."""
+    world.platform = platform(sources=[{**source, "lost": source["name"] == name} for source in CONFIG["sources"]])
+    world.kube.stops(name)
+
+
+def test_a_source_that_died_for_good_is_neither_ready_nor_awaited(world: World) -> None:
+    loses(world, "vm-2")
+
+    assert ask_nodes(world).findings == ()
+
+
+def test_a_source_that_died_for_good_may_be_no_node_any_more(world: World) -> None:
+    loses(world, "vm-2")
+    del world.kube.node_map["vm-2"]
+
+    assert ask_nodes(world).findings == ()
