@@ -22,6 +22,7 @@ from tasks.k3s.nodes import find_node
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_off, unit_state
 
+SERVER = "/var/lib/rancher/k3s/server"
 ENV = "/etc/systemd/system/k3s.service.env"
 QUESTION = facts(
     {
@@ -94,12 +95,16 @@ def ensure_rogue_removed(
 def take_back(
     host: Host, target: Target, kube: KubeApi, keys: KeyValues, key: str, *, timeout_s: float
 ) -> None:
-    """Stop the server that founded `key`, remove its node, then the key: while that is there, the work is not done."""
+    """Stop the server that founded `key`, remove its node, then the key: while that is there, the work is not done.
+
+    What it wrote on its disk, its CA and its credentials, is kept aside: the next server there must not begin with them.
+    """
     host.run("systemctl disable --now k3s 2>/dev/null; ! systemctl is-active --quiet k3s", what="stopping a rogue k3s", timeout_s=timeout_s)
     node = find_node(kube, target.name)
     if node is not None and node.address == str(target.address):
         kube.delete_node(target.name)
     keys.delete(key)
+    host.run(f"test ! -e {SERVER} || mv {SERVER} {SERVER}.aside-$(date +%s)", what="moving a rogue server's data aside")
 
 
 def _read(host: Host) -> dict[str, str]:

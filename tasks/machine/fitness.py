@@ -9,7 +9,6 @@ from configs.hosts import Machine, Source
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.k3s.flags import differing
 from tasks.machine.facts import HostFacts, read_host_facts
 from tasks.machine.live import LivePlatform
 from tasks.machine.versions import Versions, differs, short, too_new, too_old
@@ -31,7 +30,6 @@ def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePl
     _judge_address(found, facts, machine)
     if isinstance(machine, Source):
         _judge_name(found, facts, machine)
-        _judge_flags(found, facts, platform)
     elif live.why_live(host, facts) is None:
         _judge_software(found, facts)
         _judge_resources(found, facts, platform)
@@ -80,16 +78,6 @@ def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
         f"it calls itself {facts.hostname}, the config names it {machine.name}: node name and config must agree",
         "compare with kubectl get nodes, write the node's name in the config",
     )
-
-
-def _judge_flags(found: Findings, facts: HostFacts, platform: Platform) -> None:
-    other = differing(facts.k3s_server, platform.k3s.server_args or ())
-    if other:
-        found.warn(
-            "k3s-flags-differ",
-            f"its k3s server has other flags than k3s.server_args: {other}",
-            "write the flags of the running servers in k3s.server_args, unless the difference is intended",
-        )
 
 
 def _judge_software(found: Findings, facts: HostFacts) -> None:

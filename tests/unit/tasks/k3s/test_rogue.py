@@ -62,6 +62,7 @@ def test_it_is_healed_and_the_live_identity_stays(world: World) -> None:
     assert world.keys.names(BOOTSTRAP) == [world.bootstrap_key]
     assert world.hosts["phys-1"].unit_state("k3s") == ("failed", "disabled")
     assert "phys-1" not in world.kube.node_map
+    assert not world.hosts["phys-1"].path("/var/lib/rancher/k3s/server").exists()
     assert heal(world).change is Change.UNCHANGED
 
 

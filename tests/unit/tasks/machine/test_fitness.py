@@ -145,15 +145,6 @@ def test_a_helm_that_later_backups_will_lack_is_a_warning(world: World) -> None:
     assert check(world, "phys-2").findings == ()
 
 
-def test_flags_that_are_not_the_running_servers_are_a_warning(world: World) -> None:
-    world.hosts["vm-1"].write(SERVER, "ExecStart=/usr/local/bin/k3s server --flannel-backend=none\n")
-
-    (finding,) = check(world, "vm-1").findings
-
-    assert (finding.id, finding.level) == ("k3s-flags-differ", Level.WARN)
-    assert "other flags than k3s.server_args: it has --flannel-backend=none, it lacks --" in finding.what
-
-
 @pytest.mark.parametrize("hostname", ["vm-1", "vm-1.example.org", "VM-1"])
 def test_a_source_that_is_called_as_in_the_config_is_fine(world: World, hostname: str) -> None:
     world.hosts["vm-1"].call_it(hostname)
