@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
-from blocks.errors import EtcdUnavailableError, HostError
+from blocks.errors import EtcdUnavailableError, EtcdUnsupportedError, HostError
 from configs.errors import EvenkeelError
 
 # Said by a cluster that is settling, or by a member that must not be asked: another moment or member will do.
@@ -29,14 +32,18 @@ def post(
 ) -> dict[str, Any]:
     """The member's answer to `path`, within the client's own timeout unless one is given.
 
-    Raises EtcdUnavailableError when it does not answer or the cluster is settling, HostError when it declines.
+    Raises EtcdUnavailableError when it does not answer or the cluster is settling, HostError when it declines,
+    EtcdUnsupportedError when it is an etcd of a kind that can't be asked this way.
     """
     timeout = http.timeout if timeout_s is None else timeout_s
     try:
         response = http.post(f"{endpoint}/v3/{path}", json=body or {}, timeout=timeout)
     except httpx.TransportError as error:
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and _speaks_tls(endpoint):
+            raise _tls_only(endpoint) from error
         raise EtcdUnavailableError(f"{endpoint}: {type(error).__name__}: {error}") from error
     if not response.is_success:
+        _refuse_unsupported(http, endpoint, response)
         raise _refusal(endpoint, path, response)
     try:
         answer: dict[str, Any] = response.json()
@@ -57,3 +64,57 @@ def _refusal(endpoint: str, path: str, response: httpx.Response) -> EvenkeelErro
     if any(word in message for word in PASSING):
         return EtcdUnavailableError(said)
     return HostError(said, id="etcd-request-refused")
+
+
+def _tls_only(endpoint: str) -> EtcdUnsupportedError:
+    return EtcdUnsupportedError(
+        f"{endpoint}: its etcd serves TLS only, and plain HTTP is spoken: see --listen-client-urls and --cert-file there",
+        id="etcd-speaks-tls",
+    )
+
+
+def _speaks_tls(endpoint: str) -> bool:
+    """Whether a TLS handshake gets any answer in TLS, be it that a certificate is missing."""
+    where = urlsplit(endpoint)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((where.hostname or "", where.port or 0), timeout=2) as plain,
+            context.wrap_socket(plain, server_hostname=where.hostname),
+        ):
+            return True
+    except ssl.SSLError as error:
+        return "ALERT" in str(error.reason)
+    except OSError:
+        return False
+
+
+def _refuse_unsupported(http: httpx.Client, endpoint: str, response: httpx.Response) -> None:
+    """Raises EtcdUnsupportedError when what declined is no JSON gateway of etcd 3.4 or newer, and says what it is."""
+    if "HTTPS server" in response.text:
+        raise _tls_only(endpoint)
+    if response.status_code != httpx.codes.NOT_FOUND or response.text.startswith("{"):
+        return
+    version = _version(http, endpoint)
+    if not version:
+        raise HostError(
+            f"{endpoint}: no etcd answers there but another service: see etcd.client_port in the config",
+            id="etcd-answer-unreadable",
+        )
+    if tuple(map(int, version.split(".")[:2])) < (3, 4):
+        raise EtcdUnsupportedError(
+            f"{endpoint}: its etcd is {version}, which knows no learners: upgrade it to 3.4 or newer, one minor version at a time",
+            id="etcd-older-than-learners",
+        )
+    raise EtcdUnsupportedError(
+        f"{endpoint}: its etcd {version} has no JSON gateway: take --enable-grpc-gateway=false from its unit and restart it",
+        id="etcd-gateway-off",
+    )
+
+
+def _version(http: httpx.Client, endpoint: str) -> str:
+    try:
+        return str(http.get(f"{endpoint}/version").json()["etcdserver"])
+    except (httpx.TransportError, ValueError, KeyError, TypeError):
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,20 +12,33 @@ Manifest = dict[str, Any]
 
 WORKLOAD_KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 MIRROR = "kubernetes.io/config.mirror"
+NODE_ARGS = "k3s.io/node-args"
 
 
 def node_of(item: Manifest) -> Node:
     """A node; ready only if its kubelet says so."""
-    status = item["status"]
+    meta, status = item["metadata"], item["status"]
     conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
     internal = [address["address"] for address in status.get("addresses") or () if address["type"] == "InternalIP"]
     return Node(
-        name=item["metadata"]["name"],
+        name=meta["name"],
         ready=conditions.get("Ready") == "True",
         unschedulable=bool(item["spec"].get("unschedulable")),
         address=internal[0] if internal else "",
         version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
+        uid=meta.get("uid", ""),
+        deleting="deletionTimestamp" in meta,
+        args=_arguments((meta.get("annotations") or {}).get(NODE_ARGS, "")),
     )
+
+
+def _arguments(annotation: str) -> tuple[str, ...]:
+    """A JSON list of words; none where there is no such annotation, or somebody has written another thing there."""
+    try:
+        words = json.loads(annotation or "[]")
+    except ValueError:
+        return ()
+    return tuple(map(str, words)) if isinstance(words, list) else ()
 
 
 def pod_of(item: Manifest) -> Pod:

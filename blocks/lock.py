@@ -105,7 +105,10 @@ class RunLock:
         while (left := self._leases.remaining(lease)) >= 0 and self._leases.holder(self._key) is not None:
             if left > least + 1:
                 self._leases.revoke(self._lease)
-                raise AnotherRunError(f"another run acts on this platform: {holder}: wait for it, or cancel it first")
+                raise AnotherRunError(
+                    f"another run acts on this platform: {holder}: wait for it, or cancel it first; if it was killed, etcd has "
+                    "just changed its leader, which renews every lease: run the same command again"
+                )
             least = min(least, left)
             self._sleep(1)
             self._beat()

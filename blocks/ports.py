@@ -59,6 +59,8 @@ class MemberStatus:
     leader: int
     raft_index: int
     errors: tuple[str, ...] = ()
+    db_size: int = 0
+    """Bytes of its database on its disk."""
 
     @property
     def healthy(self) -> bool:
@@ -115,6 +117,11 @@ class Node:
     address: str
     version: str
     """Of its kubelet, which is its k3s's."""
+    uid: str = ""
+    deleting: bool = False
+    """Whether it was deleted and waits for k3s to take its finalizer off."""
+    args: tuple[str, ...] = ()
+    """What its k3s was started with, config.yaml included, as k3s itself says it, secrets masked. Can still hold one."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,17 @@ def _is_absolute(value: str) -> str:
     return _is_shell_safe(value)
 
 
+def _is_node_name(value: str) -> str:
+    if len(value) > 253 or not all(LABEL.fullmatch(part) for part in value.split(".")):
+        raise ValueError(
+            f"{value!r} is not an RFC 1123 subdomain, as nodes are named: write labels of lower-case letters, digits and '-', "
+            "separated by dots; each begins and ends with a letter or a digit and has 63 characters at most, all of them 253"
+        )
+    return value
+
+
 Label = Annotated[str, AfterValidator(_is_label)]
+NodeName = Annotated[str, AfterValidator(_is_node_name)]
 ShellSafe = Annotated[str, AfterValidator(_is_shell_safe)]
 HostPath = Annotated[str, AfterValidator(_is_absolute)]
 

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from croniter import croniter
 from pydantic import Field, model_validator
 
-from configs.base import HostPath, Label, SecretRef, ShellSafe, StrictModel
+from configs.base import HostPath, Label, NodeName, SecretRef, ShellSafe, StrictModel
 
 NOT_FOR_PREFECT = re.compile(r"[rh]\b|.*\dw|w\d", re.IGNORECASE)
 """Fields that croniter takes, and Prefect refuses or draws by lot: random, hashed, nearest weekday."""
@@ -39,7 +39,7 @@ class Backup(StrictModel):
     """backup-ctl: how Helm installs it, where its archives are stored, and when it is scheduled."""
 
     chart: ShellSafe = Field(description="the chart's archive on the Helm host, or its URL")
-    helm_host: Label | None = Field(
+    helm_host: NodeName | None = Field(
         None, description="a source with `helm`; by default, and once it has left: a live server"
     )
     namespace: Label = "uap"
@@ -50,7 +50,7 @@ class Backup(StrictModel):
     delete_expired: bool = Field(
         False, description="whether evenkeel deletes expired archives; backup-ctl may delete them, too"
     )
-    glusterfs_nodes: tuple[Label, ...] = Field(
+    glusterfs_nodes: tuple[NodeName, ...] = Field(
         (), description="machines with the GlusterFS bricks of the file lake; the sources by default"
     )
     node_selector_value: ShellSafe = "1"

@@ -8,52 +8,12 @@ from pathlib import Path
 
 from pydantic import Field, HttpUrl, model_validator
 
-from configs.base import Accepted, HostPath, Label, SecretRef, ShellSafe, StrictModel
+from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel
 from configs.database import Backup, Database, Rollback
+from configs.etcd import Etcd
 from configs.hosts import Machine, Role, Source, Ssh, Target
+from configs.k3s import K3s
 from configs.timeouts import Timeouts
-
-SET_BY_EVENKEEL = ("--node-name", "--node-ip", "--token", "-t", "--agent-token", "--datastore-endpoint")
-"""Flags of k3s that differ by machine, hold a secret, or are passed to the installer in another way."""
-
-
-class Etcd(StrictModel):
-    """The external etcd. The unit's name is `etcd.service` on every machine, as the runbook has it."""
-
-    binary: HostPath = "/usr/local/bin/etcd"
-    data_dir: HostPath = "/mnt/disks/etcd"
-    unit_file: HostPath = Field("/etc/systemd/system/etcd.service", description="wins over a packaged unit")
-    client_port: int = Field(2379, ge=1, le=65535)
-    peer_port: int = Field(2380, ge=1, le=65535)
-    cluster_token: ShellSafe = Field(description="--initial-cluster-token of the running members")
-
-
-class K3s(StrictModel):
-    """How k3s is installed on targets, and where its API answers."""
-
-    bundle: HostPath = Field("/opt/k3s", description="the vendor's bundle on every target")
-    images: tuple[ShellSafe, ...] = Field(description="tars for docker load, relative to the bundle")
-    airgap_images: ShellSafe = "vendor/k3s-airgap-images-amd64.tar"
-    api_port: int = Field(10443, ge=1, le=65535)
-    server_args: tuple[ShellSafe, ...] = Field(description="the flags of the running servers without SET_BY_EVENKEEL")
-    agent_args: tuple[ShellSafe, ...] = ("--docker",)
-
-    @model_validator(mode="after")
-    def _has_no_flag_that_evenkeel_sets(self) -> K3s:
-        for where, words in (("server_args", self.server_args), ("agent_args", self.agent_args)):
-            names = {word.partition("=")[0] for word in words}
-            reserved = [name for name in SET_BY_EVENKEEL if name in names]
-            if reserved:
-                raise ValueError(f"{where}: {', '.join(reserved)}: leave it out: evenkeel sets it on each machine")
-        return self
-
-    @model_validator(mode="after")
-    def _api_port_is_the_listen_port(self) -> K3s:
-        flag = "--https-listen-port="
-        port = next((word.removeprefix(flag) for word in self.server_args if word.startswith(flag)), None)
-        if port is not None and port != str(self.api_port):
-            raise ValueError(f"api_port: {self.api_port}, but server_args have {flag}{port}: write the same")
-        return self
 
 
 class Keepalived(StrictModel):
@@ -73,6 +33,14 @@ class Drain(StrictModel):
 
     no_surge: tuple[ShellSafe, ...] = Field(
         (), description="namespace/name of Deployments of one replica that must not get a second one while they move"
+    )
+
+
+class Uninstall(StrictModel):
+    """What the uninstall of the old platform on targets leaves there."""
+
+    keep_containers: tuple[ShellSafe, ...] = Field(
+        (), description="names of docker containers that go on running, for example a registry; all others are removed"
     )
 
 
@@ -105,11 +73,13 @@ class Platform(StrictModel):
     ssh: Ssh
     sources: tuple[Source, ...] = Field(min_length=1)
     targets: tuple[Target, ...] = Field(min_length=1)
+    keep_nodes: tuple[NodeName, ...] = Field((), description="nodes that stay as they are: agents that are neither of both")
     vip: IPv4Address
     etcd: Etcd
     k3s: K3s
     keepalived: Keepalived
     drain: Drain = Drain()
+    uninstall: Uninstall = Uninstall()
     backup: Backup
     database: Database | None = None
     rollback: Rollback = Rollback()
@@ -133,6 +103,16 @@ class Platform(StrictModel):
     def machines(self) -> tuple[Machine, ...]:
         """All machines, sources first, in the order in which they are written."""
         return (*self.sources, *self.targets)
+
+    @property
+    def lost(self) -> tuple[Source, ...]:
+        """The sources that have died for good: nothing there can be asked or stopped."""
+        return tuple(source for source in self.sources if source.lost)
+
+    @property
+    def reachable(self) -> tuple[Machine, ...]:
+        """All machines but the lost ones."""
+        return tuple(machine for machine in self.machines if machine not in self.lost)
 
     @property
     def servers(self) -> tuple[Target, ...]:
@@ -172,6 +152,13 @@ class Platform(StrictModel):
                 raise ValueError(
                     f"sources and targets: {what} {', '.join(twice)} is used more than once: give each machine its own"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _kept_nodes_are_others(self) -> Platform:
+        both = sorted({machine.name for machine in self.machines}.intersection(self.keep_nodes))
+        if both:
+            raise ValueError(f"keep_nodes: {', '.join(both)} is a source or a target, too: leave it out here or there")
         return self
 
     @model_validator(mode="after")

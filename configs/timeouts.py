@@ -24,6 +24,9 @@ class Timeouts(StrictModel):
     drain_s: float = Field(900, gt=0, description="the slowest pod's termination grace plus waiting for budgets")
     vip_s: float = Field(30, gt=0, description="VRRP needs 3 advert intervals plus skew; switches may take some more")
     api_settle_s: float = Field(90, gt=0, description="an API server's endpoint lease lives 15 s after it has gone")
+    node_delete_s: float = Field(
+        120, gt=0, description="k3s's leader takes a node's finalizer off; a stopped leader's lock lives 45 s, then one more settles"
+    )
     helm_s: float = Field(300, gt=0, description="the pod of a chart starts from a local image, nothing is pulled")
     restore_s: float = Field(14400, gt=0, description="BR restores 100 MiB/s per TiKV, older ones slower")
     rollout_s: float = Field(600, gt=0, description="pods replaced one by one, each up to its readiness delay")

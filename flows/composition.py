@@ -52,8 +52,8 @@ def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bo
     log.info("the report of this run is %s", journal.path.absolute())
     with ExitStack() as stack:
         stack.enter_context(reported(journal))
-        hosts = stack.enter_context(_fleet(platform).hosts(platform.machines))
-        endpoints = tuple(client_url(platform, machine) for machine in platform.machines)
+        hosts = stack.enter_context(_fleet(platform).hosts(platform.reachable))
+        endpoints = tuple(client_url(platform, machine) for machine in platform.reachable)
         etcd = stack.enter_context(EtcdEndpoints(endpoints=endpoints).cluster())
         keys = EtcdKeys(etcd)
         stack.callback(keys.close)
@@ -103,14 +103,15 @@ def _access(platform: Platform, hosts: dict[str, SshHost], known: tuple[str, Fac
     Afterwards the record names the cluster, so any of its servers will do: the sources may be switched off.
     """
     if known is None:
-        return find_cluster_access(platform.sources, hosts, None)
-    return find_cluster_access((*platform.servers, *platform.sources), hosts, known[1]["identity"]["kubernetes"])
+        return find_cluster_access([source for source in platform.sources if source.name in hosts], hosts, None)
+    machines: tuple[Machine, ...] = (*platform.servers, *platform.sources)
+    return find_cluster_access([machine for machine in machines if machine.name in hosts], hosts, known[1]["identity"]["kubernetes"])
 
 
 def _reachable(platform: Platform, hosts: dict[str, SshHost]) -> dict[str, SshHost]:
     """After a finished migration the sources may be switched off for good; they are left out then."""
     with ThreadPoolExecutor() as pool:
-        sources = [hosts[source.name] for source in platform.sources]
+        sources = [hosts[source.name] for source in platform.sources if source.name in hosts]
         gone = {source.name for source, answers in zip(sources, pool.map(_answers, sources), strict=True) if not answers}
     return {name: host for name, host in hosts.items() if name not in gone}
 

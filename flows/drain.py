@@ -11,7 +11,7 @@ from prefect import flow
 from configs.errors import EvenkeelError
 from configs.hosts import Source
 from flows.session import Session, current_session
-from tasks.k3s.cordon import ensure_cordoned, ensure_uncordoned
+from tasks.k3s.leave import ensure_cordoned, ensure_uncordoned
 from tasks.workloads.drain import ensure_drained
 from tasks.workloads.surge import ensure_surge_ended, ensure_surged, surged, to_surge
 
@@ -26,14 +26,14 @@ def drain_sources(sources: list[str]) -> None:
     and workloads get the replicas that they had.
     """
     session = current_session()
-    run, kube = session.run, session.kube
+    run, kube, record = session.run, session.kube, session.record
     leaving = [source for source in session.sources if source.name in sources]
     for source in leaving:
-        ensure_cordoned(run, source, kube)
+        ensure_cordoned(run, source, kube, record)
     try:
         surge(session, sources)
         for source in leaving:
-            ensure_drained(run, source, session.platform, kube, session.record)
+            ensure_drained(run, source, session.platform, kube, record)
     except Exception:
         undo_drains(session, leaving)
         raise
@@ -42,8 +42,8 @@ def drain_sources(sources: list[str]) -> None:
 
 def undo_drains(session: Session, leaving: list[Source]) -> None:
     """Uncordon the sources and end the surge; an undo that fails is logged, and the others are still tried."""
-    run, kube = session.run, session.kube
-    undos: list[Callable[[], object]] = [partial(ensure_uncordoned, run, source, kube) for source in leaving]
+    run, kube, record = session.run, session.kube, session.record
+    undos: list[Callable[[], object]] = [partial(ensure_uncordoned, run, source, kube, record) for source in leaving]
     undos.append(partial(end_surge, session))
     for undo in undos:
         try:

@@ -26,9 +26,11 @@ from tasks.etcd.leave import ensure_etcd_retired, ensure_not_leader, ensure_not_
 from tasks.images.load import ensure_images_loaded
 from tasks.images.record import ensure_old_images_recorded
 from tasks.k3s.bundle import ensure_k3s_files
+from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.join import ensure_node
 from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
 from tasks.k3s.nodes import verify_nodes
+from tasks.k3s.rogue import ensure_rogue_removed
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
 from tasks.report.accepted import check_accepted
@@ -66,6 +68,8 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
     """The runbook. The client probe runs once there is a backup; `enforced`, it stops the run when clients get no answer."""
     preflight(session)
     pass_gate(session, Gate.BEGIN, approved=approved)
+    remove_rogues(session)
+    remove_lost(session)
     take_backup(session)
     record_old_images(session)
     with watched(session, enforced=enforced):  # not before: the backup would have the rows that the probe writes
@@ -81,6 +85,22 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
         pass_gate(session, Gate.RETIRE, approved=approved)
         retire_sources(session)
         verify(session)
+
+
+def remove_rogues(session: Session) -> None:
+    """Take back what an earlier release may have left: a second cluster in the live datastore, with an API server of its own."""
+    platform, kube, keys, access = session.platform, session.kube, session.keys, session.access
+    if len(keys.names(BOOTSTRAP)) > 1:
+        session.all_done(
+            session.submit(ensure_rogue_removed, session.hosts[t.name], platform, t, kube, keys, access)
+            for t in platform.targets
+        )
+
+
+def remove_lost(session: Session) -> None:
+    """Delete the nodes of sources that have died for good, first of all: until then, their stateful pods start nowhere else."""
+    platform, kube, record = session.platform, session.kube, session.record
+    session.all_done(session.submit(ensure_node_deleted, source, platform, kube, record) for source in platform.lost)
 
 
 def record_old_images(session: Session) -> None:
@@ -106,11 +126,10 @@ def prepare_machines(session: Session) -> Futures:
 
 def join_k3s(session: Session) -> None:
     """Servers one after another, because each reads all of etcd when it starts; then all agents together."""
-    platform = session.platform
-    token = session.access.token
+    platform, kube, keys, access = session.platform, session.kube, session.keys, session.access
     for group in (*((server,) for server in platform.servers), platform.agents):
         session.all_done(
-            [session.submit(ensure_node, session.hosts[t.name], platform, t, session.kube, token) for t in group]
+            [session.submit(ensure_node, session.hosts[t.name], platform, t, kube, keys, access) for t in group]
         )
 
 
@@ -137,21 +156,23 @@ def hand_over_vip(session: Session) -> None:
 
 
 def retire_sources(session: Session) -> None:
-    """Check that nothing refers to the sources, then remove their k3s, nodes, etcd members and data, in this order.
+    """Check that nothing refers to the sources, then stop their k3s, and remove their nodes, etcd members and data.
 
-    What waits for leases to expire is done for all sources side by side; etcd shrinks by one member at a time.
+    A deleted node goes when k3s's leader has taken its finalizer off, for which the lock of a stopped one has to expire;
+    etcd shrinks meanwhile, by one member at a time.
     """
-    run, platform, kube, etcd = session.run, session.platform, session.kube, session.etcd
+    run, platform, kube, etcd, record = session.run, session.platform, session.kube, session.etcd, session.record
     hosts, sources = list(session.hosts.values()), session.sources
     session.all_checked(
-        session.submit(check_unreferenced, source, platform, session.targets, hosts, kube) for source in sources
+        session.submit(check_unreferenced, source, platform, session.targets, hosts, kube, record) for source in sources
     )
     session.all_done(session.submit(ensure_k3s_stopped, session.hosts[s.name], platform, kube) for s in sources)
-    session.all_done(session.submit(ensure_node_deleted, source, platform, kube) for source in sources)
+    deleted = [session.submit(ensure_node_deleted, source, platform, kube, record) for source in sources]
     for source in sources:
         ensure_not_leader(run, source, platform, etcd)
         ensure_not_member(run, source, platform, etcd)
-        ensure_etcd_retired(run, session.hosts[source.name], platform, source, etcd, session.record.name)
+        ensure_etcd_retired(run, session.hosts[source.name], platform, source, etcd, record.name)
+    session.all_done(deleted)
 
 
 def verify(session: Session) -> None:

@@ -13,9 +13,12 @@ from tasks.database.restore import RESTORE, check_archive
 from tasks.database.writers import find_workload
 from tasks.engine.outcome import Outcome
 from tasks.engine.record import Facts
+from tasks.etcd.carried import check_etcd_flags
 from tasks.etcd.checks import check_etcd
 from tasks.images.rollout import Images, check_images
 from tasks.k3s.nodes import check_nodes
+from tasks.k3s.rogue import check_identity
+from tasks.k3s.server_args import check_datastore, check_flags
 from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
@@ -34,7 +37,11 @@ def preflight(session: Session) -> None:
             *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
             *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
             session.submit(check_etcd, platform, session.etcd),
-            session.submit(check_nodes, platform, session.kube),
+            session.submit(check_etcd_flags, platform, dict(session.hosts), session.etcd),
+            session.submit(check_identity, platform, session.keys, session.access, session.targets),
+            session.submit(check_datastore, platform, session.kube, session.keys),
+            session.submit(check_nodes, platform, session.kube, session.record),
+            session.submit(check_flags, platform, session.kube, dict(session.hosts)),
             session.submit(check_workloads, platform, session.kube),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube

@@ -9,7 +9,10 @@ from typing import Literal
 from deployments.lab.shell import LabError
 
 PREFIX = "10.99.0"
+SECOND_PREFIX = "10.98.0"
+DOMAIN = "lab.example"
 GATEWAY = f"{PREFIX}.1"
+NOWHERE = f"{PREFIX}.254"
 VIP = f"{PREFIX}.100"
 VRID = 51
 SSH_PORT = 2222
@@ -28,6 +31,16 @@ class Machine:
     @property
     def address(self) -> str:
         return f"{PREFIX}.{self.octet}"
+
+    @property
+    def second_address(self) -> str:
+        """On the second network, as machines with one for storage have."""
+        return f"{SECOND_PREFIX}.{self.octet}"
+
+    @property
+    def own_name(self) -> str:
+        """Its hostname and node name on the new platform; one source has a full one, as many distributions set it."""
+        return f"{self.name}.{DOMAIN}" if self.name == "vm-3" else self.name
 
     @property
     def container(self) -> str:
@@ -59,6 +72,6 @@ MACHINES = SOURCES + TARGETS
 def find(name: str) -> Machine:
     """The machine of that name; an unknown name is refused with the list of known ones."""
     for machine in MACHINES:
-        if name in (machine.name, machine.container):
+        if name in (machine.name, machine.own_name, machine.container):
             return machine
     raise LabError(f"no machine {name!r}; the machines are {' '.join(m.name for m in MACHINES)}")

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployments.lab.machines import GATEWAY, Machine
+from deployments.lab.machines import GATEWAY, NOWHERE, Machine
 from deployments.lab.shell import LabError, attempt, run
 
-BRIDGE = "lab0"
+BRIDGE, SECOND = "lab0", "lab1"
 
 
 def ensure_bridge() -> None:
-    """The bridge is up, holds the box's own address, and lets VRRP and pod traffic through."""
-    if not Path(f"/sys/class/net/{BRIDGE}").exists():
-        run("ip", "link", "add", BRIDGE, "type", "bridge")
+    """Both bridges are up; the first holds the box's own address, and lets VRRP and pod traffic through."""
+    for bridge in (BRIDGE, SECOND):
+        if not Path(f"/sys/class/net/{bridge}").exists():
+            run("ip", "link", "add", bridge, "type", "bridge")
+        run("ip", "link", "set", bridge, "up")
     run("ip", "address", "replace", f"{GATEWAY}/24", "dev", BRIDGE)
-    run("ip", "link", "set", BRIDGE, "up")
     # While the bridge snoops, VRRP's multicast does not cross it: every machine would elect itself.
     Path(f"/sys/class/net/{BRIDGE}/bridge/multicast_snooping").write_text("0")
     # A box with Docker drops what it does not know, and bridged packets pass its FORWARD chain.
@@ -31,8 +32,9 @@ def ensure_bridge() -> None:
 def remove_bridge() -> None:
     """Neither the bridge nor its firewall rule is left."""
     attempt("iptables", "-w", "-D", "FORWARD", "-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT")
-    if Path(f"/sys/class/net/{BRIDGE}").exists():
-        run("ip", "link", "delete", BRIDGE)
+    for bridge in (BRIDGE, SECOND):
+        if Path(f"/sys/class/net/{bridge}").exists():
+            run("ip", "link", "delete", bridge)
 
 
 def namespace(container: str) -> Path:
@@ -41,14 +43,21 @@ def namespace(container: str) -> Path:
 
 
 def plug(machine: Machine) -> None:
-    """A fresh network namespace with eth0 on the bridge. What an earlier life left is gone."""
+    """A fresh network namespace with eth0 and eth1 on the two bridges. What an earlier life left is gone."""
     unplug(machine)
     name = machine.container
     run("ip", "netns", "add", name)
     cable = ("link", "add", name, "type", "veth", "peer", "name", "eth0", "address", machine.mac, "netns", name)
     run("ip", *cable)
     run("ip", "link", "set", name, "master", BRIDGE, "up")
-    inside = f"link set lo up\naddress add {machine.address}/24 dev eth0\nlink set eth0 up\n"
+    run("ip", "link", "add", _second(machine), "type", "veth", "peer", "name", "eth1", "netns", name)
+    run("ip", "link", "set", _second(machine), "master", SECOND, "up")
+    # k3s starts on no machine without a default route; where this one leads nobody answers.
+    inside = (
+        f"link set lo up\naddress add {machine.address}/24 dev eth0\nlink set eth0 up\n"
+        f"address add {machine.second_address}/24 dev eth1\nlink set eth1 up\n"
+        f"route add default via {NOWHERE} dev eth0\n"
+    )
     run("ip", "-n", name, "-batch", "-", stdin=inside)
 
 
@@ -63,8 +72,12 @@ def unplug(machine: Machine) -> None:
     name = machine.container
     if namespace(name).exists():
         run("ip", "netns", "delete", name)
-    for cable in (name, f"slow-{machine.name}"):
+    for cable in (name, _second(machine), f"slow-{machine.name}"):
         if Path(f"/sys/class/net/{cable}").exists():
             attempt("ip", "link", "delete", cable)
     if Path(f"/sys/class/net/{name}").exists():
         raise LabError(f"the cable {name} can't be removed; type: ip link delete {name}")
+
+
+def _second(machine: Machine) -> str:
+    return f"{machine.container}-2"

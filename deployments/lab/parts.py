@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.lab import bundle, cache, charts, images
+from deployments.lab import bundle, cache, charts, images, sources
 from deployments.lab.helm import build as helm_command
 from deployments.lab.shell import LabError, run
 from deployments.lab.steps import each, step
@@ -79,7 +79,7 @@ def archives() -> Part:
 def vendor_bundle() -> Part:
     """What lies under /opt/k3s."""
     real = bundle.real()
-    stand_in = digest(cache.SOURCE / "k3s", cache.SOURCE / "bundle.py")
+    stand_in = digest(cache.SOURCE / "k3s", cache.SOURCE / "bundle.py", also=os.environ.get("LAB_K3S_VERSION", ""))
     made_from = _listing(real / "vendor") if real else stand_in
     return Part("bundle", cache.BUNDLE, digest(also=made_from + archives().key), bundle.build)
 
@@ -106,7 +106,7 @@ def golden_key() -> str:
     """Names everything that went into the initial state."""
     names = ("machines", "personality", "sources", "targets", "platform", "golden")
     modules = [cache.SOURCE / f"{name}.py" for name in names]
-    return digest(*modules, cache.SOURCE / "platform", cache.SECRETS, also=layer_key())
+    return digest(*modules, cache.SOURCE / "platform", cache.SECRETS, also=layer_key() + sources.token_form())
 
 
 def digest(*paths: Path, also: str = "") -> str:

@@ -16,7 +16,7 @@ STALE_HOSTS = ("10.99.0.99 vm-1 vm-1.old", "10.99.0.98 phys-2")
 
 def hostname(machine: Machine) -> str:
     """The hostname in the initial state."""
-    return OLD_NAMES.get(machine.name, machine.name)
+    return OLD_NAMES.get(machine.name, machine.own_name)
 
 
 def write(machine: Machine) -> None:
@@ -33,9 +33,10 @@ def write(machine: Machine) -> None:
 
 
 def _hosts(machine: Machine) -> str:
-    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    # Debian's installer gives a machine's own name to 127.0.1.1.
+    lines = ["127.0.0.1 localhost", f"127.0.1.1 {hostname(machine)}", "::1 localhost ip6-localhost ip6-loopback"]
     if machine.role == "source":
-        lines += [f"{m.address} {m.name}" for m in SOURCES]
+        lines += [f"{m.address} {m.own_name}" for m in SOURCES]
     else:
         lines += [*STALE_HOSTS, *(f"{m.address} {OLD_NAMES[m.name]}" for m in TARGETS[3:])]
     return "\n".join(lines) + "\n"

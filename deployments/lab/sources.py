@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+
 from deployments.lab import keys, network, platform
 from deployments.lab.machines import API_PORT, SOURCES, VIP, VRID, Machine
 from deployments.lab.root_shell import put, sh
+from deployments.lab.shell import LabError
 from deployments.lab.steps import Step, each, wait
 
 ETCD_CLUSTER = "etcd-cluster-token-e3b0c44298fc"
@@ -13,6 +17,16 @@ K3S_FLAGS = (
     "--disable servicelb --disable traefik --disable local-storage"
     f" --https-listen-port {API_PORT} --kube-apiserver-arg service-node-port-range=1-65535 --docker"
 )
+# The new platform's servers have half of their flags here, as installations that were changed by hand do.
+NEW_FLAGS = f"--https-listen-port {API_PORT} --docker"
+CONFIG_YAML = f"""\
+disable: [servicelb, traefik, local-storage]
+tls-san: {VIP}
+"""
+CONFIG_YAML_D = """\
+kube-apiserver-arg:
+  - service-node-port-range=1-65535
+"""
 
 ETCD_UNIT = """\
 [Unit]
@@ -24,8 +38,11 @@ Documentation=https://github.com/coreos
 
 [Service]
 Type=notify
+EnvironmentFile=/etc/etcd.env
 ExecStart=/usr/local/bin/etcd \\
     --name {name} \\
+    --heartbeat-interval 200 --election-timeout 2000 \\
+    --max-request-bytes=3145728 \\
     --data-dir /mnt/disks/etcd \\
     --initial-advertise-peer-urls http://{address}:2380 \\
     --listen-peer-urls http://0.0.0.0:2380 \\
@@ -40,6 +57,11 @@ LimitNOFILE=65536
 
 [Install]
 WantedBy=multi-user.target
+"""
+
+ETCD_ENV = """\
+ETCD_QUOTA_BACKEND_BYTES=4294967296
+ETCD_AUTO_COMPACTION_RETENTION="1"
 """
 
 # All three start as BACKUP, so on a common boot milliseconds decide; the delay lets vm-1 win every time.
@@ -66,6 +88,7 @@ vrrp_instance VI_1 {{
 
 # As the vendor installs a server: images into Docker, the airgap tar for k3s, the binary, the profile, the script.
 PREPARE = """\
+docker load --quiet -i /opt/k3s/vendor/k3s-airgap-images-amd64.tar
 docker load --quiet -i /opt/k3s/image/k3s-ecology-customized-airgap-images.tar
 docker load --quiet -i /opt/k3s/image/k3s-ecology-vendor-airgap-images.tar
 """
@@ -108,14 +131,31 @@ def _etcd(machine: Machine) -> None:
     name = next(name for name, member in members.items() if member is machine)
     cluster = ",".join(f"{n}=http://{m.address}:2380" for n, m in members.items())
     unit = ETCD_UNIT.format(name=name, address=machine.address, token=ETCD_CLUSTER, cluster=cluster)
+    put(machine, "/etc/etcd.env", ETCD_ENV)
     put(machine, "/usr/lib/systemd/system/etcd.service", unit)
     sh(machine, "mkdir -p -m 700 /mnt/disks/etcd; systemctl daemon-reload; systemctl enable --now etcd")
 
 
 def _server(machine: Machine) -> None:
-    environment = f"K3S_TOKEN={keys.read_secrets()['k3s_token']} K3S_DATASTORE_ENDPOINT={DATASTORE}"
-    flags = f"--node-name {machine.name} {K3S_FLAGS} --tls-san {VIP}"
+    environment = f"K3S_TOKEN={_token()} K3S_DATASTORE_ENDPOINT={DATASTORE}"
+    put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML)
+    put(machine, "/etc/rancher/k3s/config.yaml.d/10-apiserver.yaml", CONFIG_YAML_D)
+    flags = f"--node-name {machine.own_name} {NEW_FLAGS}"
     sh(machine, INSTALL.format(environment=environment, flags=flags), timeout=300)
+
+
+def token_form() -> str:
+    """How the servers got their token: LAB_K3S_TOKEN is empty (as the runbook has it), short or full."""
+    form = os.environ.get("LAB_K3S_TOKEN", "empty")
+    if form not in ("empty", "short", "full"):
+        raise LabError(f"LAB_K3S_TOKEN: {form!r} is none of empty, short, full")
+    return form
+
+
+def _token() -> str:
+    secret = keys.read_secrets()["k3s_token"]
+    # A first server takes any text for its token: this one only looks like what servers hand out.
+    return {"empty": "", "short": secret, "full": f"K10{hashlib.sha256(secret.encode()).hexdigest()}::server:{secret}"}[token_form()]
 
 
 def _keepalived(current: Step) -> None:

@@ -15,6 +15,7 @@ LEFTOVER = f"docker run --name leftover --entrypoint /bin/true ecology/node-agen
 def install(current: Step) -> None:
     """The old platform runs on the six targets, phys-1 its only server."""
     current.note = "old images"
+    each(TARGETS, lambda machine: load_images(machine, images.AIRGAP))
     each(TARGETS, lambda machine: load_images(machine, images.OLD_PLATFORM))
     current.note = "old k3s server"
     _k3s(SERVER, f"K3S_TOKEN={_token()}", f"server --node-name {personality.hostname(SERVER)} {K3S_FLAGS}")

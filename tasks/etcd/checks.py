@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from blocks.errors import EtcdUnavailableError
-from blocks.ports import EtcdApi, Member, MemberStatus
+from blocks.etcd_urls import is_own_only
+from blocks.ports import EtcdApi, Member
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.etcd import quorum
-from tasks.etcd.members import answering, lists_agree
+from tasks.etcd.members import is_on, judge_health, lists_agree, statuses
 from tasks.etcd.unit import peer_url
 
 # etcd 3.5.1 to 3.5.19 does not persist a learner's promotion, so that a later upgrade fails (etcd#19557).
@@ -25,35 +28,66 @@ def check_etcd(platform: Platform, etcd: EtcdApi) -> Checked:
     found = Findings("etcd")
     members = etcd.members()
     voters = quorum.voters_of(members)
-    why_not = quorum.why_not_add(members, answering(etcd, members))
-    if why_not is not None:
-        found.refuse("etcd-voters-silent", why_not, "systemctl status etcd there", final=True)
+    said = statuses(etcd, voters)
+    judge_health(found, members, said)
+    _judge_membership(found, platform, voters)
+    if found.found:
         return found.checked(f"{len(voters)} voters")
-    statuses = [etcd.status(member) for member in voters]
-    if len({status.leader for status in statuses}) != 1 or not lists_agree(etcd, members):
+    if len({status.leader for status in said.values()}) != 1 or not lists_agree(etcd, members):
         raise EtcdUnavailableError(
             "etcd: members disagree on the leader or on the member list: wait until it has settled", id="etcd-disagrees"
         )
-    _judge_membership(found, platform, voters)
-    _judge_versions(found, statuses)
+    versions = sorted({status.version for status in said.values()})
+    _judge_versions(found, versions)
     _judge_size(found, platform)
-    return found.checked(f"{len(voters)} voters, etcd {', '.join(sorted({status.version for status in statuses}))}")
+    _note_client_urls(found, members)
+    return found.checked(f"{len(voters)} voters, etcd {', '.join(versions)}")
 
 
 def _judge_membership(found: Findings, platform: Platform, voters: list[Member]) -> None:
-    known = {peer_url(platform, machine) for machine in platform.machines}
-    strangers = [member.name for member in voters if not known.intersection(member.peer_urls)]
-    if strangers:
+    """A machine's member is known by its peer URL. One at a name or address that the config has not may still be its."""
+    for member in voters:
+        machine = next((machine for machine in platform.machines if is_on(machine, member)), None)
+        urls = ", ".join(member.peer_urls)
+        if machine is None:
+            _refuse_stranger(found, platform, member, urls)
+        elif not any(url.startswith("http://") for url in member.peer_urls):
+            what = f"member {member.name} has the peer URL {urls}: members that meet by TLS are not supported"
+            found.refuse("etcd-peer-tls", what, "see docs/findings.md", final=True)
+
+
+def _refuse_stranger(found: Findings, platform: Platform, member: Member, urls: str) -> None:
+    named = [urlsplit(url).hostname or "" for url in (*member.peer_urls, *member.client_urls)]
+    likely = {member.name, *named, *(host.partition(".")[0] for host in named)}
+    machine = next((m for m in platform.sources if {m.name, str(m.address)} & likely), None)
+    if machine is not None:
+        expected = peer_url(platform, machine)
         found.refuse(
-            "etcd-member-unknown",
-            f"members {', '.join(strangers)} are neither sources nor targets",
-            "add their machines to the config, or remove them: etcdctl member list",
+            "etcd-peer-url-differs",
+            f"member {member.name} has the peer URL {urls}, expected {expected} if it is {machine.name}'s",
+            f"etcdctl member update {member.id:x} --peer-urls={expected}, or correct the config",
             final=True,
         )
+        return
+    found.refuse(
+        "etcd-member-unknown",
+        f"member {member.name} at {urls} is on neither a source nor a target by its address or name",
+        "add its machine to the config, or write the address that it has there",
+        final=True,
+    )
 
 
-def _judge_versions(found: Findings, statuses: list[MemberStatus]) -> None:
-    versions = sorted({status.version for status in statuses})
+def _note_client_urls(found: Findings, members: list[Member]) -> None:
+    for member in members:
+        if any(map(is_own_only, member.client_urls)):
+            found.note(
+                "etcd-client-url-loopback",
+                f"member {member.name} advertises {', '.join(member.client_urls)}, which leads clients to their own machine",
+                "nothing for the move; for others: --advertise-client-urls with its address",
+            )
+
+
+def _judge_versions(found: Findings, versions: list[str]) -> None:
     for version in filter(_forgets, versions):
         found.warn(
             "etcd-promotion-not-persisted",
@@ -104,12 +138,7 @@ def verify_etcd(platform: Platform, etcd: EtcdApi) -> Checked:
             final=True,
         )
         return found.checked(f"{len(members)} members")
-    healthy = answering(etcd, members)
-    silent = [member.name for member in members if member.id not in healthy]
-    if silent:
-        found.refuse(
-            "etcd-member-silent", f"{', '.join(silent)} do not answer", "systemctl status etcd there", final=True
-        )
-    elif not lists_agree(etcd, members):
+    judge_health(found, members, statuses(etcd, members))
+    if not found.found and not lists_agree(etcd, members):
         found.refuse("etcd-lists-differ", "members list different members", "etcdctl member list on each", final=True)
     return found.checked(f"{len(members)} members, the same {len(members)} on each, all healthy")

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from blocks.errors import EtcdUnavailableError, RefusedError, VerificationError
 from blocks.ports import EtcdApi, Host
 from configs.hosts import Machine
 from configs.platform import Platform
+from tasks.engine.finding import Finding, warning
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
-from tasks.etcd.members import answering, find_member, lists_agree, statuses
+from tasks.etcd.flags import QUESTION, parse_flags
+from tasks.etcd.members import answering, lists_agree, member_of, statuses
 from tasks.etcd.quorum import QuorumAtRiskError
-from tasks.etcd.unit import peer_url
 from tasks.shell.files import move_aside
-from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.script import STRICT, fact, facts, parse_facts
 from tasks.shell.units import is_off, unit_state
+
+# Of all folders that etcd's unit, files or process name, and the config's: those with data of etcd, and what of each is etcd's:
+# where links lead; in a folder that it shares with others only its part.
+FULL_FOLDERS = r"""
+    for d in $({{
+        echo {}
+        {{ etcd_words; systemctl cat etcd; }} | tr '\n' ' ' | grep -oE -- '(data|wal)-dir[= ]+[^ ]+'
+        {{ etcd_environ; etcd_files; systemctl cat etcd; }} | grep -oE 'ETCD_(DATA|WAL)_DIR=[^ ]+'
+        f=$(etcd_config | head -n 1 | tr -d "\"'"); test -z "$f" || grep -E '^(data|wal)-dir:' "$f"
+    }} | sed -E "s/^[^=: ]*[=: ]+//; s/[\"']//g" | sort -u); do
+        r=$(readlink -f "$d"); test -e "$r/member" || compgen -G "$r/*.wal" >/dev/null || continue
+        others=$(find "$r" -mindepth 1 -maxdepth 1 ! -name '.aside-*' ! -name member ! -name '*.wal' ! -name '*.tmp' ! -name lost+found)
+        test -z "$others" || {{ test -e "$r/member" || continue; r=$r/member; }}
+        echo "$d" "$r"
+    done
+"""
 
 
 @step("move etcd leader")
@@ -27,20 +46,18 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     """
     # probe
     members = etcd.members()
-    leaving = find_member(members, peer_url(platform, source))
+    leaving = member_of(members, source)
     if leaving is None:
         return unchanged("not a member")
     if run.dry_run:
         return planned("if it leads etcd by then, a target's member takes over")
-    voters = [
-        m for t in platform.new_members if (m := find_member(members, peer_url(platform, t))) and not m.is_learner
-    ]
+    voters = [m for t in platform.new_members if (m := member_of(members, t)) and not m.is_learner]
     if not voters:
         raise RefusedError(
             f"{source.name}: moving etcd's leadership: no target is a voter yet: let one join first",
             id="etcd-no-successor",
         )
-    healthy = {one: status for one, status in statuses(etcd, voters).items() if status.healthy}
+    healthy = {one: status for one, status in statuses(etcd, voters).items() if status.leader}
     if not healthy:
         raise EtcdUnavailableError(
             f"{source.name}: moving etcd's leadership: no target's member answers: systemctl status etcd on the targets",
@@ -71,9 +88,8 @@ def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     Undo: none; a removed member comes back only as a new one with an empty data folder.
     """
     # probe
-    url = peer_url(platform, source)
     members = etcd.members()
-    leaving = find_member(members, url)
+    leaving = member_of(members, source)
     if leaving is None:
         return unchanged("not a member")
     if run.dry_run:
@@ -89,7 +105,7 @@ def ensure_not_member(run: Run, source: Machine, platform: Platform, etcd: EtcdA
     # verify
     wait_until(
         f"{source.name} has left every member's list",
-        lambda: find_member(now := etcd.members(), url) is None and lists_agree(etcd, now),
+        lambda: member_of(now := etcd.members(), source) is None and lists_agree(etcd, now),
         timeout_s=platform.timeouts.etcd_settle_s,
         id="etcd-member-not-removed",
     )
@@ -105,16 +121,21 @@ def ensure_etcd_retired(
     Undo: none; the data is a copy of what the cluster has.
     """
     # probe
-    data = platform.etcd.data_dir
-    question = facts(
-        {"state": unit_state("etcd"), "data": f"find {data} -mindepth 1 -maxdepth 1 ! -name '.aside-*' -print -quit"}
+    question = QUESTION + facts(
+        {"state": unit_state("etcd"), "full": FULL_FOLDERS.format(quote(platform.etcd.data_dir))}
     )
     said = parse_facts(host.run(question, what="reading etcd's unit", timeout_s=platform.timeouts.command_s).stdout)
-    if is_off(said["state"]) and not said["data"]:
-        return unchanged("etcd is off and disabled, its data is moved aside")
+    folders, findings = _folders(host, platform, said)
+    full = [real for folder, real in _full(said) if folder in folders]
+    if is_off(said["state"]) and not full:
+        return unchanged(
+            f"etcd is off and disabled, no data in {' and '.join(folders) or 'a known folder'}", findings=findings
+        )
     if run.dry_run:
-        return planned(f"etcd is stopped and disabled, {data} moved aside")
-    member = find_member(etcd.members(), peer_url(platform, source))
+        return planned(
+            f"etcd is stopped and disabled, {' and '.join(full) or 'no data'} moved aside", findings=findings
+        )
+    member = member_of(etcd.members(), source)
     if member is not None:
         raise RefusedError(
             f"{host.name}: retiring etcd's data: it is still member {member.id:x}: remove the member first",
@@ -123,20 +144,45 @@ def ensure_etcd_retired(
 
     # act
     with run.acting(host.name, "stopping etcd, moving its data aside"):
-        script = f"{STRICT}systemctl disable --now etcd 2>/dev/null\n{move_aside(data, migration)}set +e\n{question}"
+        moves = "".join(move_aside(real, migration) + fact(f"aside:{real}", 'echo "$n"') for real in full)
+        script = f"{STRICT}systemctl disable --now etcd 2>/dev/null\n{moves}set +e\n{question}"
         answer = host.run(script, what="retiring etcd's data", timeout_s=platform.timeouts.command_s)
 
     # verify
     left = parse_facts(answer.stdout)
-    if not is_off(left["state"]) or left["data"]:
+    stay = [real for folder, real in _full(left) if folder in folders]
+    if not is_off(left["state"]) or stay:
         raise VerificationError(
-            f"{host.name}: etcd was stopped and its data moved aside, but {_not_retired(left, data)}: "
-            f"systemctl status etcd; ls -A {data}",
+            f"{host.name}: etcd was stopped and its data moved aside, but {_not_retired(left, stay)}: systemctl status etcd there",
             id="etcd-not-retired",
         )
-    return changed(f"etcd is off and disabled, its data is in {data}.aside-{migration}")
+    asides = " and ".join(left[f"aside:{real}"] for real in full)
+    where = (
+        f"its data is in {asides}" if asides else f"there was no data in {' and '.join(folders) or 'a known folder'}"
+    )
+    return changed(f"etcd is off and disabled, {where}", findings=findings)
 
 
-def _not_retired(left: dict[str, str], data: str) -> str:
+def _folders(host: Host, platform: Platform, said: dict[str, str]) -> tuple[list[str], tuple[Finding, ...]]:
+    """Where this machine's etcd keeps its data, by its own flags; the config's folder is that of the targets."""
+    flags = parse_flags(said)
+    if flags is None:
+        return [platform.etcd.data_dir], ()
+    folders = [flags[name] for name in ("data-dir", "wal-dir") if flags.get(name)] or [
+        f"{flags.get('name', 'default')}.etcd"
+    ]
+    unknown = [folder for folder in folders if not folder.startswith("/")]
+    what = f"its etcd's data stay where they are: {', '.join(unknown)} in the working folder of its unit"
+    remedy = "systemctl cat etcd; mv the folder when the move is verified"
+    findings = (warning("etcd-data-not-moved", host.name, what, remedy),) if unknown else ()
+    return [folder for folder in folders if folder not in unknown], findings
+
+
+def _full(said: dict[str, str]) -> list[tuple[str, str]]:
+    """Folders with data of etcd: as they are written, and what of them is etcd's."""
+    return [(words[0], words[-1]) for line in said["full"].splitlines() if (words := line.split())]
+
+
+def _not_retired(left: dict[str, str], stay: list[str]) -> str:
     state = " ".join(left["state"].split()) or "in an unknown state"
-    return f"{data} is not empty" if is_off(left["state"]) else f"the unit is {state}"
+    return f"{', '.join(stay)} is not empty" if is_off(left["state"]) else f"the unit is {state}"

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from blocks.errors import EtcdUnavailableError
 from blocks.ports import EtcdApi, Member, MemberStatus
+from configs.hosts import Machine
 from configs.platform import Platform
+from tasks.engine.finding import Findings
+from tasks.etcd import quorum
 from tasks.etcd.unit import peer_url
+
+ALARM = re.compile(r"memberID:(\d+) alarm:(\w+)")  # as a status' errors have it
 
 
 def find_member(members: list[Member], url: str) -> Member | None:
     """By peer URL: names can clash, and an unstarted member has none."""
     return next((member for member in members if url in member.peer_urls), None)
+
+
+def is_on(machine: Machine, member: Member) -> bool:
+    """Whether the member's peer URL names this machine, by its address or by its name, as installers write it, too."""
+    return bool({str(machine.address), machine.name} & {urlsplit(url).hostname or "" for url in member.peer_urls})
+
+
+def member_of(members: Collection[Member], machine: Machine) -> Member | None:
+    """The member that runs on this machine."""
+    return next((member for member in members if is_on(machine, member)), None)
 
 
 def statuses(etcd: EtcdApi, members: list[Member]) -> dict[int, MemberStatus]:
@@ -25,8 +43,49 @@ def statuses(etcd: EtcdApi, members: list[Member]) -> dict[int, MemberStatus]:
 
 
 def answering(etcd: EtcdApi, members: list[Member]) -> set[int]:
-    """Ids of the members that answer, know a leader and report no error."""
-    return {one for one, status in statuses(etcd, members).items() if status.healthy}
+    """Ids of the members that answer and know a leader: those that count for the quorum, whatever alarm is raised."""
+    return {one for one, status in statuses(etcd, members).items() if status.leader}
+
+
+def judge_health(found: Findings, members: list[Member], said: Mapping[int, MemberStatus]) -> None:
+    """Refuse what keeps etcd from being changed: each kind with its own remedy, for each is mended in its own way."""
+    voters = quorum.voters_of(members)
+    unstarted = [member for member in voters if not member.client_urls]
+    for member in unstarted:
+        what = f"member {member.id:x} at {', '.join(member.peer_urls)} was added as a voter and has never started"
+        found.refuse(
+            "etcd-voter-unstarted", what, f"start etcd there, or etcdctl member remove {member.id:x}", final=True
+        )
+    why_not = quorum.why_not_add(members, [*said, *(member.id for member in unstarted)])
+    if why_not is not None:
+        found.refuse("etcd-voters-silent", why_not, "systemctl status etcd there", final=True)
+    leaderless = ", ".join(member.name for member in voters if member.id in said and not said[member.id].leader)
+    if leaderless:
+        what = f"{leaderless} answer, but know no leader: they don't reach enough others"
+        found.refuse(
+            "etcd-voters-leaderless",
+            what,
+            "open the peer port between all members; journalctl -u etcd there",
+            final=True,
+        )
+    names = {member.id: member.name for member in members}
+    for raised in sorted(
+        {alarm for status in said.values() for text in status.errors for alarm in ALARM.findall(text)}
+    ):
+        _judge_alarm(found, names.get(int(raised[0]), f"{int(raised[0]):x}"), raised[1])
+
+
+def _judge_alarm(found: Findings, name: str, alarm: str) -> None:
+    if alarm == "NOSPACE":
+        remedy = "etcdctl compact REVISION; etcdctl defrag --cluster; etcdctl alarm disarm"
+        found.refuse(
+            "etcd-alarm", f"alarm NOSPACE on {name}: its quota is used up, etcd takes no writes", remedy, final=True
+        )
+    else:
+        remedy = (
+            "replace that member: etcdctl member remove, then add it with an empty data folder; etcdctl alarm disarm"
+        )
+        found.refuse("etcd-alarm", f"alarm {alarm} on {name}: its data differs from the others'", remedy, final=True)
 
 
 def lists_agree(etcd: EtcdApi, members: list[Member]) -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from shlex import quote
 
 from blocks.ports import Member
 from configs.hosts import Machine, Target
 from configs.platform import Platform
 from configs.rendering import rendered
+from tasks.etcd.flags import ARCH, Flags, as_words
+from tasks.shell.files import keep_foreign, move_aside, write_file
+
+# A packaged etcd's drop-ins would apply to our unit, too: its old flags, its user, its timeouts.
+DROP_INS = tuple(
+    f"{root}/systemd/system/etcd.service.d" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+)
 
 
 def peer_url(platform: Platform, machine: Machine) -> str:
@@ -20,8 +29,8 @@ def client_url(platform: Platform, machine: Machine) -> str:
     return f"http://{machine.address}:{platform.etcd.client_port}"
 
 
-def etcd_unit(platform: Platform, target: Target, members: Collection[Member]) -> str:
-    """The unit of a joining member. `members` are all current ones, the new one included.
+def etcd_unit(platform: Platform, target: Target, members: Collection[Member], flags: Flags) -> str:
+    """The unit of a joining member, with these `flags` besides its own. `members` are all current ones, the new one included.
 
     etcd refuses to start when --initial-cluster is not exactly the current membership (etcd#8298).
     """
@@ -38,4 +47,27 @@ def etcd_unit(platform: Platform, target: Target, members: Collection[Member]) -
         client_port=platform.etcd.client_port,
         cluster_token=platform.etcd.cluster_token,
         initial_cluster=",".join(f"{name}={url}" for url, name in names.items()),
+        flags=tuple(map(_quoted, as_words(flags))),
+        environment=tuple(_quoted(f"{ARCH}={flags[ARCH]}") for _ in range(ARCH in flags)),
     )
+
+
+def installing(platform: Platform, unit: str) -> str:
+    """Shell: let etcd begin with this unit and without data. What is there, another unit's drop-ins too, is kept aside."""
+    return (
+        "systemctl stop etcd >/dev/null 2>&1 || true\n"
+        + move_aside(platform.etcd.data_dir, "before-join")
+        + f"install -d -m 0700 {quote(platform.etcd.data_dir)}\n"
+        + keep_foreign(platform.etcd.unit_file, "before-join")
+        + write_file(platform.etcd.unit_file, unit)
+        + "".join(move_aside(folder, "before-join") for folder in DROP_INS)
+    )
+
+
+def _quoted(word: str) -> str:
+    """As systemd reads it: specifiers, variables and quotes in it are plain text."""
+    plain = word.replace("%", "%%").replace("$", "$$")
+    if re.fullmatch(r"[\w@%$+=:,./-]+", plain):
+        return plain
+    escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -7,7 +7,8 @@ from shlex import quote
 
 from blocks.errors import VerificationError
 from blocks.ports import Host
-from configs.platform import K3s, Platform
+from configs.k3s import K3s
+from configs.platform import Platform
 from configs.rendering import rendered
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
-from configs.platform import SET_BY_EVENKEEL
+from configs.k3s import SET_BY_EVENKEEL
 
 Flag = tuple[str, str]
 
@@ -84,18 +84,29 @@ def differing(running: str, expected: Iterable[str]) -> str:
     words = running.split()
     if "server" not in words:
         return ""
-    has, gets = parse_flags(words), parse_flags(expected)
+    return difference(parse_flags(words), parse_flags(expected))
+
+
+def difference(has: set[Flag], gets: set[Flag]) -> str:
+    """What a running server has and new ones don't get, and the reverse, in words; empty when they agree."""
     sides = [("it has", has - gets), ("it lacks", gets - has)]
     return ", ".join(f"{what} {' '.join(sorted(map(_word, flags)))}" for what, flags in sides if flags)
 
 
 def parse_flags(words: Iterable[str]) -> set[Flag]:
     """Names and values, masked unless harmless, however they are written; without those that are one machine's own."""
-    return {(name, _shown(name, value)) for name, value in _pairs(list(words)) if name not in SET_BY_EVENKEEL}
+    return {(name, _shown(name, value)) for name, value in pairs(words) if name not in SET_BY_EVENKEEL}
 
 
-def _pairs(words: list[str]) -> Iterator[Flag]:
-    for word, follower in zip(words, [*words[1:], "-"], strict=True):
+def shown(words: Iterable[str]) -> list[str]:
+    """The words as they may be reported; what is no flag with "=" stays out of sight unless it is a value that is harmless."""
+    return [_word((name, _shown(name, value))) for name, value in pairs(words)]
+
+
+def pairs(line: Iterable[str]) -> Iterator[Flag]:
+    """Names and values of the flags of a command line, lists one by one; the values as they are."""
+    words = list(line)
+    for word, follower in zip(words, [*words[1:], "-"], strict=False):
         if word.startswith("-"):
             name, equals, value = word.partition("=")
             value = value if equals or follower.startswith("-") else follower

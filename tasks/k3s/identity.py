@@ -1,38 +1,57 @@
-"""Access to the live cluster, read from one of its servers: administrator's credentials and the join token."""
+"""Which cluster is live, and how machines join just that one.
+
+Servers share one identity (CA, service-account key) through their datastore, at /bootstrap/<sha256 of the token>[:12]. Up
+to v1.20.8 the token's text as it was given names the key, and a server that finds none founds a second cluster in the
+live datastore; from v1.20.9 on its password does (k3s-io/k3s#3675). So the datastore is asked which token is right.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from blocks.errors import HostError, HostUnreachableError, RefusedError
 from blocks.kube_credentials import KubeCredentials, parse_kubeconfig
-from blocks.ports import Host
+from blocks.ports import Host, KeyValues
 from configs.hosts import Machine
 from tasks.shell.script import facts, parse_facts
 
+BOOTSTRAP = "/bootstrap/"
+_UNIT = r"""sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s.service | tr -s "\\\\\n\t'\"" ' '"""
+_CONFIG = "grep -hsE '^token(-file)?:' /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+_FILES = rf"{{ {_UNIT}; {_CONFIG}; }} | grep -oE -- 'token-file[=: ]+[^ ]+' | sed -E 's/^[^=: ]+[=: ]+//; s/[\"'\'']//g'"
 QUESTION = facts(
     {
         "uid": "id -u",
         "active": "systemctl is-active k3s",
         "kubeconfig": "cat /etc/rancher/k3s/k3s.yaml",
         "token": "cat /var/lib/rancher/k3s/server/token",
+        "agent_token": "cat /var/lib/rancher/k3s/server/node-token",
+        "environment": "sed -n 's/^K3S_TOKEN=//p' /etc/systemd/system/k3s.service.env",
+        "command_line": _UNIT,
+        "config": _CONFIG,
+        "files": f"for f in $({_FILES}); do cat \"$f\"; echo; done",
     }
 )
-TOKEN = re.compile(r"K10([0-9a-f]{64})::server:\S+")
+FULL = re.compile(r"K10([0-9a-f]{64})::([^:\s]+):(\S+)")
+IN_COMMAND_LINE = re.compile(r"(?<=\s)(?:--token|-t)[= ](\S+)")
 
 
 @dataclass(frozen=True)
 class ClusterAccess:
-    """Kept in memory only. With an external datastore all servers need the first one's token (k3s-io/k3s#3888)."""
+    """The administrator's credentials and all texts that may be the servers' token. Kept in memory only."""
 
     server: str
     """Name of the machine that it was read from: a live server."""
     credentials: KubeCredentials
-    token: SecretStr
+    tokens: tuple[SecretStr, ...]
+    """All texts that may be the servers' token; see `given_tokens`."""
+    agent_token: SecretStr
+    """What agents join with: where the platform has an agent token, it can't add servers."""
 
 
 def find_cluster_access(
@@ -57,17 +76,18 @@ def find_cluster_access(
             continue
         found = parse_kubeconfig(machine.name, said["kubeconfig"])
         if ca_sha256 in (None, found.ca_sha256):
-            return ClusterAccess(machine.name, found, parse_token(machine.name, said["token"], found.ca_sha256))
+            full = parse_token(machine.name, said["token"], found.ca_sha256)
+            return ClusterAccess(machine.name, found, given_tokens(said, full), SecretStr(said["agent_token"].strip() or full))
         reasons.append(f"{machine.name}: its k3s belongs to another cluster")
     raise RefusedError(
         "cluster: no server of the live cluster answers: " + "; ".join(reasons), id="cluster-no-live-server"
     )
 
 
-def parse_token(host: str, text: str, ca_sha256: str) -> SecretStr:
-    """The join token. Raises HostError, without any part of it, when it is malformed or belongs to another cluster."""
-    token = TOKEN.fullmatch(text.strip())
-    if token is None:
+def parse_token(host: str, text: str, ca_sha256: str) -> str:
+    """The token that the server hands out. Raises HostError, without any part of it, when it is malformed or foreign."""
+    token = FULL.fullmatch(text.strip())
+    if token is None or token[2] != "server":
         raise HostError(
             f"{host}: /var/lib/rancher/k3s/server/token does not hold a token of the form K10...::server:...: "
             "stat it there; k3s writes it when a server starts",
@@ -79,4 +99,65 @@ def parse_token(host: str, text: str, ca_sha256: str) -> SecretStr:
             "k3s kubectl get nodes there; systemctl restart k3s writes k3s.yaml again",
             id="k3s-token-foreign",
         )
-    return SecretStr(text.strip())
+    return text.strip()
+
+
+def given_tokens(said: Mapping[str, str], full: str) -> tuple[SecretStr, ...]:
+    """Every text that may be the servers' token, the likeliest first: as it was given to the server that was read (by
+    environment, command line, config.yaml or file), none, and what it hands out; of a full token its password, too.
+    """
+    config = [line.partition(":")[2].strip() for line in said["config"].splitlines() if line.startswith("token:")]
+    given = [
+        said["environment"].strip().strip("\"'"),
+        *IN_COMMAND_LINE.findall(f" {said['command_line']}"),
+        *(value.strip("\"'") for value in config),
+        *(line.strip() for line in said["files"].splitlines()),
+    ]
+    texts = [form for text in (*given, "") for form in (text, password_of(text))]
+    return tuple(map(SecretStr, dict.fromkeys([*texts, password_of(full), full])))
+
+
+def password_of(token: str) -> str:
+    """The part that is secret: of a full token what follows its user, of any other text all of it."""
+    found = FULL.fullmatch(token)
+    return found[3] if found else token
+
+
+def key_of(token: str) -> str:
+    """Where a server that was given this text looks for its cluster's identity."""
+    return BOOTSTRAP + hashlib.sha256(token.encode()).hexdigest()[:12]
+
+
+def find_live_token(present: Collection[str], access: ClusterAccess) -> SecretStr:
+    """The text with which a server of any version joins the live cluster: the first that one of its datastore's keys is
+    named by. Raises RefusedError when there is none.
+    """
+    if not present:
+        raise RefusedError(
+            "cluster: the etcd of the config holds no /bootstrap/ key, so it is not the servers' datastore: "
+            f"see K3S_DATASTORE_ENDPOINT in /etc/systemd/system/k3s.service.env on {access.server}",
+            id="k3s-other-datastore",
+        )
+    for token in access.tokens:
+        if key_of(token.get_secret_value()) in present:
+            return token
+    raise RefusedError(
+        f"cluster: none of the tokens on {access.server} (k3s.service.env, ExecStart, config.yaml, token file, none) is the one "
+        f"that its datastore's {', '.join(present)} is named by: a server would found a second cluster: restart k3s on "
+        f"{access.server} with the token that the datastore was begun with",
+        id="k3s-token-unknown",
+    )
+
+
+def server_token(keys: KeyValues, access: ClusterAccess) -> SecretStr:
+    """What a server joins with. Raises RefusedError also when the datastore has more than one cluster's identity."""
+    present = keys.names(BOOTSTRAP)
+    token = find_live_token(present, access)
+    others = [key for key in present if key != key_of(token.get_secret_value())]
+    if others:
+        raise RefusedError(
+            f"cluster: its datastore holds a second identity, {', '.join(others)}: a server has joined with another token and "
+            "founded a cluster of its own: find the API server with another CA, stop its k3s, etcdctl del that key",
+            id="k3s-two-identities",
+        )
+    return token

@@ -2,46 +2,69 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from shlex import quote
 
 from pydantic import SecretStr
 
-from blocks.errors import CommandFailedError
-from blocks.ports import Host, KubeApi
+from blocks.errors import CommandFailedError, RefusedError
+from blocks.ports import Host, KeyValues, KubeApi
 from configs.hosts import Role, Target
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
+from tasks.k3s.flags import shown
+from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, password_of, server_token
 from tasks.k3s.nodes import find_node
+from tasks.k3s.rogue import take_back
+from tasks.k3s.server_args import server_args
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import is_on, unit_state
 
 
-def environment(platform: Platform, target: Target, token: SecretStr) -> dict[str, SecretStr | str]:
-    """The installer's environment. A server's datastore is the targets' etcd members only; agents join through the VIP."""
+def command_line(target: Target, common: Iterable[str]) -> list[str]:
+    """The words that k3s is started with: those of its role, then the target's own."""
+    labels = [f"--node-label={name}={value}" for name, value in target.labels.items()]
+    taints = [f"--node-taint={taint}" for taint in target.taints]
     identity = [f"--node-name={target.name}", f"--node-ip={target.address}"]
+    return [target.role.value, *common, *target.args, *labels, *taints, *identity]
+
+
+def environment(
+    platform: Platform, target: Target, words: Iterable[str], token: SecretStr, agent_token: SecretStr
+) -> dict[str, SecretStr | str]:
+    """The installer's environment. A server's datastore is the targets' etcd members only; agents join through the VIP."""
     server = target.role is Role.SERVER
-    words = ["server", *platform.k3s.server_args] if server else ["agent", *platform.k3s.agent_args]
+    # Where agents have a token of their own (user "node"), every server has to accept it.
+    apart = server and "::node:" in _plain(agent_token)
     return {
         "INSTALL_K3S_SKIP_DOWNLOAD": "true",
-        "INSTALL_K3S_EXEC": " ".join([*words, *identity]),
+        "INSTALL_K3S_EXEC": " ".join(map(_for_installer, words)),
         "K3S_TOKEN": token,
         "K3S_URL": "" if server else platform.join_url,
         "K3S_DATASTORE_ENDPOINT": platform.datastore_endpoint if server else "",
+        **({"K3S_AGENT_TOKEN": SecretStr(password_of(_plain(agent_token)))} if apart else {}),
     }
 
 
 @step("join k3s")
-def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, token: SecretStr) -> Outcome:
+def ensure_node(
+    run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, keys: KeyValues, access: ClusterAccess
+) -> Outcome:
     """Make `target` a Ready node of the live cluster; a server's API answers and is one of the cluster's endpoints.
 
+    A server that founds a second cluster in the live datastore is taken back at once.
     Undo: k3s-uninstall.sh or k3s-agent-uninstall.sh there, then kubectl delete node.
     """
     # probe
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
-    wanted = environment(platform, target, token)
+    token = server_token(keys, access) if target.role is Role.SERVER else access.agent_token
+    common = server_args(platform, kube.nodes()) if target.role is Role.SERVER else platform.k3s.agent_args
+    words = command_line(target, common)
+    wanted = environment(platform, target, words, token, access.agent_token)
     said = parse_facts(
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
     )
@@ -49,23 +72,16 @@ def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: 
     if is_on(said["state"]) and right_env and _is_joined(kube, target):
         return unchanged(f"a Ready {target.role}")
     if run.dry_run:
-        return planned(f"joins as {target.role}: {_plain(wanted['INSTALL_K3S_EXEC'])}")
+        return planned(f"joins as {target.role}: {' '.join(shown(words))}")
 
     # act
     with run.acting(host.name, f"joining k3s as {target.role}"):
-        exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
-        installer = (
-            f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh >/tmp/evenkeel-k3s.log 2>&1\n"
-            # An installer that changed nothing starts nothing, even when the unit is stopped.
-            f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
-        )
+        known = set(keys.names(BOOTSTRAP))
         try:
-            host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
-        except CommandFailedError as error:
-            why = ": ".join(filter(None, (error.stderr_tail, _journal(host, unit, token))))
-            raise CommandFailedError(
-                host.name, f"{unit} did not start", error.exit_code, why, id="k3s-not-started"
-            ) from error
+            _install(host, platform, unit, wanted)
+        finally:
+            if target.role is Role.SERVER:
+                _refuse_second_cluster(host, platform, target, kube, keys, known)
 
     # verify
     wait_until(
@@ -75,6 +91,39 @@ def ensure_node(run: Run, host: Host, platform: Platform, target: Target, kube: 
         id="k3s-not-joined",
     )
     return changed(f"a Ready {target.role}")
+
+
+def _install(
+    host: Host, platform: Platform, unit: str, wanted: dict[str, SecretStr | str]
+) -> None:
+    exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
+    installer = (
+        f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh </dev/null >/tmp/evenkeel-k3s.log 2>&1\n"
+        # An installer that changed nothing starts nothing, even when the unit is stopped.
+        f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
+    )
+    try:
+        host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
+    except CommandFailedError as error:
+        why = ": ".join(filter(None, (error.stderr_tail, _journal(host, unit, wanted))))
+        raise CommandFailedError(
+            host.name, f"{unit} did not start", error.exit_code, why, id="k3s-not-started"
+        ) from error
+
+
+def _refuse_second_cluster(
+    host: Host, platform: Platform, target: Target, kube: KubeApi, keys: KeyValues, known: set[str]
+) -> None:
+    """Take a server back that did not find the live identity: every minute that it stays an endpoint, calls fail."""
+    founded = sorted(set(keys.names(BOOTSTRAP)) - known)
+    if founded:
+        for key in founded:
+            take_back(host, target, kube, keys, key, timeout_s=platform.timeouts.uninstall_s)
+        raise RefusedError(
+            f"{host.name}: its k3s did not find the live cluster's identity and founded a second cluster ({', '.join(founded)}): it "
+            "is taken back: k3s is off there, its node and key are removed: compare k3s --version there and on the sources",
+            id="k3s-second-cluster",
+        )
 
 
 def _is_joined(kube: KubeApi, target: Target) -> bool:
@@ -91,14 +140,19 @@ def _question(unit: str) -> str:
     return facts({"state": unit_state(unit), **read})
 
 
-def _journal(host: Host, unit: str, token: SecretStr) -> str:
-    """Why k3s did not start, from the installer's log and the unit's journal, with the token masked."""
+def _journal(host: Host, unit: str, wanted: dict[str, SecretStr | str]) -> str:
+    """Why k3s did not start, from the installer's log and the unit's journal, with the tokens masked."""
     script = f"tail -n 3 /tmp/evenkeel-k3s.log; journalctl -u {unit} -n 6 --no-pager -o cat"
     said = host.run(script, what="reading k3s's journal", check=False).stdout.strip()[-600:]
-    secret = token.get_secret_value()
-    for part in (secret, secret.rpartition(":")[2]):
+    secrets = [value.get_secret_value() for value in wanted.values() if isinstance(value, SecretStr)]
+    for part in filter(None, [*secrets, *map(password_of, secrets)]):
         said = said.replace(part, "**********")
     return f"{said}: journalctl -u {unit} there"
+
+
+def _for_installer(word: str) -> str:
+    """It escapes all that a shell would read in INSTALL_K3S_EXEC, except blanks and quotes, and lets the shell read it."""
+    return re.sub(r"""[ '"]""", lambda found: f'"{found[0]}"' if found[0] == "'" else f"'{found[0]}'", word)
 
 
 def _plain(value: SecretStr | str) -> str:

@@ -1,4 +1,4 @@
-"""k3s leaves a source: stopped for good, its node deleted."""
+"""k3s leaves a source: no new pods, stopped for good, its node deleted."""
 
 from __future__ import annotations
 
@@ -7,30 +7,103 @@ from blocks.ports import Host, KubeApi
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import stays, wait_until
-from tasks.k3s.nodes import find_node
+from tasks.k3s.nodes import LEFT, find_node, find_source
 from tasks.shell.script import facts, parse_facts
-from tasks.shell.units import is_off, unit_state
+from tasks.shell.units import is_off
 
 # Pods' containers go on when k3s stops, as they must at an upgrade; on a source that leaves they are orphans.
 PODS = "docker ps -q --filter label=io.kubernetes.pod.name"
+# Servers, agents, and units of any name that the installer was given (INSTALL_K3S_NAME).
+_UNITS = (
+    r"{ echo k3s; echo k3s-agent; grep -lsE '^ExecStart=[^ ]*/k3s([ \\]|$)' /etc/systemd/system/k3s*.service"
+    r" | sed 's,.*/,,; s/\.service$//'; } | sort -u"
+)
+QUESTION = facts(
+    {
+        "units": f'for u in $({_UNITS}); do echo "$u" $(systemctl is-active "$u") $(systemctl is-enabled "$u"); done',
+        "running": "pgrep -lx 'k3s(-server|-agent)?'",
+        "pods": PODS,
+    }
+)
+STOP = (
+    f'for u in $({_UNITS}); do systemctl disable --now "$u" 2>/dev/null; done\n'
+    f'left=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'
+)
+
+
+@step("cordon")
+def ensure_cordoned(run: Run, source: Machine, kube: KubeApi, record: Record) -> Outcome:
+    """Make the scheduler put no new pods on the node. All sources come first, so that every pod moves only once.
+
+    Undo: kubectl uncordon; done when a drain fails.
+    """
+    # probe
+    node = find_source(kube, record, source)
+    if node is None:
+        return unchanged("no longer a node")
+    if node.unschedulable:
+        return unchanged("cordoned")
+    if run.dry_run:
+        return planned("cordoned")
+
+    # act
+    with run.acting(source.name, "cordoning"):
+        kube.set_unschedulable(source.name, True)
+
+    # verify
+    wait_until(
+        f"{source.name} is cordoned",
+        lambda: (n := find_node(kube, source.name)) and n.unschedulable,
+        timeout_s=30,
+        id="node-not-cordoned",
+    )
+    return changed("cordoned")
+
+
+@step("uncordon")
+def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi, record: Record) -> Outcome:
+    """Make the scheduler use the node again.
+
+    Undo: kubectl cordon.
+    """
+    # probe
+    node = find_source(kube, record, source)
+    if node is None or not node.unschedulable:
+        return unchanged("schedulable" if node else "no longer a node")
+    if run.dry_run:
+        return planned("uncordoned")
+
+    # act
+    with run.acting(source.name, "uncordoning", undoing=True):
+        kube.set_unschedulable(source.name, False)
+
+    # verify
+    wait_until(
+        f"{source.name} is schedulable",
+        lambda: (n := find_node(kube, source.name)) and not n.unschedulable,
+        timeout_s=30,
+        id="node-stays-cordoned",
+    )
+    return changed("uncordoned")
 
 
 @step("stop k3s on source")
 def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make k3s not run on the machine, now or after a reboot, and its pods' containers neither.
+    """Make neither server nor agent run on the machine, now or after a reboot, and its pods' containers neither.
 
-    Undo: systemctl enable --now k3s, before the node is deleted.
+    Undo: systemctl enable --now k3s, or k3s-agent, before the node is deleted.
     """
     # probe
-    question = facts({"state": unit_state("k3s"), "pods": PODS})
-    said = parse_facts(host.run(question, what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout)
-    if is_off(said["state"]) and not said["pods"]:
+    said = parse_facts(host.run(QUESTION, what="reading k3s's units", timeout_s=platform.timeouts.command_s).stdout)
+    left = _still_there(said)
+    if not left:
         return unchanged("k3s is off and disabled")
     if run.dry_run:
-        return planned("k3s is stopped and disabled")
+        return planned(f"k3s is stopped and disabled: now {left}")
     if not any(kube.is_ready(str(server.address)) for server in platform.servers):
         raise RefusedError(
             f"{host.name}: stopping k3s: no target's API server answers: systemctl status k3s on the targets",
@@ -39,41 +112,48 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
 
     # act
     with run.acting(host.name, "stopping k3s"):
-        stop = f'systemctl disable --now k3s 2>/dev/null\nleft=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'
-        answer = host.run(stop + question, what="stopping k3s", timeout_s=platform.timeouts.uninstall_s)
+        answer = host.run(STOP + QUESTION, what="stopping k3s", timeout_s=platform.timeouts.uninstall_s)
 
     # verify
-    left = parse_facts(answer.stdout)
-    if not is_off(left["state"]) or left["pods"]:
+    left = _still_there(parse_facts(answer.stdout))
+    if left:
         raise VerificationError(
-            f"{host.name}: k3s was stopped, but {_not_stopped(left)}: systemctl status k3s; docker ps",
-            id="k3s-not-stopped",
+            f"{host.name}: k3s was stopped, but {left}: systemctl status k3s k3s-agent; docker ps", id="k3s-not-stopped"
         )
     return changed("k3s is off and disabled")
 
 
-def _not_stopped(left: dict[str, str]) -> str:
-    if is_off(left["state"]):
-        return f"{len(left['pods'].split())} containers of its pods still run"
-    return f"the unit is {' '.join(left['state'].split())}"
+def _still_there(said: dict[str, str]) -> str:
+    """What of k3s is not off, in words; a unit that has failed is off: k3s ends with an error when it is stopped."""
+    states = [line.partition(" ") for line in said["units"].splitlines()]
+    on = [f"the unit {unit} is {state}" for unit, _, state in states if not is_off(state)]
+    processes = said["running"].splitlines()
+    if processes and not on:
+        on.append(f"a process of no unit called k3s* runs: {', '.join(processes)}")
+    if said["pods"]:
+        on.append(f"{len(said['pods'].split())} containers of its pods run")
+    return ", ".join(on)
 
 
 @step("delete node")
-def ensure_node_deleted(run: Run, source: Machine, platform: Platform, kube: KubeApi) -> Outcome:
+def ensure_node_deleted(run: Run, source: Machine, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
     """Make the cluster have no such node, for good; its API server is no longer one of the cluster's endpoints.
 
-    A node whose k3s still runs registers again (k3s-io/k3s#945), so k3s is stopped first.
+    A node whose k3s still runs registers again (k3s-io/k3s#945), so k3s is stopped first. One that is deleted stays until
+    k3s's leader takes its finalizer off. The record says that the source has left: from now on its absence is no surprise.
     Undo: start k3s there again, it registers.
     """
     # probe
     address = str(source.address)
-    if find_node(kube, source.name) is None and address not in kube.server_addresses():
+    node = find_source(kube, record, source)
+    if node is None and address not in kube.server_addresses():
         return unchanged("not a node")
     if run.dry_run:
         return planned("the node is deleted")
 
     # act
     with run.acting(source.name, "deleting the node"):
+        record.write(f"{LEFT}/{source.name}", {"address": address})
         kube.delete_node(source.name)
 
     # verify
@@ -83,9 +163,24 @@ def ensure_node_deleted(run: Run, source: Machine, platform: Platform, kube: Kub
         timeout_s=platform.timeouts.api_settle_s,
         id="api-endpoint-stays",
     )
-    if not stays(f"{source.name} is gone", lambda: find_node(kube, source.name) is None, for_s=3):
+    uid = node.uid if node else ""
+    wait_until(
+        f"{source.name} is no node any more",
+        lambda: _is_gone(kube, source.name, uid),
+        timeout_s=platform.timeouts.node_delete_s,
+        still=lambda: f"it is deleted, but k3s's leader has not taken its finalizer off: kubectl get node {source.name} -o yaml",
+        id="node-not-deleted",
+    )
+    stays(f"{source.name} is gone", lambda: _is_gone(kube, source.name, uid), for_s=3)
+    return changed("the node is deleted")
+
+
+def _is_gone(kube: KubeApi, name: str, uid: str) -> bool:
+    """Whether no node is called so. Raises VerificationError when another one is: it has registered again."""
+    node = find_node(kube, name)
+    if node is not None and node.uid != uid:
         raise VerificationError(
-            f"{source.name}: the node was deleted and registered again: a k3s still runs there: systemctl disable --now k3s",
+            f"{name}: the node was deleted and registered again: a k3s still runs there: systemctl disable --now k3s k3s-agent",
             id="node-came-back",
         )
-    return changed("the node is deleted")
+    return node is None

@@ -9,14 +9,30 @@ from shlex import quote
 from blocks.ports import Host
 from configs.platform import Platform
 from tasks.k3s.flags import SERVER_COMMAND_LINE
+from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
 from tasks.shell.script import facts, parse_facts
 
-K3S_UNITS = ("k3s", "k3s-agent")
-# Only the part that names the CA; the rest of a token is a secret and stays on its machine.
-ENVS = "/etc/systemd/system/k3s.service.env /etc/systemd/system/k3s-agent.service.env"
-OWN_CA = rf"sed -nE 's/^K3S_TOKEN=.?K10([0-9a-f]{{64}})::.*/\1/p' {ENVS}"
-DATA_MOUNTS = r"""awk '$2 ~ "^/var/lib/(kubelet|rancher)/" && $3 !~ "^(tmpfs|overlay|proc|sysfs|nsfs)$" {print $2, $3}' /proc/mounts"""
+# A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
+CAS = r"""for d in $(data_dirs); do
+    sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
+    for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
+        ca=$(grep -ohE 'certificate-authority-data"?: *"?[A-Za-z0-9+/=]+' "$k" | grep -oE '[A-Za-z0-9+/=]+$')
+        test -z "$ca" || base64 -d <<<"$ca" | sha256sum
+    done
+done | cut -c1-64 | sort -u"""
+# A bundle's binary may not be executable yet, or lie where nothing may be executed: then a copy answers.
+VERSION_OF = r"""version_of() {
+    timeout 20 "$1" --version </dev/null && return
+    for d in /run /tmp /var/tmp /root; do
+        d=$(mktemp -d $d/evenkeel.XXXXXX) || continue
+        install -m 0755 "$1" "$d/k3s" && said=$(timeout 20 "$d/k3s" --version </dev/null)
+        rm -rf "$d"
+        test -z "$said" || { echo "$said"; return; }
+    done
+}
+"""
+_STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 
 @dataclass(frozen=True)
@@ -33,33 +49,36 @@ class HostFacts:
     has_helm: bool
     brings: Versions
     """What would join from here: the etcd that is installed and the k3s of the bundle."""
-    k3s_units: tuple[str, ...]
-    """k3s units whose file exists."""
-    k3s_ca: str
-    """SHA-256 of the CA in the token of the machine's k3s; empty without one."""
+    k3s_cas: frozenset[str]
+    """SHA-256 of every CA that its k3s has on its disk."""
+    etcd_cluster: str
+    """Id of the cluster of the etcd that answers on the machine itself; empty when none does."""
     k3s_server: str
     """The command line of the server that is installed there."""
-    uninstallers: tuple[str, ...]
-    containers: tuple[str, ...]
-    mounts: tuple[str, ...]
-    """Mounts below the kubelet's and k3s's folders that are not in memory, with their types: somebody's data."""
-    etcd_active: bool
+    remains: Remains
     docker_active: bool
     addresses: tuple[str, ...]
     interfaces: tuple[str, ...]
+    has_default_route: bool
+    has_br_netfilter: bool
+    system: str
+    """Its distribution and its systemd's version."""
 
-    @property
-    def has_k3s(self) -> bool:
-        return bool(self.k3s_units or self.uninstallers)
+
+def _etcd_cluster(addresses: tuple[str, ...], port: int) -> str:
+    """The command for a fact, without curl: etcd before 3.4 answers at v3beta."""
+    connect = f'exec 3<>/dev/tcp/$0/{port}; printf "{_STATUS}" >&3; cat <&3'
+    asked = f"for a in {' '.join(addresses)}; do for v in v3 v3beta; do timeout 3 bash -c {quote(connect)} $a $v; done; done"
+    return f"""{asked} | grep -oE '"cluster_id": *"[0-9]+"' | head -n1 | tr -dc 0-9"""
 
 
-def fact_script(platform: Platform) -> str:
+def fact_script(platform: Platform, address: str) -> str:
     """All questions of `HostFacts`, for one round trip."""
     k3s = platform.k3s
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
     commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
     listed = " ".join(map(quote, files))
-    return facts(
+    return prelude(platform) + VERSION_OF + facts(
         {
             "hostname": "hostname",
             "clock": "date +%s.%N",
@@ -69,16 +88,16 @@ def fact_script(platform: Platform) -> str:
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "helm": "command -v helm",
             "etcd_version": f"{quote(platform.etcd.binary)} --version",
-            "k3s_version": f"{quote(k3s.bundle)}/vendor/k3s --version",
-            "units": "".join(f"test ! -e /etc/systemd/system/{unit}.service || echo {unit};" for unit in K3S_UNITS),
-            "ca": OWN_CA,
+            "k3s_version": f"version_of {quote(k3s.bundle)}/vendor/k3s",
+            "cas": CAS,
+            "etcd_cluster": _etcd_cluster(("127.0.0.1", address), platform.etcd.client_port),
             "server": SERVER_COMMAND_LINE,
-            "uninstallers": "ls /usr/local/bin/k3s-uninstall.sh /usr/local/bin/k3s-agent-uninstall.sh",
-            "containers": "docker ps -a --format '{{.Names}}'",
-            "mounts": DATA_MOUNTS,
-            "etcd": "systemctl is-active etcd",
             "docker": "systemctl is-active docker",
+            **QUESTIONS,
             "addresses": "ip -4 -o addr show | awk '{print $2, $4}'",
+            "route": "ip -4 route show default; ip -6 route show default",
+            "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
+            "system": """sed -n 's/^PRETTY_NAME=//p' /etc/os-release | tr -d '"'; systemctl --version | awk 'NR == 1 {print $1, $2}'""",
         }
     )
 
@@ -98,20 +117,21 @@ def parse_host_facts(output: str) -> HostFacts:
         missing_commands=tuple(said["commands"].splitlines()),
         has_helm=bool(said["helm"]),
         brings=Versions(said["etcd_version"], said["k3s_version"]),
-        k3s_units=tuple(said["units"].split()),
-        k3s_ca=said["ca"].split("\n")[0],
+        k3s_cas=frozenset(said["cas"].split()),
+        etcd_cluster=said["etcd_cluster"].strip(),
         k3s_server=said["server"].strip(),
-        uninstallers=tuple(said["uninstallers"].splitlines()),
-        containers=tuple(said["containers"].splitlines()),
-        mounts=tuple(said["mounts"].splitlines()),
-        etcd_active=said["etcd"] == "active",
+        remains=parse_remains(said),
         docker_active=said["docker"] == "active",
         addresses=tuple(address.partition("/")[0] for _, address in interfaces),
         interfaces=tuple(interface for interface, _ in interfaces),
+        has_default_route=bool(said["route"]),
+        has_br_netfilter=bool(said["br_netfilter"]),
+        system=", ".join(said["system"].splitlines()),
     )
 
 
 def read_host_facts(host: Host, platform: Platform) -> HostFacts:
     """The machine as it is now, in one round trip."""
-    result = host.run(fact_script(platform), what="reading the machine's facts", timeout_s=platform.timeouts.command_s)
+    script = fact_script(platform, str(host.address))
+    result = host.run(script, what="reading the machine's facts", timeout_s=platform.timeouts.command_s)
     return parse_host_facts(result.stdout)

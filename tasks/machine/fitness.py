@@ -9,10 +9,9 @@ from configs.hosts import Machine, Source
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.k3s.flags import differing
 from tasks.machine.facts import HostFacts, read_host_facts
 from tasks.machine.live import LivePlatform
-from tasks.machine.versions import Versions, differs, short, too_old
+from tasks.machine.versions import Versions, differs, short, too_new, too_old
 
 MAX_SKEW_S = 5  # leases and certificates tolerate more, VRRP and logs that are compared do not
 SPARE_BYTES = 5 * 2**30  # the kubelet keeps 10-15 % free by default; loading an image takes its tar's size twice
@@ -31,18 +30,19 @@ def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePl
     _judge_address(found, facts, machine)
     if isinstance(machine, Source):
         _judge_name(found, facts, machine)
-        _judge_flags(found, facts, platform)
     elif live.why_live(host, facts) is None:
         _judge_software(found, facts)
         _judge_resources(found, facts, platform)
-        if machine.etcd:
-            _judge_etcd_version(found, facts.brings.etcd, running.etcd)
-        _judge_k3s_version(found, facts.brings.k3s, running.k3s)
+        _judge_network(found, facts, platform)
+        if machine.etcd and platform.etcd.binary not in facts.missing_commands:
+            _judge_etcd_version(found, platform, facts.brings.etcd, running.etcd)
+        if not any(path.endswith("/vendor/k3s") for path in facts.missing_files):
+            _judge_k3s_version(found, platform, facts.brings.k3s, running.k3s)
     if machine == platform.servers[0] and not facts.has_helm:
         found.warn(
             "helm-missing-on-target", "no `helm` there, backups need it once the sources have left", "install it there"
         )
-    return found.checked("fit")
+    return found.checked(f"fit: {facts.system}")
 
 
 def _judge_clock(found: Findings, skew_s: float) -> None:
@@ -80,16 +80,6 @@ def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
     )
 
 
-def _judge_flags(found: Findings, facts: HostFacts, platform: Platform) -> None:
-    other = differing(facts.k3s_server, platform.k3s.server_args)
-    if other:
-        found.warn(
-            "k3s-flags-differ",
-            f"its k3s server has other flags than k3s.server_args: {other}",
-            "write the flags of the running servers in k3s.server_args, unless the difference is intended",
-        )
-
-
 def _judge_software(found: Findings, facts: HostFacts) -> None:
     for path in facts.missing_files:
         found.refuse("bundle-file-missing", f"{path} is missing or empty", "copy the vendor's bundle there")
@@ -102,13 +92,25 @@ def _judge_software(found: Findings, facts: HostFacts) -> None:
 
 
 def _judge_resources(found: Findings, facts: HostFacts, platform: Platform) -> None:
-    needed, interface = 2 * facts.bundle_bytes + SPARE_BYTES, platform.keepalived.interface
+    needed = 2 * facts.bundle_bytes + SPARE_BYTES
     if facts.free_bytes < needed:
         found.refuse(
             "host-disk-short",
             f"{facts.free_bytes >> 20} MB free below /var/lib, {needed >> 20} MB are needed",
             "make room there",
         )
+    if facts.remains.mounts:
+        shown = ", ".join(sorted(facts.remains.mounts, key=_is_a_pods)[:3])
+        found.note(
+            "uninstall-unmounts",
+            f"{len(facts.remains.mounts)} mounts below the kubelet's and k3s's folders: {shown}, ...: the uninstall unmounts them "
+            "first and deletes nothing while one stays",
+            "umount there what has to do with neither",
+        )
+
+
+def _judge_network(found: Findings, facts: HostFacts, platform: Platform) -> None:
+    interface = platform.keepalived.interface
     if interface not in facts.interfaces:
         has = ", ".join(dict.fromkeys(facts.interfaces))
         found.refuse(
@@ -116,31 +118,54 @@ def _judge_resources(found: Findings, facts: HostFacts, platform: Platform) -> N
             f"no interface {interface} with an address, it has {has}",
             "see keepalived.interface",
         )
-    for mount in facts.mounts:
-        path = mount.partition(" ")[0]
+    if not facts.has_default_route:
         found.refuse(
-            "host-data-mounted",
-            f"uninstalling would delete through a live mount, {mount}",
-            f"umount {path} there",
-            final=True,
+            "host-no-default-route",
+            "it has no default route; k3s ends there (no default routes found), whatever its --node-ip is",
+            "ip route add default via GATEWAY, and into the network's configuration; a gateway that leads nowhere will do",
+        )
+    if not facts.has_br_netfilter:
+        found.warn(
+            "host-no-br-netfilter",
+            "its kernel has no module br_netfilter: Services are not reached from pods of the same node",
+            "install the kernel's modules there: modprobe br_netfilter",
         )
 
 
-def _judge_etcd_version(found: Findings, brings: str, runs: str) -> None:
+def _is_a_pods(mount: str) -> bool:
+    """Whether the kubelet has mounted it; what it is for is known then."""
+    return "/kubelet/pods/" in mount or "/kubelet/plugins/" in mount
+
+
+def _judge_etcd_version(found: Findings, platform: Platform, brings: str, runs: str) -> None:
     both = f"its etcd is {short(brings)}, the platform runs {short(runs)}"
-    if too_old(brings, runs):
+    if not short(brings):
+        binary = platform.etcd.binary
+        found.refuse("etcd-version-unknown", f"{binary} --version prints no version, expected {short(runs)}", f"run {binary} there")
+    elif too_old(brings, runs):
         found.refuse(
             "etcd-too-old", f"{both}; a member of a lower minor version can't join", "install that version there"
         )
+    elif too_new(brings, runs):
+        found.refuse("etcd-too-new", f"{both}; etcd goes one minor version at a time", "install that version there")
     elif differs(brings, runs):
         found.warn("etcd-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")
 
 
-def _judge_k3s_version(found: Findings, brings: str, runs: str) -> None:
+def _judge_k3s_version(found: Findings, platform: Platform, brings: str, runs: str) -> None:
     both = f"its bundle's k3s is {short(brings)}, the platform runs {short(runs)}"
-    if too_old(brings, runs):
+    if not short(brings):
+        binary = f"{platform.k3s.bundle}/vendor/k3s"
+        found.refuse(
+            "k3s-version-unknown", f"{binary} --version prints no version, expected {short(runs)}", f"file {binary} there"
+        )
+    elif too_old(brings, runs):
         found.refuse(
             "k3s-too-old", f"{both}; no node may be of a lower minor version", "copy that version's bundle there"
+        )
+    elif too_new(brings, runs):
+        found.refuse(
+            "k3s-too-new", f"{both}; API servers may be one minor version apart", "copy that version's bundle there"
         )
     elif differs(brings, runs):
         found.warn("k3s-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")

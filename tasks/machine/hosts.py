@@ -64,14 +64,14 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
     """
     # probe
     machines = platform.machines
-    resolve = "".join(f"getent ahostsv4 {quote(machine.name)} | awk 'NR==1 {{print $1}}';" for machine in machines)
+    names = " ".join(quote(machine.name) for machine in machines)
+    resolve = f"for n in {names}; do echo $n $(getent ahostsv4 $n | awk '!seen[$1]++ {{print $1}}'); done"
     question = facts({"file": read_file(HOSTS), "resolved": resolve})
     said = parse_facts(host.run(question, what="reading /etc/hosts", timeout_s=platform.timeouts.command_s).stdout)
     current = said["file"] + "\n"
     wanted = hosts_file(current, machines)
-    findings = _shadowed(host, hosts_conflicts(current, machines))
-    addresses = [str(machine.address) for machine in machines]
-    if current == wanted and said["resolved"].splitlines() == addresses:
+    findings = _shadowed(host, hosts_conflicts(current, machines, own=host.name))
+    if current == wanted and not resolved_wrongly(said["resolved"], machines, own=host.name):
         return unchanged("names all machines", findings=findings)
     if run.dry_run:
         return planned("the managed block is written", diffs=(diff(HOSTS, current, wanted),), findings=findings)
@@ -82,39 +82,58 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
         answer = host.run(script, what="writing /etc/hosts", timeout_s=platform.timeouts.command_s)
 
     # verify
-    resolved = parse_facts(answer.stdout)["resolved"].splitlines()
-    if resolved != addresses:
-        wrong = [f"{m.name} to {got}" for m, got in zip(machines, resolved, strict=False) if got != str(m.address)]
+    wrong = resolved_wrongly(parse_facts(answer.stdout)["resolved"], machines, own=host.name)
+    if wrong:
         raise VerificationError(
-            f"{host.name}: /etc/hosts is written, yet it resolves {', '.join(wrong) or 'not all names'}: see `hosts:` in "
-            "/etc/nsswitch.conf there",
+            f"{host.name}: /etc/hosts is written, yet it resolves {', '.join(wrong)}: see `hosts:` in /etc/nsswitch.conf there",
             id="hosts-file-ignored",
         )
     return changed("the managed block is written", diffs=(diff(HOSTS, current, wanted),), findings=findings)
 
 
 def _shadowed(host: Host, lines: Iterable[str]) -> tuple[Finding, ...]:
-    what = "/etc/hosts has another address for a machine of the config, now shadowed"
+    what = "/etc/hosts has another address for a machine of the config, below the managed block"
     return tuple(
-        note("hosts-line-shadowed", host.name, f"{what}: {line}", "delete the line if nothing needs it")
+        note("hosts-line-shadowed", host.name, f"{what}: {line}", "delete the line: with `multi on`, programs get both")
         for line in lines
     )
 
 
 def hosts_file(current: str, machines: Iterable[Machine]) -> str:
-    """`current` with our block first: the first line that names a host wins, so a stale one below does no harm."""
+    """`current` with our block first: without `multi on`, the first line that names a host wins."""
     block = rendered("hosts.j2", machines=list(machines))
     return block + _outside_block(current)
 
 
-def hosts_conflicts(current: str, machines: Iterable[Machine]) -> list[str]:
-    """Lines outside our block that give a machine's name another address."""
+def resolved_wrongly(text: str, machines: Iterable[Machine], *, own: str) -> list[str]:
+    """Names, in words, whose answers lack the machine's address; `text` has a line for each name, with all of its answers.
+
+    With `multi on`, glibc gathers the lines of /etc/hosts and sorts their addresses, so the first answer says little. A
+    machine's own name may be a loopback address, as Debian's installer writes it.
+    """
+    answers = {name: addresses for name, *addresses in map(str.split, text.splitlines())}
+    return [
+        f"{machine.name} to {' '.join(found) or 'nothing'}"
+        for machine in machines
+        for found in [answers.get(machine.name, [])]
+        if str(machine.address) not in found and not (machine.name == own and any(map(_is_loopback, found)))
+    ]
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.")
+
+
+def hosts_conflicts(current: str, machines: Iterable[Machine], *, own: str) -> list[str]:
+    """Lines outside our block that give a machine's name another address; its `own` name may have a loopback address."""
     names = {machine.name: str(machine.address) for machine in machines}
     return [
         line.strip()
         for line in _outside_block(current).splitlines()
         for address, *aliases in [line.partition("#")[0].split() or [""]]
-        if any(names.get(alias, address) != address for alias in aliases)
+        if any(
+            names.get(alias, address) != address and not (alias == own and _is_loopback(address)) for alias in aliases
+        )
     ]
 
 

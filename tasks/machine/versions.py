@@ -47,6 +47,15 @@ def too_old(joining: str, running: str) -> bool:
     return differs(joining, running) and numbers(joining)[:2] < numbers(running)[:2]
 
 
+def too_new(joining: str, running: str) -> bool:
+    """Whether `joining` is more than one minor version newer: neither etcd nor Kubernetes supports that in one cluster.
+
+    https://etcd.io/docs/v3.5/upgrades/upgrading-etcd, https://kubernetes.io/releases/version-skew-policy
+    """
+    (major, minor), (its_major, its_minor) = ((*numbers(text), 0, 0)[:2] for text in (running, joining))
+    return differs(joining, running) and (its_major, its_minor) > (major, minor + 1)
+
+
 def differs(joining: str, running: str) -> bool:
     """Whether both versions are known and not the same."""
     return bool(numbers(joining) and numbers(running)) and numbers(joining) != numbers(running)

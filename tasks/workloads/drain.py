@@ -15,7 +15,7 @@ from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
-from tasks.k3s.nodes import find_node
+from tasks.k3s.nodes import find_source
 from tasks.workloads.bare_pods import keep_bare, restore_bare, unrestored_bare
 from tasks.workloads.readiness import awaited
 
@@ -41,7 +41,7 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
     Undo: given up after `drain_s`, the node is uncordoned again and the error has each pod's reason.
     """
     # probe
-    node = find_node(kube, source.name)
+    node = find_source(kube, record, source)
     pods = [pod for pod in kube.pods(source.name) if why_stays(pod) is None] if node else []
     if not pods and not unrestored_bare(record):
         return unchanged("no longer a node" if node is None else "drained")

@@ -13,6 +13,8 @@ from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
+from tasks.engine.record import Record
+from tasks.k3s.nodes import judge_source
 from tasks.shell.script import fact, parse_facts
 from tasks.vip.holder import holds
 from tasks.workloads.drain import why_stays
@@ -162,10 +164,11 @@ def _judge_residues(found: Findings, residues: Iterable[Residue]) -> None:
 
 @check("check nothing names source", after_acts=True)
 def check_unreferenced(
-    source: Machine, platform: Platform, targets: Collection[Host], everyone: Collection[Host], kube: KubeApi
+    source: Machine, platform: Platform, targets: Collection[Host], everyone: Collection[Host], kube: KubeApi, record: Record
 ) -> Checked:
     """The source is needed by no target's daemon and no object of the cluster; it holds no VIP and runs no pod."""
     found = Findings(source.name)
+    judge_source(found, kube.nodes(), source, record)  # pods are looked for by the node's name
     _judge_residues(found, read_residues(targets, kube, platform, source))
     if any(host.name == source.name and holds(host, platform) for host in everyone):
         found.refuse(

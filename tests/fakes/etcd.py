@@ -24,6 +24,11 @@ class FakeEtcd(Faulty):
         self.stale: dict[str, list[Member]] = {}
         """By name: the list that a member has instead of the true one."""
         self.versions: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
+        """By name: bytes of a member's database."""
+        self.alarms: tuple[str, ...] = ()
+        """As every member's status has them: memberID:4097 alarm:NOSPACE."""
+        self.leaderless: set[str] = set()
         self.unhealthy_adds = 0
         """How many times an add is declined, as in the first seconds after a change."""
         self.polls_to_sync = polls_to_sync
@@ -44,7 +49,11 @@ class FakeEtcd(Faulty):
     def status(self, member: Member) -> MemberStatus:
         with self.calling("status"):
             self._answering(member)
-            return MemberStatus(self.versions.get(member.name, "3.5.21"), self.leader, member.id)
+            leader = 0 if member.name in self.leaderless else self.leader
+            errors = (*self.alarms, *(("etcdserver: no leader",) if not leader else ()))
+            return MemberStatus(
+                self.versions.get(member.name, "3.5.21"), leader, member.id, errors, self.sizes.get(member.name, 20480)
+            )
 
     def add_learner(self, peer_url: str) -> Member:
         with self.calling("add_learner"):
@@ -98,6 +107,27 @@ class FakeEtcd(Faulty):
 
     def called(self, name: str) -> Member:
         return next(member for member in self._members if member.name == name)
+
+    def called_by_name(self, name: str, peer_host: str = "", client_url: str = "") -> None:
+        """Let a member's URLs be as an inventory with host names makes them."""
+        member = self.called(name)
+        urls = (client_url,) if client_url else member.client_urls
+        self._put(replace(member, peer_urls=(f"http://{peer_host or name}:2380",), client_urls=urls))
+
+    def renamed(self, name: str, now: str) -> None:
+        self._put(replace(self.called(name), name=now))
+
+    def peers_by_tls(self, name: str) -> None:
+        member = self.called(name)
+        self._put(replace(member, peer_urls=tuple(url.replace("http:", "https:") for url in member.peer_urls)))
+
+    def has_alarm(self, alarm: str) -> None:
+        self.alarms = (f"memberID:{self._members[0].id} alarm:{alarm} ",)
+
+    def unstarted(self, address: str) -> None:
+        """Its machine's member was removed and added anew as a voter, and its process never started."""
+        self._members = [member for member in self._members if f"http://{address}:2380" not in member.peer_urls]
+        self._add(f"http://{address}:2380")
 
     def _now(self) -> list[Member]:
         return sorted(self._members, key=lambda member: member.id)

@@ -22,7 +22,7 @@ from blocks.ssh import round_trips
 from tests.fakes.faults import Faulty
 
 STANDINS = Path(__file__).with_name("machine.sh")
-ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|opt|mnt|tmp|root|proc)\b)")
+ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|usr/lib/systemd|lib/systemd|opt|mnt|tmp|root|proc|run|sys)\b)")
 HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
 FACT = re.compile(r"^(\S+) ([A-Za-z0-9+/]+=*)$", re.MULTILINE)
 
@@ -40,11 +40,12 @@ class FakeHost(Faulty):
         self.root = root
         self.down = False
         self.changed = changed
-        for folder in ("etc/systemd/system", "var/lib", "usr/local/bin", "proc", "tmp", ".state/units"):
+        for folder in ("etc/systemd/system", "var/lib", "usr/local/bin", "proc", "run", "tmp", ".state/units"):
             (root / folder).mkdir(parents=True)
         self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
         self.call_it(name)
         self.write("/proc/mounts", "proc /proc proc rw 0 0\n")
+        self.write("/etc/os-release", 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n')
         self.write("/etc/hosts", "127.0.0.1 localhost\n")
 
     def run(self, script: str, *, what: str, timeout_s: float = 60, check: bool = True) -> CommandResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from blocks.errors import EtcdUnavailableError
@@ -24,6 +25,8 @@ class FakeKeys(Faulty):
         self._values: dict[str, tuple[str, int]] = {}
         self._leases: dict[int, Lease] = {}
         self._granted = 0
+        self.registry: Callable[[], Iterable[str]] = lambda: ()
+        """The nodes that API servers keep in the same etcd."""
         self.values_read: list[str] = []
         """Keys whose values were asked for, in this order."""
 
@@ -57,6 +60,8 @@ class FakeKeys(Faulty):
 
     def names(self, prefix: str) -> list[str]:
         with self.calling("names"):
+            if prefix == "/registry/minions/":
+                return sorted(prefix + name for name in self.registry())
             return self._below(prefix)
 
     def delete(self, prefix: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from blocks.errors import EvictionBlockedError, KubeUnavailableError
@@ -38,16 +39,23 @@ class FakeKube(Faulty):
         self.execs: list[tuple[str, str, list[str], str]] = []
         self.returning: set[str] = set()
         """Nodes that register again when they are deleted."""
+        self.held: dict[str, int] = {}
+        """By node, how many looks at nodes its finalizer stays after the deletion."""
         self.never_ready: set[str] = set()
         """By "namespace/pod prefix": pods that start and stay so."""
         self._pods: dict[str, Pod] = {}
         self._turns: dict[str, int] = {}
         self._born = 0
+        self._registered = count(1)
 
     # The port.
 
     def nodes(self) -> list[Node]:
         with self.calling("nodes"):
+            for name in [node.name for node in self.node_map.values() if node.deleting]:
+                self.held[name] -= 1
+                if self.held[name] < 0:
+                    del self.node_map[name]
             return list(self.node_map.values())
 
     def set_unschedulable(self, node: str, value: bool) -> None:
@@ -60,7 +68,9 @@ class FakeKube(Faulty):
             self.changes(f"delete node {node}")
             gone = self.node_map.pop(node, None)
             if gone is not None and node in self.returning:
-                self.node_map[node] = gone
+                self.node_map[node] = replace(gone, uid=f"uid-{next(self._registered)}")
+            elif gone is not None and self.held.get(node):
+                self.node_map[node] = replace(gone, deleting=True)
             self._pods = {name: pod for name, pod in self._pods.items() if pod.node != node}
 
     def pods(self, node: str | None = None) -> list[Pod]:
@@ -160,8 +170,12 @@ class FakeKube(Faulty):
 
     # What a test sets up.
 
-    def joins(self, name: str, address: str, *, server: bool) -> None:
-        self.node_map[name] = Node(name, ready=True, unschedulable=False, address=address, version="v1.20.2+k3s1")
+    def joins(self, name: str, address: str, *, server: bool, args: tuple[str, ...] | None = None) -> None:
+        """Its k3s's arguments are by default those that the small platform's config gives to a server."""
+        uid = f"uid-{next(self._registered)}"
+        usual = ("server", "--https-listen-port", "10443", "--docker", "--token", "********") if server else ("agent", "--docker")
+        facts = Node(name, ready=True, unschedulable=False, address=address, version="v1.20.2+k3s1", uid=uid)
+        self.node_map[name] = replace(facts, args=usual if args is None else args)
         if server:
             self.api_servers[address] = True
 

@@ -20,6 +20,7 @@ keepalived() { :; }
 timeout() {
     local address port said
     case $* in
+    */maintenance/status*) say etcd-status; return ;;  # of the etcd on the machine itself
     */dev/tcp/*)
         while read -r address port said; do
             case $* in
@@ -28,27 +29,44 @@ timeout() {
         done < <(say unreachable)
         echo 'bash: connect: Connection refused' >&2; return 1 ;;
     esac
-    command timeout "$@"
+    case $(type -t "$2") in function) "${@:2}" ;; *) command timeout "$@" ;; esac
 }
-sync() { :; }
+dd() { case $* in *fsync*) ;; *) command dd "$@" ;; esac; }
 chown() { :; }
 stat() { command stat "$@" | sed "s/ $EUID\$/ 0/"; }
 df() { echo Avail; say free '107374182400\n'; }
-pgrep() { say processes; test -s "$S/processes"; }
+pgrep() { test "$1" != -P || return 1; say processes; test -s "$S/processes"; }
+kill() { did kill "$@"; test -e "$S/unkillable" || : >"$S/processes"; }
+sleep() { :; }
+umount() {
+    local path=${*: -1} line
+    did umount "$@"
+    ! grep -qxF "$path" "$S/busy" 2>/dev/null || { echo "umount: $path: target is busy." >&2; return 32; }
+    while IFS= read -r line; do case $line in *" $path "*) ;; *) printf '%s\n' "$line" ;; esac; done <"$R/proc/mounts" >"$S/half"
+    cat "$S/half" >"$R/proc/mounts"
+    command rm "$S/half"
+}
 iptables-save() { say iptables; }
 journalctl() { say journal; }
 mountpoint() { test -e "$S/mountpoints" && grep -qxF "$2" "$S/mountpoints"; }
+modprobe() { ! grep -qxF "${*: -1}" "$S/lacks-modules" 2>/dev/null; }
 ip() {
     local device address
+    case "$*" in '-4 route show default') say routes 'default via 10.0.0.1 dev eth0\n'; return ;; *route*) return ;; 'link delete '*) did ip "$@"; rmdir "$R/sys/class/net/$3"; return ;; esac
     while read -r device address; do echo "2: $device    inet $address scope global $device"; done <"$S/addresses"
 }
+# As glibc with "multi on": all lines' addresses, a loopback address first.
 getent() {
-    local from address names name
+    local from address names name answers=
     for from in "$S/resolver" "$R/etc/hosts"; do
         test -e "$from" || continue
         while read -r address names; do
-            for name in $names; do test "$name" != "$2" || { echo "$address STREAM $name"; return 0; }; done
+            for name in $names; do
+                test "$name" = "$2" || continue
+                case $address in 127.*) answers="$address $answers" ;; *) answers+="$address " ;; esac
+            done
         done <"$from"
+        test -z "$answers" || { printf '%s STREAM\n' $answers; return 0; }
     done
     return 2
 }
@@ -59,9 +77,20 @@ unit_is() { word=$3; test ! -e "$S/units/$1/$2" || read -r word <"$S/units/$1/$2
 
 systemctl() {
     local verb=$1 unit= now= word
+    test "$verb" != --version || { echo 'systemd 252 (252.39-1~deb12u1)'; return; }
     shift
     for word; do case $word in --now) now=yes ;; -*) ;; *) unit=${word%.service} ;; esac; done
     case $verb in
+    show)
+        case $(unit_is "$unit" active inactive) in active) word=$(say "units/$unit/pid" '0\n') ;; *) word=0 ;; esac
+        echo "MainPID=$word"; return ;;
+    cat)
+        # What a unit names is below this root, too.
+        for word in "$R/usr/lib" "$R/etc"; do
+            word=$word/systemd/system/$unit.service
+            test ! -e "$word" || { sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; unit=; }
+        done
+        test -z "$unit"; return ;;
     is-active) unit_is "$unit" active inactive; test "$word" = active; return ;;
     is-enabled)
         unit_exists "$unit" || { echo "Failed to get unit file state for $unit.service" >&2; return 1; }
@@ -81,7 +110,14 @@ unit_start() {
     test ! -e "$S/units/$1/broken" || { unit_set "$1" active failed; echo "Job for $1.service failed" >&2; return 1; }
     unit_set "$1" active active
 }
-unit_stop() { test -e "$S/units/$1/stubborn" || unit_set "$1" active inactive; }
+# k3s ends with an error when it is stopped: its unit is failed then.
+unit_stop() {
+    test ! -e "$S/units/$1/stubborn" || return 0
+    case $1 in
+    k3s*) unit_set "$1" active failed; test -e "$S/unkillable" || : >"$S/processes" ;;
+    *) unit_set "$1" active inactive ;;
+    esac
+}
 
 # Containers: name, image, Up or Exited, pod or plain. Images: tag and id.
 docker() {
@@ -116,7 +152,7 @@ docker_set() {
 }
 docker_load() {
     test ! -e "$S/disk-full" || { echo 'no space left on device' >&2; return 1; }
-    tar -xOf "$1" manifest.json | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
+    tar -xOf "$1" manifest.json ./manifest.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
 # One release, and its values as flat JSON.

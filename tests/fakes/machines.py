@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.fakes.host import FakeHost
 
 VENDOR = Path(__file__).with_name("vendor")
 AUTH_PASS = "s3cret"
-LIVE_CA, OLD_CA = "the live platform's CA", "the old platform's CA"
+LIVE_CA, OLD_CA, ROGUE_CA = "the live platform's CA", "the old platform's CA", "a second cluster's CA"
 OLD_WORKLOADS = {
     "items": [
         {
@@ -29,8 +30,12 @@ def sha256(ca: str) -> str:
     return hashlib.sha256(ca.encode()).hexdigest()
 
 
+PASSWORD = "t0psecret"
+
+
 def token(ca: str) -> str:
-    return f"K10{sha256(ca)}::server:t0psecret"
+    """What servers of this CA hand out; they themselves were started with the password only."""
+    return f"K10{sha256(ca)}::server:{PASSWORD}"
 
 
 def kubeconfig(ca: str) -> str:
@@ -39,33 +44,47 @@ def kubeconfig(ca: str) -> str:
     return json.dumps({"clusters": [{"cluster": {"certificate-authority-data": ca64}}], "users": [{"user": user}]})
 
 
-def image_tar(*tags: str) -> bytes:
+def image_tar(*tags: str, manifest_name: str = "manifest.json") -> bytes:
     manifest = json.dumps(
         [{"Config": "abc.json", "RepoTags": list(tags), "Layers": []}], separators=(",", ":")
     ).encode()
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
-        entry = tarfile.TarInfo("manifest.json")
+        entry = tarfile.TarInfo(manifest_name)
         entry.size = len(manifest)
         tar.addfile(entry, io.BytesIO(manifest))
     return whole.getvalue()
 
 
-def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "") -> None:
-    """k3s as its installer leaves it."""
+def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | None = None) -> None:
+    """k3s as its installer leaves it, with the token that it was `given`."""
+    given = given if given is not None else PASSWORD if unit == "k3s" else token(ca)
     host.unit(unit)
     host.write(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/usr/local/bin/k3s\n")
-    host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{token(ca)}'\n{more}", mode=0o600)
+    host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{given}'\n{more}", mode=0o600)
     host.write("/usr/local/bin/k3s", f"#!/bin/sh\necho '{json.dumps(OLD_WORKLOADS)}'\n", mode=0o755)
     host.write(f"/usr/local/bin/{unit}-uninstall.sh", (VENDOR / "k3s-uninstall.sh").read_text(), mode=0o755)
     hand_out(host, ca=ca)
     host.tell("processes", "4711 k3s-server")
 
 
+def stop_k3s(host: FakeHost) -> None:
+    host.unit("k3s", "inactive", "disabled")
+    host.tell("processes", "")
+
+
+def environment(host: FakeHost, unit: str) -> dict[str, str]:
+    """What a k3s unit is started with."""
+    env = host.path(f"/etc/systemd/system/{unit}.service.env")
+    return dict(re.findall(r"^(K3S_\w+)='?([^'\n]*)'?$", env.read_text(), re.MULTILINE)) if env.exists() else {}
+
+
 def hand_out(host: FakeHost, *, ca: str) -> None:
     """What k3s writes once it is a server of the cluster."""
     host.write("/etc/rancher/k3s/k3s.yaml", kubeconfig(ca))
     host.write("/var/lib/rancher/k3s/server/token", token(ca) + "\n", mode=0o600)
+    host.write("/var/lib/rancher/k3s/server/node-token", token(ca) + "\n", mode=0o600)
+    host.write("/var/lib/rancher/k3s/server/tls/server-ca.crt", ca)
 
 
 def run_docker(host: FakeHost, containers: str, images: str) -> None:
@@ -80,14 +99,19 @@ def run_keepalived(host: FakeHost, *, priority: int = 100, auth_pass: str = AUTH
     host.write("/etc/keepalived/keepalived.conf", conf, mode=0o600)
 
 
-def run_etcd(host: FakeHost) -> None:
+def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:
+    """An etcd that was started with these flags, one word each, and variables, one line each. Paths are below its root."""
+    words = ("--name", host.name, "--data-dir", str(host.path("/mnt/disks/etcd")), *flags)
     host.unit("etcd")
-    host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    --name {host.name} \\\n")
+    host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n")
     host.write("/mnt/disks/etcd/member/snap/db", "data\n")
+    host.tell("units/etcd/pid", "815")
+    host.write("/proc/815/cmdline", "".join(f"{word}\0" for word in ("/usr/local/bin/etcd", *words)))
+    host.write("/proc/815/environ", environment.replace("\n", "\0"))
 
 
 def make_source(host: FakeHost) -> None:
-    run_k3s(host, unit="k3s", ca=LIVE_CA)
+    run_k3s(host, unit="k3s", ca=LIVE_CA, more="K3S_DATASTORE_ENDPOINT='http://10.0.0.11:2379'\n")
     run_docker(host, "k8s_web_shop app/web:2.0 Up pod\nregistry registry:2 Up plain", "app/web:2.0 sha256:2")
     run_keepalived(host)
     run_etcd(host)
@@ -108,6 +132,6 @@ def make_target(host: FakeHost, *, server: bool) -> None:
     bring(host, etcd="3.5.21", k3s="1.20.2")
     for script in VENDOR.iterdir():
         host.write(f"/opt/k3s/vendor/{script.name}", script.read_text(), mode=0o755)
-    host.write("/opt/k3s/vendor/k3s-airgap-images-amd64.tar", "airgap images\n")
     host.write("/opt/k3s/image/app.tar", "")
     host.path("/opt/k3s/image/app.tar").write_bytes(image_tar("app/web:2.0", "app/db:1.0"))
+    host.path("/opt/k3s/vendor/k3s-airgap-images-amd64.tar").write_bytes(image_tar("rancher/pause:3.1"))

@@ -14,6 +14,8 @@ from flows.opening import open_migration
 from tasks.engine.journal import Journal, Report
 from tasks.engine.record import Record
 from tasks.engine.run import Run
+from tasks.k3s.identity import ClusterAccess, find_cluster_access, key_of, password_of
+from tasks.k3s.nodes import LEFT
 from tasks.machine.live import LivePlatform, read_live_platform
 from tasks.machine.versions import Versions, read_versions
 from tests.fakes import machines
@@ -42,8 +44,13 @@ class World:
         self.hears_no_adverts: set[str] = set()
         """Hosts whose keepalived hears no adverts."""
         self.lock, self.keys = FakeLock(), FakeKeys(time)
+        self.founds_anew: set[str] = set()
+        """Hosts whose k3s looks for the cluster's identity elsewhere, as another version may."""
+        self.bootstrap_key = key_of(machines.PASSWORD)
+        self.keys.put(self.bootstrap_key, "encrypted")
         sources = {source.name: str(source.address) for source in self.platform.sources}
         self.etcd, self.kube = FakeEtcd(sources), FakeKube()
+        self.keys.registry = lambda: self.kube.node_map
         self.hosts = {m.name: FakeHost(m.name, str(m.address), folder / m.name) for m in self.platform.machines}
         self.database = FakeDatabase(self.kube, root="r00ts3cret", user="app", password="dbs3cret")
         self.backups = FakeBackupCtl(self.kube, self.hosts.values(), self.database)
@@ -74,6 +81,10 @@ class World:
     @property
     def mutations(self) -> list[str]:
         return [mutation for fake in self.fakes for mutation in fake.mutations]
+
+    @property
+    def access(self) -> ClusterAccess:
+        return find_cluster_access(self.platform.sources, self.hosts, None)
 
     @property
     def live(self) -> LivePlatform:
@@ -125,11 +136,12 @@ class World:
         """As after a whole migration."""
         self.has_moved()
         for source in self.platform.sources:
-            self.hosts[source.name].unit("k3s", "inactive", "disabled")
+            machines.stop_k3s(self.hosts[source.name])
             self.hosts[source.name].unit("etcd", "inactive", "disabled")
             self.kube.stops(source.name)
             self.kube.delete_node(source.name)
             self.etcd.remove(self.etcd.called(source.name))
+            self.record.write(f"{LEFT}/{source.name}", {})
         self.forget()
 
     def _furnish(self) -> None:
@@ -160,15 +172,27 @@ class World:
         self._elect()
 
     def _register(self, host: FakeHost) -> None:
-        for unit in ("k3s", "k3s-agent"):
-            env = host.path(f"/etc/systemd/system/{unit}.service.env")
-            if host.runs(unit) and env.exists() and self.token.get_secret_value() in env.read_text():
-                if host.name not in self.kube.node_map:
-                    machines.hand_out(host, ca=machines.LIVE_CA)
-                    self.kube.joins(host.name, str(host.address), server=unit == "k3s")
-                return
-        if host.name in self.kube.node_map:
+        server, agent = (machines.environment(host, unit) for unit in ("k3s", "k3s-agent"))
+        if host.runs("k3s") and server.get("K3S_DATASTORE_ENDPOINT"):
+            key = key_of(server.get("K3S_TOKEN", "") + ("anew" if host.name in self.founds_anew else ""))
+            self._join(host, server=True) if key == self.bootstrap_key else self._found(host, key)
+        elif host.runs("k3s-agent") and agent.get("K3S_URL") and password_of(agent.get("K3S_TOKEN", "")) == machines.PASSWORD:
+            self._join(host, server=False)
+        elif host.name in self.kube.node_map:
             self.kube.stops(host.name)
+
+    def _join(self, host: FakeHost, *, server: bool) -> None:
+        if host.name not in self.kube.node_map:
+            machines.hand_out(host, ca=machines.LIVE_CA)
+            self.kube.joins(host.name, str(host.address), server=server)
+
+    def _found(self, host: FakeHost, key: str) -> None:
+        """A server that finds no identity under its token founds a second cluster in the same datastore (k3s-io/k3s#3675)."""
+        if key not in self.keys.names(key):
+            machines.hand_out(host, ca=machines.ROGUE_CA)
+            self.keys.put(key, "encrypted")
+            self.kube.joins(host.name, str(host.address), server=True)
+            self.kube.api_servers[str(host.address)] = False
 
     @property
     def _vip_line(self) -> str:

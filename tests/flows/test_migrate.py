@@ -95,7 +95,8 @@ def test_everything_is_on_the_targets_at_the_end(story: Story) -> None:
 def test_sources_are_off_and_their_data_is_kept(story: Story) -> None:
     for name in ("vm-1", "vm-2"):
         host = story.world.hosts[name]
-        assert {host.unit_state(unit) for unit in ("k3s", "etcd", "keepalived")} == {("inactive", "disabled")}
+        assert {host.unit_state(unit) for unit in ("etcd", "keepalived")} == {("inactive", "disabled")}
+        assert host.unit_state("k3s") == ("failed", "disabled")
         assert host.read(f"/mnt/disks/etcd.aside-{story.world.record.name}/member/snap/db") == "data\n"
 
 
@@ -132,7 +133,7 @@ def test_a_second_run_changes_nothing(story: Story) -> None:
         ("drain", "hand over VIP"),
         ("hand over VIP", "stop k3s on source"),
         ("stop k3s on source", "delete node"),
-        ("delete node", "remove etcd member"),
+        ("stop k3s on source", "remove etcd member"),
     ],
 )
 def test_one_step_is_done_on_all_before_another_begins(story: Story, first: str, then: str) -> None:
@@ -165,3 +166,23 @@ def test_no_secret_is_in_any_report(story: Story) -> None:
     assert len(texts) == 4
     for secret in ("s3cret", "t0psecret", "pr1vate"):
         assert not any(secret in text for text in texts)
+
+
+def test_a_platform_moves_on_without_a_source_that_died_for_good(folder: Path, time: FakeTime) -> None:
+    sources = [CONFIG["sources"][0], {**CONFIG["sources"][1], "lost": True}]
+    patient = dict.fromkeys(("http_s", "api_s", "etcd_s", "sql_s"), 600)
+    moving = platform(http_checks=[], targets=CONFIG["targets"][1:], sources=sources, interruption=patient)
+    world = World(folder, time, moving)
+    del world.hosts["vm-2"]
+    world.kube.stops("vm-2")
+    world.etcd.remove(world.etcd.called("vm-2"))
+    for pod in world.kube.pods("vm-2"):
+        world.kube.evict(pod)
+    for _ in range(10):
+        world.kube.workloads()
+
+    report = perform(move, world)
+
+    assert sorted(world.kube.node_map) == ["phys-2", "phys-3"]
+    assert [entry.step for entry in report.entries if entry.target == "vm-2"] == ["delete node"]
+    assert world.record.finished

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.lab import world
-from tests.lab.conftest import run_flow
+from tests.lab.conftest import run_deployment, run_flow
 
 MACHINES = (*world.SOURCES, *world.TARGETS)
 
@@ -67,3 +67,15 @@ def test_a_dry_run_shows_a_diff_for_every_file_it_would_write(dry_run: DryRun) -
         assert "+# Written by evenkeel." in diffs["stage k3s files", target]
     for target in world.SERVERS:
         assert "auth_pass **********" in diffs["set up keepalived", target]
+
+
+def test_two_identities_in_the_datastore_are_refused_before_anything_is_changed(dry_run: DryRun) -> None:
+    world.put("vm-1", "/bootstrap/0123456789ab", "of-nobody")
+    try:
+        ran = run_deployment("migrate/lab")
+    finally:
+        world.delete("vm-1", "/bootstrap/0123456789ab")
+
+    assert not ran.ok
+    assert "etcdctl del /bootstrap/0123456789ab [k3s-two-identities]" in ran.report["error"]
+    assert {entry["outcome"] for entry in ran.report["entries"]} <= {"unchanged", "failed"}

@@ -51,7 +51,8 @@ def assert_brought_back(wanted: Checked, secrets: dict[str, str]) -> None:
 def test_a_no_leaves_everything_as_it_is(backed_up: Checked, secrets: dict[str, str]) -> None:
     ran = release.run_asked("rollback/lab", "abort")
     assert not ran.ok
-    assert "night shift answered abort" in ran.report["error"]
+    assert "night shift answered 'abort'" in ran.report["error"]
+    assert "[approval-refused]" in ran.report["error"]
     assert_brought_back(backed_up, secrets)
 
 

@@ -19,7 +19,7 @@ from deployments.lab.machines import find
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
 VIP = "10.99.0.100"
-SOURCES = ("vm-1", "vm-2", "vm-3")
+SOURCES = ("vm-1", "vm-2", "vm-3.lab.example")
 TARGETS = tuple(f"phys-{number}" for number in range(1, 7))
 SERVERS = TARGETS[:3]
 UNITS = ("etcd", "k3s", "k3s-agent", "keepalived", "docker", "ssh")
@@ -70,6 +70,16 @@ def etcd_healthy(host: str) -> bool:
 
 def put(host: str, key: str, value: str) -> None:
     on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 put {key} {value}")
+
+
+def delete(host: str, key: str) -> None:
+    on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 del {key}")
+
+
+def identities(host: str) -> list[str]:
+    """The keys of all clusters' identities in the platform's datastore; more than one is harm."""
+    said = on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get --prefix /bootstrap/ --keys-only")
+    return said.split()
 
 
 def keys(host: str, prefix: str) -> dict[str, str]:

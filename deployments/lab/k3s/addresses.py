@@ -3,11 +3,19 @@
 import json
 import socket
 import subprocess
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from .errors import StartError
 
 _NOT_OURS = ("lo", "docker", "br-", "veth", "cni", "flannel", "kube")
+
+
+def require_default_route(table: Path = Path("/proc/net/route")) -> None:
+    """StartError on a machine without a default route: the real API server ends there, whatever its flags are."""
+    routes = [line.split() for line in table.read_text().splitlines()[1:]]
+    if not any(route[1] == route[7] == "00000000" for route in routes):
+        raise StartError(f'apiserver exited: no default routes found in "{table}" or "/proc/net/ipv6_route"')
 
 
 def node_address(peers: list[str]) -> str:

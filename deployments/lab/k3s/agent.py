@@ -17,16 +17,16 @@ _RETRY_S = 3
 _START_S = 180
 
 
-def run(options: NodeOptions) -> None:
+def run(options: NodeOptions, annotations: dict[str, str]) -> None:
     """Run an agent until it is stopped (Stopped) or refused (StartError); nothing of it runs afterwards."""
     supervisor = Supervisor()
     try:
-        _run(options, supervisor)
+        _run(options, supervisor, annotations)
     finally:
         supervisor.stop()
 
 
-def _run(options: NodeOptions, supervisor: Supervisor) -> None:
+def _run(options: NodeOptions, supervisor: Supervisor, annotations: dict[str, str]) -> None:
     address = options.node_ip or addresses.node_address([options.server_url])
     node = Node(options, address, f"https://{_GATEWAY}", paths.AGENT / "server-ca.crt")
     token = tokens.parse(options.token)
@@ -37,13 +37,13 @@ def _run(options: NodeOptions, supervisor: Supervisor) -> None:
     _persist(supervisor, lambda: join.ensure_identity(node, token))
     api = KubeApi(node.api_url, node.ca_file, node.pair)
     gateway.follow(api)
-    _run_node(node, supervisor, api)
+    _run_node(node, supervisor, api, annotations)
 
 
-def _run_node(node: Node, supervisor: Supervisor, api: KubeApi) -> None:
+def _run_node(node: Node, supervisor: Supervisor, api: KubeApi, annotations: dict[str, str]) -> None:
     name = node.options.node_name
     node.start(supervisor)
-    registration = Registration(api, name, is_server=False)
+    registration = Registration(api, name, annotations, is_server=False)
     supervisor.wait_until(f"node {name} to register", registration.ensure_marked, _START_S)
     registration.keep(supervisor)
     systemd.say_ready()

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from . import certificates, journal, tokens
+from . import certificates, journal, plays, tokens
 from .datastore import Datastore
 from .errors import StartError
 
@@ -25,34 +25,60 @@ class Identity:
         return tokens.full(self.password, self.ca_cert)
 
 
-def key_for(password: str) -> str:
-    """Where the data of that password lies: another password looks elsewhere, and sees that something is there."""
-    return PREFIX + hashlib.sha256(password.encode()).hexdigest()[:12]
+def key_for(secret: str) -> str:
+    """Where the data of that token or password lies: another one looks elsewhere."""
+    return PREFIX + hashlib.sha256(secret.encode()).hexdigest()[:12]
 
 
-def agree(datastore: Datastore, password: str) -> Identity:
-    """Make this server hold the cluster's identity: the one that is there, or, in an empty datastore, a new one.
+def agree(datastore: Datastore, given: str, version: str = plays.VERSION) -> Identity:
+    """Make this server hold an identity: the one that its token finds in the datastore, or a new one (see plays.py)."""
+    if plays.takes_token_as_given(version):
+        return _agree_as_given(datastore, given)
+    return _agree_on_password(datastore, tokens.parse(given).password)
 
-    An empty password is good for the first server only, which then makes one.
-    """
+
+def _agree_as_given(datastore: Datastore, given: str) -> Identity:
+    """No look at what else lies there: with another text a server becomes a second cluster in the same datastore."""
+    key = key_for(given)
+    found = datastore.read_prefix(key)
+    if not found:
+        identity = _new_identity(tokens.parse(given).password or tokens.random_password())
+        if datastore.create_first(key, key, _locked(identity, given)):
+            journal.info("Bootstrap data saved in the datastore")
+            return identity
+        journal.info("Another server was first with its bootstrap data")
+        found = datastore.read_prefix(key)
+    return _unlocked(found[key], given)
+
+
+def _agree_on_password(datastore: Datastore, password: str) -> Identity:
+    """An empty password is good for the first server only, which then makes one."""
     found = datastore.read_prefix(PREFIX)
-    if found:
-        return _unlock(found, password)
-    identity = _new_identity(password or tokens.random_password())
-    data = certificates.encrypt(json.dumps(asdict(identity)), identity.password)
-    if datastore.create_first(PREFIX, key_for(identity.password), data.encode()):
-        journal.info("Bootstrap data saved in the datastore: this is the first server")
-        return identity
-    journal.info("Another server was first with its bootstrap data")
-    return _unlock(datastore.read_prefix(PREFIX), password)
-
-
-def _unlock(found: dict[str, bytes], password: str) -> Identity:
+    if not found:
+        identity = _new_identity(password or tokens.random_password())
+        key = key_for(identity.password)
+        if datastore.create_first(PREFIX, key, _locked(identity, identity.password)):
+            journal.info("Bootstrap data saved in the datastore: this is the first server")
+            return identity
+        journal.info("Another server was first with its bootstrap data")
+        found = datastore.read_prefix(PREFIX)
     data = found.get(key_for(password)) if password else None
     if data is None:
         raise StartError("bootstrap data already found and encrypted with different token")
+    return _unlocked(data, password)
+
+
+def _locked(identity: Identity, secret: str) -> bytes:
+    return certificates.encrypt(json.dumps(asdict(identity)), _passphrase(secret)).encode()
+
+
+def _unlocked(data: bytes, secret: str) -> Identity:
     journal.info("Bootstrap data found in the datastore")
-    return Identity(**json.loads(certificates.decrypt(data.decode(), password)))
+    return Identity(**json.loads(certificates.decrypt(data.decode(), _passphrase(secret))))
+
+
+def _passphrase(secret: str) -> str:
+    return f"k3s {secret}"  # openssl takes no empty one, k3s does
 
 
 def _new_identity(password: str) -> Identity:

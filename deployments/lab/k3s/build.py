@@ -7,26 +7,33 @@ whoever keys a cache by them builds again only when something changed.
 """
 
 import io
+import os
 import sys
 import zipfile
 from pathlib import Path
 
 _HERE = Path(__file__).parent
 _NOT_PACKED = {"build.py"}
+DEFAULT = "1.20.8"
 _MAIN = "import sys\n\nfrom k3s.cli import main\n\nsys.exit(main())\n"
 # Isolated, and without site: nothing on the machine changes what runs, and it starts in half the time.
 _SHEBANG = b"#!/usr/bin/python3 -IS\n"
 
 
-def pack() -> bytes:
-    """The bytes of the executable."""
+def pack(version: str = DEFAULT) -> bytes:
+    """The bytes of the executable that plays this version."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for source in sorted(_HERE.glob("*.py")):
             if source.name not in _NOT_PACKED:
-                _add(archive, f"k3s/{source.name}", source.read_text())
+                _add(archive, f"k3s/{source.name}", _played(source, version))
         _add(archive, "__main__.py", _MAIN)
     return _SHEBANG + buffer.getvalue()
+
+
+def _played(source: Path, version: str) -> str:
+    text = source.read_text()
+    return text.replace(f'VERSION = "{DEFAULT}"', f'VERSION = "{version}"') if source.name == "plays.py" else text
 
 
 def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
@@ -38,7 +45,7 @@ def _add(archive: zipfile.ZipFile, name: str, text: str) -> None:
 def main(out: Path) -> None:
     """Make OUT_DIR/k3s and OUT_DIR/install-k3s.sh."""
     out.mkdir(parents=True, exist_ok=True)
-    _place(out / "k3s", pack())
+    _place(out / "k3s", pack(os.environ.get("LAB_K3S_VERSION", DEFAULT)))
     _place(out / "install-k3s.sh", (_HERE / "install-k3s.sh").read_bytes())
 
 

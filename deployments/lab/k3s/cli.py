@@ -4,7 +4,9 @@ import os
 import sys
 from pathlib import Path
 
-VERSION = "k3s version v1.20.2+k3s1 (standin)"
+from . import plays
+
+VERSION = f"k3s version v1.20.2+k3s1 (stand-in, plays {plays.VERSION})"
 _USAGE = """\
 k3s - Kubernetes for the rehearsal lab, a stand-in
 
@@ -47,19 +49,22 @@ def _kubectl(arguments: list[str]) -> int:
 
 
 def _run(command: str, arguments: list[str]) -> int:
-    from . import agent, journal, options, server
+    from . import addresses, agent, configfile, journal, node_args, options, server
     from .errors import StartError
     from .processes import Stopped
 
     journal.info(f"Starting {VERSION}")
     try:
+        configured = [*configfile.flags(), *arguments]
+        addresses.require_default_route()
+        annotations = node_args.annotations([command, *configured])
         if command == "server":
-            server.run(options.parse_server(arguments))
+            server.run(options.parse_server(configured), annotations)
         else:
-            agent.run(options.parse_agent(arguments))
+            agent.run(options.parse_agent(configured), annotations)
     except Stopped:
-        journal.info("Stopped")
-        return 0
+        journal.fatal("context canceled")  # and systemd's unit is "failed", as the real one is
+        return 1
     except StartError as error:
         journal.fatal(str(error))
         return 1

@@ -16,15 +16,10 @@ def answers() -> bool:
     return True
 
 
-def load_missing(pause_image: str) -> None:
-    """Make docker hold `pause_image` if a tar in agent/images has it: there is no registry to pull from."""
-    if _holds(pause_image):
-        return
-    for archive in sorted(paths.IMAGES.glob("*.tar")):
-        journal.info(f"Loading {archive}")
-        _docker("load", "--input", str(archive))
+def warn_of_missing(pause_image: str) -> None:
+    """Say so when docker lacks `pause_image`. Tars in agent/images are containerd's: with --docker k3s loads none."""
     if not _holds(pause_image):
-        journal.warning(f"docker has no {pause_image}: no pod can start (its tar belongs into {paths.IMAGES})")
+        journal.warning(f"docker has no {pause_image}: no pod can start: docker load the airgap tar")
 
 
 def pod_network() -> str:

@@ -29,9 +29,9 @@ class Node:
         return Subject(f"system:node:{self.options.node_name}", _GROUP)
 
     def prepare(self, supervisor: Supervisor) -> None:
-        """Return when docker answers and holds the sandbox image."""
+        """Return when docker answers."""
         supervisor.wait_until("docker", docker.answers, timeout_s=120)
-        docker.load_missing(self.options.pause_image)
+        docker.warn_of_missing(self.options.pause_image)
 
     def start(self, supervisor: Supervisor) -> None:
         """Run kubelet and kube-proxy."""

@@ -16,12 +16,12 @@ _SERVER_LABELS = {"node-role.kubernetes.io/control-plane": "true", "node-role.ku
 class Registration:
     """One machine's node object, and what k3s itself writes on it."""
 
-    def __init__(self, api: KubeApi, name: str, *, is_server: bool) -> None:
+    def __init__(self, api: KubeApi, name: str, annotations: dict[str, str], *, is_server: bool) -> None:
         self._api = api
         self._path = f"/api/v1/nodes/{name}"
         self._name = name
         self._metadata = {
-            "annotations": {node_password.ANNOTATION: node_password.own_hash(name)},
+            "annotations": {node_password.ANNOTATION: node_password.own_hash(name), **annotations},
             "labels": _SERVER_LABELS if is_server else {},
         }
         self._pod_network = docker.pod_network()
@@ -41,7 +41,9 @@ class Registration:
         while True:
             time.sleep(_LOOK_EVERY_S)
             try:
-                self._mark(self._api.get(self._path))
+                node = self._api.get(self._path)
+                if "deletionTimestamp" not in node["metadata"]:
+                    self._mark(node)
             except UnreachableError:
                 continue
             except ApiError as error:

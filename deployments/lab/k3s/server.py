@@ -12,13 +12,14 @@ from . import (
     kubeconfigs,
     node_password,
     paths,
+    plays,
     systemd,
-    tokens,
 )
 from .api import KubeApi
 from .bootstrap import Identity
 from .datastore import Datastore
 from .errors import UnreachableError
+from .leader import Leader
 from .node import Node
 from .options import ServerOptions
 from .processes import Supervisor
@@ -31,16 +32,16 @@ _START_S = 180
 _DATASTORE_S = 15
 
 
-def run(options: ServerOptions) -> None:
+def run(options: ServerOptions, annotations: dict[str, str]) -> None:
     """Run a server until it is stopped (Stopped) or can't go on (StartError); nothing of it runs afterwards."""
     supervisor = Supervisor()
     try:
-        _run(options, supervisor)
+        _run(options, supervisor, annotations)
     finally:
         supervisor.stop()
 
 
-def _run(options: ServerOptions, supervisor: Supervisor) -> None:
+def _run(options: ServerOptions, supervisor: Supervisor, annotations: dict[str, str]) -> None:
     url = f"https://127.0.0.1:{options.port}"
     address = options.node.node_ip or addresses.node_address(options.datastore_endpoints)
     node = Node(options.node, address, url, control_plane.CA.cert)
@@ -54,18 +55,21 @@ def _run(options: ServerOptions, supervisor: Supervisor) -> None:
     node.prepare(supervisor)
     api = KubeApi(url, control_plane.CA.cert, control_plane.ADMIN)
     supervisor.wait_until("the API server", lambda: api.answers("/readyz"), _START_S)
-    _run_with_api(options, supervisor, node, api)
+    _run_with_api(options, supervisor, node, api, annotations)
 
 
-def _run_with_api(options: ServerOptions, supervisor: Supervisor, node: Node, api: KubeApi) -> None:
+def _run_with_api(
+    options: ServerOptions, supervisor: Supervisor, node: Node, api: KubeApi, annotations: dict[str, str]
+) -> None:
     access.ensure(api)
     name = options.node.node_name
     node_password.check(api, name)
     control_plane.start_controllers(supervisor, options, node.api_url)
     node.start(supervisor)
-    registration = Registration(api, name, is_server=True)
+    registration = Registration(api, name, annotations, is_server=True)
     supervisor.wait_until(f"node {name} to register", registration.ensure_marked, _START_S)
     registration.keep(supervisor)
+    Leader(api, name).keep()
     systemd.say_ready()
     journal.info(f"k3s is up and running: node {name}, https://{node.address}:{options.port}")
     supervisor.run()
@@ -73,9 +77,9 @@ def _run_with_api(options: ServerOptions, supervisor: Supervisor, node: Node, ap
 
 def _identity(datastore: Datastore, options: ServerOptions) -> Identity:
     given = options.node.token
-    if not given and paths.TOKEN.exists():
+    if not given and paths.TOKEN.exists() and not plays.takes_token_as_given():
         given = paths.TOKEN.read_text()
-    return bootstrap.agree(datastore, tokens.parse(given).password)
+    return bootstrap.agree(datastore, given)
 
 
 def _open_datastore(options: ServerOptions, supervisor: Supervisor) -> Datastore:

@@ -3,12 +3,15 @@
 # where nothing has changed.
 S=$R/.state
 test ! -e "$S/installer-fails" || { cat "$S/installer-fails" >>"$S/journal"; exit 1; }
+# As the real one reads it: everything but quotes, blanks and slashes is escaped.
+eval set -- $(printf '%s' "$INSTALL_K3S_EXEC" | sed -e 's/\([][!#$%&()*;<=>?\_`{|}]\)/\\\1/g;')
 case $INSTALL_K3S_EXEC in server*) unit=k3s ;; *) unit=k3s-agent ;; esac
 units=$R/etc/systemd/system
 before=$(cat "$units/$unit.service" "$units/$unit.service.env" 2>/dev/null || true)
 mkdir -p "$units" "$S/units/$unit" "$R/usr/local/bin"
-printf '[Service]\nEnvironmentFile=%s\nExecStart=/usr/local/bin/k3s %s\n' "$unit.service.env" "$INSTALL_K3S_EXEC" >"$units/$unit.service"
-for name in K3S_TOKEN K3S_URL K3S_DATASTORE_ENDPOINT; do
+printf '[Service]\nEnvironmentFile=%s\nExecStart=/usr/local/bin/k3s %s\n' "$unit.service.env" "$*" >"$units/$unit.service"
+printf '%s\n' "$@" >"$S/$unit-words"
+for name in K3S_TOKEN K3S_AGENT_TOKEN K3S_URL K3S_DATASTORE_ENDPOINT; do
     eval "value=\$$name"
     test -z "$value" || printf "%s='%s'\n" "$name" "$value"
 done >"$units/$unit.service.env"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from blocks.errors import EtcdUnavailableError, HostError
-from blocks.etcd import EtcdCluster
+from blocks.etcd import EtcdCluster, EtcdEndpoints
 from blocks.ports import Member
 
 A, B = "http://10.0.0.11:2379", "http://10.0.0.12:2379"
@@ -41,12 +44,17 @@ class Gateway:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, object]]] = []
+        self.ids = {A: "11", B: "12"}
         self.down: set[str] = set()
         self.foreign: set[str] = set()
         self.lost: set[str] = set()
         """Paths whose answers get lost on their way."""
+        self.kinds: dict[str, httpx.Response] = {}
+        """By endpoint: what an etcd of another kind answers."""
         self.page = ""
         """What another service answers there instead."""
+        self.page_status = 200
+        self.version = httpx.Response(200, json={"etcdserver": "3.5.21", "etcdcluster": "3.5.0"})
         self.answers: dict[str, tuple[int, dict[str, object]]] = {
             "maintenance/status": (200, STATUS),
             "cluster/member/list": (200, LIST),
@@ -57,14 +65,21 @@ class Gateway:
         path = request.url.path.removeprefix("/v3/")
         if where in self.down:
             raise httpx.ConnectError("refused")
-        self.asked.append((where, path, json.loads(request.content)))
+        if request.method == "POST":
+            self.asked.append((where, path, json.loads(request.content)))
+        if request.method == "GET":
+            return self.version
         if where in self.foreign and path == "maintenance/status":
             return httpx.Response(200, json={**STATUS, "header": {**HEADER, "cluster_id": "7"}})
+        if where in self.kinds:
+            return self.kinds[where]
         if self.page:
-            return httpx.Response(200, text=self.page)
+            return httpx.Response(self.page_status, text=self.page)
         if path in self.lost:
             raise httpx.ReadTimeout("no answer")
         status, body = self.answers[path]
+        if "header" in body and where in self.ids:
+            body = {**body, "header": {**HEADER, "member_id": self.ids[where]}}
         return httpx.Response(status, json=body)
 
     def paths(self) -> list[tuple[str, str]]:
@@ -85,6 +100,16 @@ def etcd(gateway: Gateway) -> Iterator[EtcdCluster]:
 def test_members_come_by_id_with_learners_marked(etcd: EtcdCluster) -> None:
     assert etcd.members()[0] == VM_1
     assert etcd.members()[2] == LEARNER
+
+
+def test_members_are_what_the_leader_knows_and_a_members_own_list_is_its_own(etcd: EtcdCluster, gateway: Gateway) -> None:
+    etcd.members()
+    etcd.members_seen_by(VM_1)
+
+    assert [body for _, path, body in gateway.asked if path == "cluster/member/list"] == [
+        {"linearizable": True},
+        {"linearizable": False},
+    ]
 
 
 def test_a_members_status_is_in_numbers(etcd: EtcdCluster) -> None:
@@ -215,3 +240,130 @@ def test_a_member_is_not_asked_to_remove_itself(etcd: EtcdCluster, gateway: Gate
     etcd.remove(VM_1)
 
     assert gateway.paths()[-1] == (B, "cluster/member/remove")
+
+
+def advertising(*client_urls: str, peer: str = "http://10.0.0.12:2380") -> Member:
+    return Member(12, "vm-2", (peer,), client_urls)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        advertising("http://localhost:2379"),
+        advertising("http://0.0.0.0:2379"),
+        advertising("http://127.0.0.1:2379", "http://[::1]:2379"),
+        advertising("http://127.0.0.1:2379", B),
+        advertising("http://vm-2.nowhere:2379", B),
+        advertising("http://vm-2.nowhere:2379"),
+        advertising("http://vm-2.nowhere:2379", peer="http://vm-2.nowhere:2380"),
+        advertising("http://localhost:2379", peer="http://vm-2.nowhere:2380"),
+        advertising(A, B),
+    ],
+    ids=["localhost", "any address", "two of its own", "its own first", "an unknown name first", "an unknown name",
+         "peers by an unknown name, too", "localhost, peers by an unknown name", "another member's"],
+)  # fmt: skip
+def test_a_member_is_asked_where_it_is_whatever_it_advertises(etcd: EtcdCluster, gateway: Gateway, member: Member) -> None:
+    gateway.down = {"http://vm-2.nowhere:2379"}
+    etcd.members()
+    gateway.asked.clear()
+
+    assert etcd.status(member).version == "3.5.21"
+
+    assert gateway.paths()[-1] == (B, "maintenance/status")
+    assert not [where for where, _ in gateway.paths() if "127.0" in where or "localhost" in where or "0.0.0.0" in where]
+
+
+def test_a_member_is_not_looked_for_again_at_every_question(etcd: EtcdCluster, gateway: Gateway) -> None:
+    etcd.status(advertising("http://localhost:2379"))
+    gateway.asked.clear()
+
+    etcd.status(advertising("http://localhost:2379"))
+
+    assert gateway.paths() == [(B, "maintenance/status")]
+
+
+def test_another_clusters_etcd_is_not_asked_in_a_members_place(etcd: EtcdCluster, gateway: Gateway) -> None:
+    etcd.cluster_id()
+    gateway.foreign = {B}
+
+    with pytest.raises(EtcdUnavailableError, match=r"member vm-2 does not answer: http://10.0.0.12:2379: .* of cluster 7"):
+        etcd.members_seen_by(advertising(B))
+
+
+def test_a_member_that_has_moved_away_is_noticed(etcd: EtcdCluster, gateway: Gateway) -> None:
+    etcd.status(advertising(B))
+    gateway.ids[B] = "99"
+
+    with pytest.raises(EtcdUnavailableError, match="no longer member c answers there"):
+        etcd.status(advertising(B))
+
+
+def test_a_member_that_advertises_a_loopback_address_is_not_asked_to_remove_itself(
+    etcd: EtcdCluster, gateway: Gateway
+) -> None:
+    gateway.answers["cluster/member/remove"] = (200, {"members": []})
+
+    etcd.remove(Member(11, "vm-1", ("http://10.0.0.11:2380",), ("http://localhost:2379",)))
+
+    assert gateway.paths()[-1] == (B, "cluster/member/remove")
+
+
+@pytest.mark.parametrize(
+    ("status", "page", "version", "found"),
+    [
+        (404, "404 page not found\n", {"etcdserver": "3.3.11"}, r"its etcd is 3.3.11.*\[etcd-older-than-learners\]"),
+        (404, "404 page not found\n", {"etcdserver": "3.5.9"}, r"3.5.9 has no JSON gateway.*\[etcd-gateway-off\]"),
+        (404, "<h1>Not here</h1>", {"hello": "world"}, r"another service.*\[etcd-answer-unreadable\]"),
+        (400, "Client sent an HTTP request to an HTTPS server.\n", {}, r"serves TLS only.*\[etcd-speaks-tls\]"),
+    ],
+    ids=["3.3", "without its gateway", "no etcd", "TLS"],
+)
+def test_an_etcd_of_another_kind_is_called_what_it_is(
+    etcd: EtcdCluster, gateway: Gateway, status: int, page: str, version: dict[str, str], found: str
+) -> None:
+    gateway.page, gateway.page_status, gateway.version = page, status, httpx.Response(200, json=version)
+
+    with pytest.raises(HostError, match=found):
+        etcd.cluster_id()
+
+
+def test_an_old_platforms_etcd_of_another_kind_does_not_stand_in_the_way(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.ids = {B: "12"}
+    gateway.kinds = {A: httpx.Response(404, text="404 page not found")}
+    gateway.version = httpx.Response(200, json={"etcdserver": "3.3.11"})
+
+    assert [member.name for member in etcd.members()][:2] == ["vm-1", "vm-2"]
+
+
+def test_once_ours_has_answered_an_etcd_of_another_kind_is_no_reason_to_give_up(etcd: EtcdCluster, gateway: Gateway) -> None:
+    etcd.cluster_id()
+    gateway.kinds = {A: httpx.Response(404, text="404 page not found")}
+    gateway.down = {B}
+
+    with pytest.raises(EtcdUnavailableError, match="no member answered"):
+        etcd.members()
+
+
+@pytest.fixture
+def closed_to_http() -> Iterator[str]:
+    """Something that answers a TLS handshake with an alert, and anything else by hanging up, as an etcd with certificates."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                with client:
+                    if client.recv(1) == b"\x16":
+                        client.sendall(b"\x15\x03\x03\x00\x02\x02\x28")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_etcd_that_hangs_up_on_plain_http_and_answers_tls_is_called_that(closed_to_http: str) -> None:
+    with EtcdEndpoints(endpoints=(closed_to_http,)).cluster() as etcd, pytest.raises(HostError) as refused:
+        etcd.cluster_id()
+
+    assert refused.value.id == "etcd-speaks-tls"

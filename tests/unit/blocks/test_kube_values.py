@@ -115,3 +115,26 @@ def test_images_come_with_their_digests() -> None:
     ]
 
     assert image_ids([pod(containerStatuses=statuses), pod()]) == {"app/web:2.0": "docker-pullable://app/web@sha256:2"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "args"),
+    [
+        ('["server","--docker","--token","********"]', ("server", "--docker", "--token", "********")),
+        ("[]", ()),
+        ("no JSON", ()),
+        ('"server"', ()),
+    ],
+)
+def test_a_node_says_what_its_k3s_was_started_with(annotation: str, args: tuple[str, ...]) -> None:
+    meta = {"name": "vm-1", "uid": "u1", "annotations": {"k3s.io/node-args": annotation}}
+
+    found = node_of({"metadata": meta, "spec": {}, "status": {}})
+
+    assert (found.uid, found.deleting, found.args) == ("u1", False, args)
+
+
+def test_a_node_that_waits_for_its_finalizer_is_deleting() -> None:
+    meta = {"name": "vm-1", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+
+    assert node_of({"metadata": meta, "spec": {}, "status": {}}).deleting

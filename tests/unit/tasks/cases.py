@@ -48,6 +48,15 @@ def staged(world: World) -> None:
     world.has_voters("phys-1", "phys-2", "phys-3")
 
 
+def rogue(world: World) -> None:
+    """An earlier release gave phys-1 the full token."""
+    endpoint = f"K3S_DATASTORE_ENDPOINT='{world.platform.datastore_endpoint}'\n"
+    given = machines.token(machines.LIVE_CA)
+    machines.run_k3s(world.hosts["phys-1"], unit="k3s", ca=machines.ROGUE_CA, more=endpoint, given=given)
+    world.hosts["phys-1"].run("touch /etc/rancher/k3s/started", what="k3s starts")
+    world.forget()
+
+
 def cordoned(world: World) -> None:
     world.has_nodes("phys-1", "phys-2", "phys-3")
     world.kube.bare("shop", "client", on="vm-1")
@@ -68,7 +77,7 @@ def standing_by(world: World) -> None:
 
 def stopped(world: World) -> None:
     world.has_moved()
-    world.hosts["vm-1"].unit("k3s", "inactive", "disabled")
+    machines.stop_k3s(world.hosts["vm-1"])
     world.kube.stops("vm-1")
 
 
@@ -140,8 +149,11 @@ def targets_of(world: World) -> list[Any]:
 CASES: dict[str, Case] = {
     "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live, w.running), asks=True),
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
+    "check_etcd_flags": Case(lambda w: (w.platform, w.hosts, w.etcd), asks=True),
     "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
-    "check_nodes": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_datastore": Case(lambda w: (w.platform, w.kube, w.keys), asks=True),
+    "check_flags": Case(lambda w: (w.platform, w.kube, w.hosts), asks=True),
+    "check_nodes": Case(lambda w: (w.platform, w.kube, w.record), asks=True),
     "check_workloads": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
     "ensure_backup_ctl": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube)),
@@ -156,20 +168,22 @@ CASES: dict[str, Case] = {
     "ensure_hosts_file": Case(on_target),
     "ensure_k3s_files": Case(on_target, uninstalled),
     "ensure_images_loaded": Case(on_target),
-    "ensure_voter": Case(lambda w: (*on_target(w), w.platform.targets[0], w.etcd)),
-    "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.token), staged),
+    "ensure_voter": Case(lambda w: (*on_target(w), w.platform.targets[0], w.etcd, w.hosts)),
+    "check_identity": Case(lambda w: (w.platform, w.keys, w.access, targets_of(w)), asks=True),
+    "ensure_rogue_removed": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.keys, w.access), rogue),
+    "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.keys, w.access), staged),
     "ensure_standby": Case(lambda w: (*on_target(w), w.platform.targets[0], w.auth_pass)),
-    "ensure_cordoned": Case(lambda w: (w.platform.sources[0], w.kube)),
+    "ensure_cordoned": Case(lambda w: (w.platform.sources[0], w.kube, w.record)),
     "ensure_surged": Case(lambda w: (single(w), w.platform, w.kube, w.record), with_single_replica),
     "ensure_surge_ended": Case(lambda w: (single(w), w.platform, w.kube, w.record), surging),
     "ensure_drained": Case(lambda w: (w.platform.sources[0], w.platform, w.kube, w.record), cordoned),
-    "ensure_uncordoned": Case(lambda w: (w.platform.sources[0], w.kube), cordoned),
+    "ensure_uncordoned": Case(lambda w: (w.platform.sources[0], w.kube, w.record), cordoned),
     "ensure_keepalived_stopped": Case(lambda w: (w.hosts["vm-1"], w.platform, w.hosts, w.kube), standing_by),
     "check_unreferenced": Case(
-        lambda w: (w.platform.sources[0], w.platform, targets_of(w), hosts_of(w), w.kube), World.has_moved, asks=True
+        lambda w: (w.platform.sources[0], w.platform, targets_of(w), hosts_of(w), w.kube, w.record), World.has_moved, asks=True
     ),
     "ensure_k3s_stopped": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube), World.has_moved),
-    "ensure_node_deleted": Case(lambda w: (w.platform.sources[0], w.platform, w.kube), stopped),
+    "ensure_node_deleted": Case(lambda w: (w.platform.sources[0], w.platform, w.kube, w.record), stopped),
     "ensure_not_leader": Case(lambda w: (w.platform.sources[0], w.platform, w.etcd), leading),
     "ensure_not_member": Case(lambda w: (w.platform.sources[0], w.platform, w.etcd), World.has_moved),
     "ensure_etcd_retired": Case(

@@ -49,22 +49,78 @@ def test_members_that_disagree_are_asked_again_later(world: World) -> None:
         ask_etcd(world)
 
 
-def test_a_member_that_nobody_knows_is_refused(world: World) -> None:
+def test_a_member_that_nobody_knows_is_refused_and_not_to_be_removed(world: World) -> None:
     world.etcd.joined("stranger", "10.0.0.77")
 
-    with pytest.raises(
-        FindingsError, match=r"members stranger are neither sources nor targets.*\[etcd-member-unknown\]"
-    ):
+    with pytest.raises(FindingsError, match=r"member stranger at http://10.0.0.77:2380 is on neither.*\[etcd-member-unknown\]") as no:
         ask_etcd(world)
+    assert "remove" not in str(no.value)
 
 
-def test_an_unknown_member_does_not_hide_what_else_is_found(world: World) -> None:
-    world.etcd.joined("stranger", "10.0.0.77")
-    world.etcd.versions = {"vm-1": "3.5.30"}
+def test_members_whose_peers_call_them_by_name_are_known(world: World) -> None:
+    world.etcd.called_by_name("vm-1")
+    world.etcd.called_by_name("vm-2")
+
+    assert findings(world) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "peer", "client"),
+    [("vm-1", "etcd-a", ""), ("default", "vm-1.example.com", ""), ("default", "localhost", "http://10.0.0.11:2379")],
+    ids=["by its own name", "by a longer name", "by its client URL"],
+)
+def test_a_member_at_another_peer_url_gets_the_expected_one(world: World, name: str, peer: str, client: str) -> None:
+    member = world.etcd.called("vm-1")
+    world.etcd.called_by_name("vm-1", peer, client)
+    world.etcd.renamed("vm-1", name)
 
     with pytest.raises(FindingsError) as refused:
         ask_etcd(world)
-    assert [finding.id for finding in refused.value.findings] == ["etcd-member-unknown", "etcd-mixed-versions"]
+    assert str(refused.value) == (
+        f"etcd: member {name} has the peer URL http://{peer}:2380, expected http://10.0.0.11:2380 if it is vm-1's: "
+        f"etcdctl member update {member.id:x} --peer-urls=http://10.0.0.11:2380, or correct the config [etcd-peer-url-differs]"
+    )
+
+
+def test_members_that_meet_by_tls_are_refused(world: World) -> None:
+    world.etcd.peers_by_tls("vm-1")
+
+    with pytest.raises(FindingsError, match=r"member vm-1 has the peer URL https://10.0.0.11:2380.*\[etcd-peer-tls\]"):
+        ask_etcd(world)
+
+
+def test_a_member_that_advertises_a_loopback_address_is_noted(world: World) -> None:
+    world.etcd.called_by_name("vm-1", "10.0.0.11", "http://localhost:2379")
+
+    (found,) = findings(world)
+    assert found.startswith("etcd: member vm-1 advertises http://localhost:2379, which leads clients to their own machine")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (lambda w: w.etcd.has_alarm("NOSPACE"), r"alarm NOSPACE on vm-1.*etcdctl alarm disarm \[etcd-alarm\]"),
+        (lambda w: w.etcd.has_alarm("CORRUPT"), r"alarm CORRUPT on vm-1.*replace that member.*\[etcd-alarm\]"),
+        (lambda w: w.etcd.leaderless.add("vm-2"), r"vm-2 answer, but know no leader.*\[etcd-voters-leaderless\]"),
+        (lambda w: w.etcd.unstarted("10.0.0.12"), r"voter and has never started.*member remove.*\[etcd-voter-unstarted\]"),
+    ],
+    ids=["no space", "corrupt", "no leader", "never started"],
+)
+def test_what_is_wrong_with_a_member_is_called_what_it_is(world: World, given: Callable[[World], object], found: str) -> None:
+    given(world)
+
+    with pytest.raises(FindingsError, match=found) as refused:
+        ask_etcd(world)
+    assert "do not answer" not in str(refused.value)
+
+
+def test_all_that_is_wrong_with_the_members_is_found_together(world: World) -> None:
+    world.etcd.joined("stranger", "10.0.0.77")
+    world.etcd.has_alarm("NOSPACE")
+
+    with pytest.raises(FindingsError) as refused:
+        ask_etcd(world)
+    assert [finding.id for finding in refused.value.findings] == ["etcd-alarm", "etcd-member-unknown"]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +183,7 @@ def learner(world: World) -> None:
             r"voters are .*10.0.0.11.*, expected .*\[etcd-not-the-targets\]",
         ),
         (learner, r"voters are .*, expected .*10.0.0.23.*\[etcd-not-the-targets\]"),
-        (lambda w: w.etcd.down.add("phys-2"), r"phys-2 do not answer.*\[etcd-member-silent\]"),
+        (lambda w: w.etcd.down.add("phys-2"), r"phys-2 do not answer.*\[etcd-voters-silent\]"),
         (lambda w: w.etcd.stale.update({"phys-2": []}), r"list different members.*\[etcd-lists-differ\]"),
     ],
     ids=["a source is still a member", "a target is only a learner", "a member is silent", "members list others"],

@@ -4,9 +4,10 @@ import pytest
 
 from blocks.errors import DeadlineExceededError, HostError, HostUnreachableError, RefusedError
 from configs.errors import EvenkeelError
+from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.join import ensure_voter
-from tasks.etcd.quorum import QuorumAtRiskError
+from tests.fakes import machines
 from tests.fakes.world import World
 
 DATA = "/mnt/disks/etcd"
@@ -14,7 +15,7 @@ DATA = "/mnt/disks/etcd"
 
 def join(world: World, *, dry: bool = False) -> Outcome:
     platform = world.platform
-    return ensure_voter.fn(world.run(dry=dry), world.hosts["phys-1"], platform, platform.targets[0], world.etcd)
+    return ensure_voter.fn(world.run(dry=dry), world.hosts["phys-1"], platform, platform.targets[0], world.etcd, world.hosts)
 
 
 def names(world: World) -> list[str]:
@@ -37,6 +38,30 @@ def test_the_unit_lists_exactly_the_members_of_now(world: World) -> None:
     unit = world.hosts["phys-1"].read("/etc/systemd/system/etcd.service")
     members = "vm-1=http://10.0.0.11:2380,vm-2=http://10.0.0.12:2380,phys-1=http://10.0.0.21:2380"
     assert f"--initial-cluster {members} \\\n" in unit
+
+
+def test_the_unit_has_the_running_members_flags(world: World) -> None:
+    variables = "ETCD_QUOTA_BACKEND_BYTES=4294967296\nETCD_UNSUPPORTED_ARCH=arm64\n"
+    machines.run_etcd(world.hosts["vm-1"], "--heartbeat-interval", "200", "--cors", 'a b"$%', environment=variables)
+
+    join(world)
+
+    unit = world.hosts["phys-1"].read("/etc/systemd/system/etcd.service")
+    assert (
+        '    --quota-backend-bytes=4294967296 \\\n' in unit
+        and '    "--cors=a b\\"$$%%" \\\n    --heartbeat-interval=200 \\\n' in unit
+        and "\nEnvironment=ETCD_UNSUPPORTED_ARCH=arm64\nExecStart=" in unit
+    )
+
+
+def test_nobody_joins_with_flags_that_are_not_known(world: World) -> None:
+    for name in ("vm-1", "vm-2"):
+        world.hosts[name].tell("units/etcd/pid", "0")
+        world.hosts[name].path("/etc/systemd/system/etcd.service").unlink()
+
+    with pytest.raises(RefusedError, match=r"\[etcd-flags-unread\]"):
+        join(world)
+    assert world.mutations == []
 
 
 def test_a_cluster_that_is_still_settling_is_asked_again(world: World) -> None:
@@ -138,6 +163,65 @@ def test_a_learner_that_never_starts_is_not_promoted(world: World) -> None:
     assert names(world) == ["vm-1", "vm-2"]
 
 
+def test_an_etcd_that_does_not_catch_up_is_quoted_with_its_last_words(world: World) -> None:
+    world.etcd.never_in_sync = True
+    world.hosts["phys-1"].tell("journal", "start operation timed out. Terminating.")
+
+    with pytest.raises(DeadlineExceededError) as failed:
+        join(world)
+
+    *_, words = str(failed.value).splitlines()
+    assert words == (
+        "phys-1: journalctl -u etcd ends with: start operation timed out. Terminating. [etcd-not-promoted]"
+    )
+
+
+def test_no_journal_is_read_of_an_etcd_that_was_never_started(world: World) -> None:
+    world.etcd.unhealthy_adds = 1000
+    world.hosts["phys-1"].tell("journal", "the old platform's words")
+
+    with pytest.raises(DeadlineExceededError) as failed:
+        join(world)
+
+    assert "words" not in str(failed.value)
+    assert world.hosts["phys-1"].mutations == []
+
+
+def test_a_run_that_lost_its_lock_takes_nothing_back(world: World) -> None:
+    world.etcd.never_in_sync = True
+    world.time.later(300, lambda: setattr(world.lock, "lost", True))
+
+    with pytest.raises(DeadlineExceededError, match=r"joining etcd failed, nothing is taken back \(the lock is lost\)"):
+        join(world)
+
+    assert names(world) == ["vm-1", "vm-2", "phys-1"]
+    assert world.hosts["phys-1"].unit_state("etcd") == ("active", "enabled")
+
+
+def test_an_undo_that_fails_does_not_hide_why_the_join_failed(world: World) -> None:
+    world.etcd.never_in_sync = True
+    world.etcd.fail("remove", HostError("etcd: it declines"))
+
+    with pytest.raises(DeadlineExceededError, match=r"could not be taken back \(etcd: it declines\).*not within 600 s"):
+        join(world)
+
+
+@pytest.mark.parametrize("root", ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"])
+def test_drop_ins_of_another_etcds_unit_do_not_apply_to_ours_and_are_kept(world: World, root: str) -> None:
+    host = world.hosts["phys-1"]
+    folder = f"{root}/systemd/system/etcd.service.d"
+    host.write(f"{folder}/10-old.conf", "[Service]\nExecStart=\n")
+
+    (found,) = join(world).findings
+
+    assert str(found) == (
+        f"phys-1: {folder}/10-old.conf: drop-ins of the unit that ours replaces are moved aside, "
+        "to FOLDER.aside-before-join [etcd-drop-ins-aside]"
+    )
+    assert not host.path(folder).exists()
+    assert host.read(f"{folder}.aside-before-join/10-old.conf") == "[Service]\nExecStart=\n"
+
+
 def test_a_failed_join_can_be_tried_again(world: World) -> None:
     world.etcd.never_in_sync = True
     with pytest.raises(EvenkeelError):
@@ -190,7 +274,15 @@ def test_a_voter_whose_unit_is_off_is_started_with_its_data(world: World) -> Non
 def test_nobody_joins_while_a_voter_is_silent(world: World) -> None:
     world.etcd.down = {"vm-2"}
 
-    with pytest.raises(QuorumAtRiskError, match="phys-1: joining etcd: voters vm-2 do not answer: 1 of 2 are up"):
+    with pytest.raises(FindingsError, match="phys-1: joining etcd: voters vm-2 do not answer: 1 of 2 are up"):
+        join(world)
+    assert world.mutations == []
+
+
+def test_nobody_joins_while_an_alarm_is_raised(world: World) -> None:
+    world.etcd.alarms = ("memberID:4097 alarm:NOSPACE ",)
+
+    with pytest.raises(FindingsError, match=r"phys-1: joining etcd: alarm NOSPACE on vm-1.*\[etcd-alarm\]"):
         join(world)
     assert world.mutations == []
 

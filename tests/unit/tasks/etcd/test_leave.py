@@ -74,3 +74,18 @@ def test_a_removal_that_a_member_has_not_seen_is_an_error(world: World) -> None:
 
     with pytest.raises(DeadlineExceededError, match="vm-1 has left every member's list"):
         remove(world)
+
+
+def test_a_source_leaves_also_while_an_alarm_is_raised(world: World) -> None:
+    world.has_voters("phys-1")
+    world.etcd.alarms = ("memberID:4097 alarm:NOSPACE ",)
+
+    assert remove(world).why == "member 1001 removed, 2 left"
+
+
+def test_a_source_that_its_peers_know_by_name_leaves_by_that_name(world: World) -> None:
+    world.has_voters("phys-1")
+    world.etcd.called_by_name("vm-1")
+
+    assert hand_over(world).why == "phys-1 leads now"
+    assert remove(world).why == "member 1001 removed, 2 left"

@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.errors import HostError, RefusedError
-from tasks.k3s.identity import ClusterAccess, find_cluster_access, parse_token
+from tasks.k3s.identity import ClusterAccess, find_cluster_access, key_of, parse_token, server_token
 from tests.fakes import machines
 from tests.fakes.world import World
 
@@ -20,7 +20,7 @@ def test_the_first_source_says_which_cluster_is_live(world: World) -> None:
     found = look(world)
 
     assert found.credentials.ca_sha256 == LIVE
-    assert found.token.get_secret_value() == machines.token(machines.LIVE_CA)
+    assert found.agent_token.get_secret_value() == machines.token(machines.LIVE_CA)
 
 
 def test_a_source_that_is_down_is_passed_over(world: World) -> None:
@@ -87,3 +87,101 @@ def test_a_malformed_token_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(HostError, match=r"does not hold a token of the form K10.*\[k3s-token-malformed\]") as refused:
         parse_token("vm-1", text, LIVE)
     assert "t0psecret" not in str(refused.value)
+
+
+def offered(world: World) -> list[str]:
+    return [token.get_secret_value() for token in look(world).tokens]
+
+
+def chosen(world: World) -> str:
+    return server_token(world.keys, look(world)).get_secret_value()
+
+
+def begun_with(world: World, text: str) -> None:
+    """The datastore's one identity is that of servers which were started with this text."""
+    world.keys.delete("/bootstrap/")
+    world.keys.put(key_of(text), "encrypted")
+
+
+FULL = machines.token(machines.LIVE_CA)
+ENV, UNIT = "/etc/systemd/system/k3s.service.env", "/etc/systemd/system/k3s.service"
+CONFIG = "/etc/rancher/k3s/config.yaml"
+
+
+def test_the_key_of_no_token_is_the_one_that_the_runbooks_servers_have() -> None:
+    assert key_of("") == "/bootstrap/e3b0c44298fc"
+
+
+@pytest.mark.parametrize("text", [machines.PASSWORD, FULL, ""], ids=["short", "full", "none"])
+def test_the_text_that_the_datastore_was_begun_with_is_chosen(world: World, text: str) -> None:
+    world.hosts["vm-1"].write(ENV, f"K3S_TOKEN='{text}'\n")
+    begun_with(world, text)
+
+    assert chosen(world) == text
+
+
+def test_newer_servers_without_a_token_are_joined_by_the_password_that_they_made(world: World) -> None:
+    world.hosts["vm-1"].write(ENV, "K3S_TOKEN=\n")
+    begun_with(world, machines.PASSWORD)
+
+    assert chosen(world) == machines.PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        (UNIT, "[Service]\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t'--token=g1ven' \\\n\t'--docker' \\\n\n"),
+        (UNIT, "[Service]\nExecStart=/usr/local/bin/k3s server -t g1ven --docker\n"),
+        (UNIT, "[Service]\nExecStart=/usr/local/bin/k3s server --token-file /etc/k3s.token\n"),
+        (CONFIG, "docker: true\ntoken: \"g1ven\"\n"),
+        (f"{CONFIG}.d/10-token.yaml", "token: g1ven\n"),
+        (CONFIG, "token-file: /etc/k3s.token\n"),
+    ],
+    ids=["flag", "short flag", "file", "config.yaml", "config.yaml.d", "file in config.yaml"],
+)
+def test_a_token_is_found_however_it_was_given(world: World, file: str, content: str) -> None:
+    world.hosts["vm-1"].write(ENV, "")
+    world.hosts["vm-1"].write("/etc/k3s.token", "g1ven\n")
+    world.hosts["vm-1"].write(file, content.replace("/etc/k3s.token", str(world.hosts["vm-1"].path("/etc/k3s.token"))))
+    begun_with(world, "g1ven")
+
+    assert chosen(world) == "g1ven"
+
+
+def test_a_password_may_hold_colons(world: World) -> None:
+    world.hosts["vm-1"].write(ENV, f"K3S_TOKEN='K10{LIVE}::server:a:b::c'\n")
+    begun_with(world, "a:b::c")
+
+    assert chosen(world) == "a:b::c"
+
+
+def test_agents_get_the_agents_token_where_there_is_one(world: World) -> None:
+    world.hosts["vm-1"].write("/var/lib/rancher/k3s/server/node-token", f"K10{LIVE}::node:4gent\n")
+
+    assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:4gent"
+
+
+def test_a_datastore_without_an_identity_is_another_ones(world: World) -> None:
+    world.keys.delete("/bootstrap/")
+
+    with pytest.raises(RefusedError, match=r"not the servers' datastore: .*\[k3s-other-datastore\]"):
+        chosen(world)
+
+
+def test_a_token_that_nobody_knows_any_more_is_refused_and_none_is_shown(world: World) -> None:
+    begun_with(world, "forgotten")
+
+    with pytest.raises(RefusedError, match=r"none of the tokens on vm-1 .*\[k3s-token-unknown\]") as refused:
+        chosen(world)
+    assert machines.PASSWORD not in str(refused.value)
+
+
+def test_two_identities_are_refused(world: World) -> None:
+    world.keys.put(key_of(FULL), "encrypted")
+
+    with pytest.raises(RefusedError, match=r"a second identity, /bootstrap/[0-9a-f]{12}: .*\[k3s-two-identities\]"):
+        chosen(world)
+
+
+def test_no_text_is_tried_twice(world: World) -> None:
+    assert len(offered(world)) == len(set(offered(world)))

@@ -4,10 +4,12 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
+from configs.hosts import Role
+from configs.platform import Platform
 from tasks.engine.outcome import Change, Outcome
-from tasks.k3s.join import ensure_node, environment
+from tasks.k3s.join import command_line, ensure_node, environment
 from tests.fakes import machines
-from tests.fakes.platform import platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 from tests.unit.tasks.cases import staged
 
@@ -16,11 +18,25 @@ ENV = "/etc/systemd/system/k3s.service.env"
 
 def join(world: World, name: str = "phys-1", *, dry: bool = False) -> Outcome:
     target = next(target for target in world.platform.targets if target.name == name)
-    return ensure_node.fn(world.run(dry=dry), world.hosts[name], world.platform, target, world.kube, world.token)
+    access = world.access
+    return ensure_node.fn(world.run(dry=dry), world.hosts[name], world.platform, target, world.kube, world.keys, access)
+
+
+def given(of: Platform, name: str, *, agent_token: str = "K10ca::server:t") -> dict[str, SecretStr | str]:
+    """What the installer gets, with the config's flags."""
+    target = next(target for target in of.targets if target.name == name)
+    common = of.k3s.server_args or () if target.role is Role.SERVER else of.k3s.agent_args
+    return environment(of, target, command_line(target, common), SecretStr("t"), SecretStr(agent_token))
+
+
+def with_target(**own: object) -> Platform:
+    """The small platform, whose phys-1 has something of its own."""
+    first, *others = CONFIG["targets"]
+    return platform(targets=[{**first, **own}, *others])
 
 
 def test_a_server_gets_the_flags_and_the_target_members() -> None:
-    found = environment(platform(), platform().targets[0], SecretStr("t"))
+    found = given(platform(), "phys-1")
 
     flags = "server --https-listen-port=10443 --docker --node-name=phys-1 --node-ip=10.0.0.21"
     assert found["INSTALL_K3S_EXEC"] == flags
@@ -28,8 +44,64 @@ def test_a_server_gets_the_flags_and_the_target_members() -> None:
     assert found["K3S_URL"] == ""
 
 
+def test_a_target_gets_its_own_flags_labels_and_taints_after_those_of_its_role() -> None:
+    own = with_target(args=["--flannel-iface=eno1"], labels={"zone": "a"}, taints=["dedicated=db:NoSchedule"])
+
+    flags = "--docker --flannel-iface=eno1 --node-label=zone=a --node-taint=dedicated=db:NoSchedule --node-name=phys-1"
+    assert flags in str(given(own, "phys-1")["INSTALL_K3S_EXEC"])
+    assert "--flannel-iface" not in str(given(own, "phys-2")["INSTALL_K3S_EXEC"])
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--kubelet-arg=eviction-hard=imagefs.available<5%,nodefs.available<5%",
+        "--kube-apiserver-arg=audit-log-format=a  b",
+        "--kubelet-arg=x='a' \"b\" [c] {d} ~ \\ `id` $(id) $HOME * ? # ! ; & | > é",
+    ],
+)
+def test_every_flag_reaches_k3s_as_it_is_written(world: World, flag: str) -> None:
+    world.platform = with_target(args=[flag])
+    staged(world)
+
+    join(world)
+
+    assert flag in world.hosts["phys-1"].state("k3s-words").splitlines()
+
+
+def test_servers_get_the_running_ones_flags_when_the_config_has_none(world: World) -> None:
+    world.platform = platform(k3s={"images": ["image/app.tar"]})
+    words = ("server", "--node-ip", "10.0.0.11", "--disable", "traefik,servicelb", "--https-listen-port=10443", "--docker")
+    world.kube.joins("vm-1", "10.0.0.11", server=True, args=(*words, "--token", "********", "--node-label", "zone=a"))
+    staged(world)
+
+    join(world)
+
+    expected = ["server", "--disable=traefik", "--disable=servicelb", "--https-listen-port=10443", "--docker"]
+    assert world.hosts["phys-1"].state("k3s-words").splitlines() == [*expected, "--node-name=phys-1", "--node-ip=10.0.0.21"]
+
+
+def test_where_agents_have_a_token_of_their_own_new_servers_accept_it() -> None:
+    found = given(platform(), "phys-1", agent_token="K10" + "0" * 64 + "::node:s3cret")
+
+    assert SecretStr("s3cret") == found["K3S_AGENT_TOKEN"]
+    assert "K3S_AGENT_TOKEN" not in given(platform(), "phys-1")
+    assert "K3S_AGENT_TOKEN" not in given(platform(), "phys-3", agent_token="K10" + "0" * 64 + "::node:s3cret")
+
+
+def test_a_flag_that_may_be_secret_is_not_part_of_a_plan(world: World) -> None:
+    world.platform = with_target(args=["--vpn-auth=name=tailscale,joinKey=h0t"])
+    staged(world)
+
+    outcome = join(world, dry=True)
+
+    assert outcome.why == (
+        "joins as server: --https-listen-port=10443 --docker --vpn-auth=... --node-name=phys-1 --node-ip=10.0.0.21"
+    )
+
+
 def test_an_agent_gets_the_vip_and_no_datastore() -> None:
-    found = environment(platform(), platform().targets[2], SecretStr("t"))
+    found = given(platform(), "phys-3")
 
     assert found["INSTALL_K3S_EXEC"] == "agent --docker --node-name=phys-3 --node-ip=10.0.0.23"
     assert (found["K3S_URL"], found["K3S_DATASTORE_ENDPOINT"]) == ("https://10.0.0.100:10443", "")
@@ -62,7 +134,7 @@ def test_a_server_of_the_old_cluster_is_not_taken_for_joined(world: World) -> No
 def test_a_server_whose_datastore_is_elsewhere_joins_again(world: World) -> None:
     world.has_nodes("phys-1")
     host = world.hosts["phys-1"]
-    host.write(ENV, f"K3S_TOKEN='{machines.token(machines.LIVE_CA)}'\nK3S_DATASTORE_ENDPOINT=http://10.0.0.11:2379\n")
+    host.write(ENV, f"K3S_TOKEN='{machines.PASSWORD}'\nK3S_DATASTORE_ENDPOINT=http://10.0.0.11:2379\n")
 
     join(world)
 
@@ -78,7 +150,7 @@ def test_a_node_at_another_address_is_not_the_targets(world: World) -> None:
 
 def test_an_installers_failure_is_reported_in_its_words_without_the_token(world: World) -> None:
     staged(world)
-    secret = world.token.get_secret_value()
+    secret = machines.token(machines.LIVE_CA)
     host = world.hosts["phys-1"]
     host.tell("installer-fails", f"level=fatal: token {secret}, or {secret.rpartition(':')[2]}: encrypted with another")
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from tasks.machine.facts import parse_host_facts, read_host_facts
+from tasks.machine.remains import Remains
 from tasks.machine.versions import numbers
+from tests.fakes import machines
 from tests.fakes.world import World
 
+LIVE_CA64 = base64.b64encode(machines.LIVE_CA.encode()).decode()
 RECORDED = Path(__file__).parent / "recorded"
 
 
@@ -28,16 +31,23 @@ def test_an_old_server() -> None:
     assert (found.hostname, found.uid) == ("host-21", 0)
     assert found.clock == datetime(2026, 1, 2, 3, 4, 5, 250000, UTC)
     assert (found.free_bytes, found.bundle_bytes) == (53687091200, 2147483648)
-    assert (found.k3s_units, found.uninstallers) == (("k3s",), ("/usr/local/bin/k3s-uninstall.sh",))
-    assert found.has_k3s
+    assert found.remains == Remains(
+        units=("k3s.service",),
+        uninstallers=("/usr/local/bin/k3s-uninstall.sh",),
+        processes=("4711 k3s-server",),
+        paths=("/etc/rancher/k3s", "/var/lib/rancher/k3s"),
+        mounts=("/var/lib/kubelet/pods/1/volumes/nfs nfs4",),
+        containers=("k8s_POD_web", "k8s_web_web"),
+        etcd=("active", "enabled"),
+    )
     assert (numbers(found.brings.etcd), numbers(found.brings.k3s)) == ((3, 4, 23), (1, 20, 2))
-    assert found.k3s_ca == "ab" * 32
+    assert (found.k3s_cas, found.etcd_cluster) == ({"ab" * 32}, "16684")
     assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --docker"
-    assert found.containers == ("k8s_POD_web", "k8s_web_web")
-    assert found.mounts == ("/var/lib/kubelet/pods/1/volumes/nfs nfs4",)
-    assert (found.etcd_active, found.docker_active) == (True, True)
+    assert found.docker_active
     assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
     assert found.interfaces == ("lo", "eth0", "docker0")
+    assert (found.has_default_route, found.has_br_netfilter) == (True, True)
+    assert found.system == "CentOS Linux 7 (Core), systemd 219"
 
 
 UNIT = """[Service]
@@ -68,16 +78,16 @@ def test_a_machine_that_never_had_anything() -> None:
     assert (found.free_bytes, found.bundle_bytes) == (53687091200, 0)
     assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/vendor/install-k3s.sh")
     assert found.missing_commands == ("docker", "keepalived")
-    assert not found.has_k3s
-    assert (found.k3s_ca, found.containers, found.mounts) == ("", (), ())
-    assert (found.etcd_active, found.docker_active) == (False, False)
+    assert not found.remains
+    assert (found.has_default_route, found.has_br_netfilter, found.system) == (False, False, "")
+    assert (found.k3s_cas, found.etcd_cluster, found.docker_active) == (set(), "", False)
 
 
-@pytest.mark.parametrize(("state", "active"), [("active", True), ("activating", False), ("failed", False)])
-def test_an_etcd_is_active_only_when_systemd_says_exactly_that(world: World, state: str, active: bool) -> None:
-    world.hosts["phys-1"].unit("etcd", state)
+@pytest.mark.parametrize(("state", "active"), [("active", True), ("activating", True), ("failed", False)])
+def test_an_etcd_is_left_while_it_runs_or_tries_to(world: World, state: str, active: bool) -> None:
+    world.hosts["phys-1"].unit("etcd", state, "disabled")
 
-    assert read_host_facts(world.hosts["phys-1"], world.platform).etcd_active is active
+    assert bool(read_host_facts(world.hosts["phys-1"], world.platform).remains.etcd) is active
 
 
 def test_facts_are_asked_in_one_round_trip(world: World) -> None:
@@ -86,11 +96,77 @@ def test_facts_are_asked_in_one_round_trip(world: World) -> None:
     assert len(world.hosts["phys-1"].calls) == 1
 
 
-def test_a_token_stays_on_its_machine(world: World) -> None:
+def test_a_clusters_ca_is_known_by_its_hash_and_tokens_and_keys_stay_on_their_machine(world: World) -> None:
     found = read_host_facts(world.hosts["vm-1"], world.platform)
 
-    assert found.k3s_ca == world.live.ca_sha256
+    assert found.k3s_cas == {world.live.ca_sha256}
     assert "t0psecret" not in repr(found)
+    assert "pr1vate" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("agent/server-ca.crt", machines.LIVE_CA),
+        ("server/tls/server-ca.crt", machines.LIVE_CA),
+        ("agent/kubelet.kubeconfig", f"clusters:\n- cluster:\n    certificate-authority-data: {LIVE_CA64}\n    server: x\n"),
+    ],
+    ids=["agent", "server", "kubeconfig"],
+)
+@pytest.mark.parametrize(
+    ("unit", "line"),
+    [
+        ("k3s-prod", "ExecStart=/usr/local/bin/k3s \\\n    agent \\\n\t'--data-dir' \\\n\t'/mnt/k3s'\n"),
+        ("k3s", "ExecStart=/usr/local/bin/k3s server -d=/mnt/k3s --docker\n"),
+    ],
+    ids=["installer", "by hand"],
+)
+def test_a_ca_is_found_wherever_a_unit_keeps_its_data(world: World, unit: str, line: str, path: str, content: str) -> None:
+    host = world.hosts["phys-1"]
+    host.write(f"/etc/systemd/system/{unit}.service", f"[Service]\n{line}".replace("/mnt/k3s", str(host.path("/mnt/k3s"))))
+    host.write(f"/mnt/k3s/{path}", content)
+
+    assert read_host_facts(host, world.platform).k3s_cas == {machines.sha256(machines.OLD_CA), world.live.ca_sha256}
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/rancher/k3s/config.yaml", 'data-dir: "/mnt/k3s"\n'),
+        ("/etc/systemd/system/k3s.service.env", "K3S_DATA_DIR='/mnt/k3s'\n"),
+    ],
+    ids=["config.yaml", "environment"],
+)
+def test_a_data_dir_of_a_config_file_or_the_environment_is_found(world: World, path: str, text: str) -> None:
+    host = world.hosts["phys-1"]
+    host.write(path, text.replace("/mnt/k3s", str(host.path("/mnt/k3s"))))
+    host.write("/mnt/k3s/agent/server-ca.crt", machines.LIVE_CA)
+
+    assert world.live.ca_sha256 in read_host_facts(host, world.platform).k3s_cas
+
+
+def test_a_folder_that_another_line_of_a_unit_names_is_no_data_dir(world: World) -> None:
+    host = world.hosts["phys-1"]
+    before = f"ExecStartPre=/usr/bin/test -d {host.path('/mnt/k3s')}\n"
+    host.write("/etc/systemd/system/k3s.service", f"[Service]\n{before}ExecStart=/usr/local/bin/k3s server\n")
+    host.write("/mnt/k3s/agent/server-ca.crt", machines.LIVE_CA)
+
+    assert world.live.ca_sha256 not in read_host_facts(host, world.platform).k3s_cas
+
+
+def test_the_etcd_on_a_machine_is_known_by_its_cluster_id(world: World) -> None:
+    world.hosts["phys-1"].tell("etcd-status", 'HTTP/1.0 200 OK\n\n{"header":{"cluster_id":"59341","member_id":"7"}}')
+
+    assert read_host_facts(world.hosts["phys-1"], world.platform).etcd_cluster == "59341"
+
+
+def test_a_bundle_that_is_not_executable_says_its_version_and_nothing_of_its_copy_stays(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.path("/opt/k3s/vendor/k3s").chmod(0o644)
+
+    assert numbers(read_host_facts(host, world.platform).brings.k3s) == (1, 20, 2)
+    assert world.mutations == []
+    assert list(host.path("/run").iterdir()) == list(host.path("/tmp").iterdir()) == []
 
 
 def test_what_the_bundle_lacks_is_seen(world: World) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from blocks.errors import VerificationError
 from tasks.engine.outcome import Change, Outcome
-from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
+from tasks.machine.hosts import ensure_hostname, ensure_hosts_file, resolved_wrongly
 from tests.fakes.world import World
 
 
@@ -45,14 +45,30 @@ def test_own_lines_of_the_operator_stay(world: World) -> None:
     assert world.hosts["phys-1"].read("/etc/hosts").endswith("# END evenkeel\n127.0.0.1 localhost\n")
 
 
+STOCK = "127.0.0.1\tlocalhost\n127.0.1.1\tphys-1.example.com\tphys-1\n::1 localhost ip6-localhost\n"
+
+
+def test_an_installers_loopback_line_for_the_machines_own_name_is_no_error(world: World) -> None:
+    world.hosts["phys-1"].write("/etc/hosts", STOCK)
+
+    assert (know(world).change, know(world)) == (Change.CHANGED, Outcome(Change.UNCHANGED, "names all machines"))
+    assert world.hosts["phys-1"].run("getent ahostsv4 phys-1", what="asking").stdout.startswith("127.0.1.1 ")
+
+
+def test_a_loopback_line_for_another_machine_is_reported(world: World) -> None:
+    world.hosts["phys-1"].write("/etc/hosts", STOCK.replace("phys-1", "vm-1"))
+
+    assert [finding.id for finding in know(world).findings] == ["hosts-line-shadowed"]
+
+
 def test_a_stale_line_is_shadowed_and_reported(world: World) -> None:
     world.hosts["phys-1"].write("/etc/hosts", "127.0.0.1 localhost\n10.9.9.9 vm-1\n")
 
     outcome = know(world)
 
     assert [str(finding) for finding in outcome.findings] == [
-        "phys-1: /etc/hosts has another address for a machine of the config, now shadowed: 10.9.9.9 vm-1: "
-        "delete the line if nothing needs it [hosts-line-shadowed]"
+        "phys-1: /etc/hosts has another address for a machine of the config, below the managed block: 10.9.9.9 vm-1: "
+        "delete the line: with `multi on`, programs get both [hosts-line-shadowed]"
     ]
     assert world.hosts["phys-1"].run("getent ahostsv4 vm-1", what="asking").stdout.startswith("10.0.0.11 ")
 
@@ -74,6 +90,24 @@ def test_a_name_that_still_resolves_otherwise_is_an_error(world: World) -> None:
     ) as wrong:
         know(world)
     assert wrong.value.id == "hosts-file-ignored"
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrongly"),
+    [
+        ("vm-1 10.0.0.11", []),
+        ("vm-1 10.9.9.9 10.0.0.11", []),
+        ("vm-1 127.0.1.1", ["vm-1 to 127.0.1.1"]),
+        ("vm-1", ["vm-1 to nothing"]),
+        ("", ["vm-1 to nothing"]),
+        ("phys-1 127.0.1.1\nvm-1 10.0.0.11", []),
+        ("vm-1 10.0.0.21\nphys-1 10.0.0.11", ["vm-1 to 10.0.0.21", "phys-1 to 10.0.0.11"]),
+    ],
+)
+def test_answers_are_compared_by_name(world: World, answer: str, wrongly: list[str]) -> None:
+    machines = [m for m in world.platform.machines if m.name in ("vm-1", "phys-1") and m.name in f"vm-1 {answer}"]
+
+    assert resolved_wrongly(answer, machines, own="phys-1") == wrongly
 
 
 def test_a_missing_hosts_file_is_written(world: World) -> None:

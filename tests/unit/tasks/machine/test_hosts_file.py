@@ -42,12 +42,12 @@ def test_an_empty_hosts_file_becomes_the_block() -> None:
 
 
 def test_a_stale_line_is_reported_and_a_longer_name_or_a_right_line_is_not() -> None:
-    assert hosts_conflicts(STALE, MACHINES) == ["10.9.9.9 vm-1 vm-1.example.org  # moved"]
+    assert hosts_conflicts(STALE, MACHINES, own="phys-1") == ["10.9.9.9 vm-1 vm-1.example.org  # moved"]
 
 
 def test_a_line_that_is_commented_out_is_not_reported() -> None:
-    assert hosts_conflicts("# 10.9.9.9 vm-1\n\n   \n", MACHINES) == []
+    assert hosts_conflicts("# 10.9.9.9 vm-1\n\n   \n", MACHINES, own="phys-1") == []
 
 
 def test_lines_of_the_block_itself_are_not_reported() -> None:
-    assert hosts_conflicts("# BEGIN evenkeel: v0\n10.1.1.1 vm-1\n# END evenkeel\n", MACHINES) == []
+    assert hosts_conflicts("# BEGIN evenkeel: v0\n10.1.1.1 vm-1\n# END evenkeel\n", MACHINES, own="phys-1") == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.machine.versions import Versions, differs, numbers, read_versions, short, too_old
+from tasks.machine.versions import Versions, differs, numbers, read_versions, short, too_new, too_old
 from tests.fakes.world import World
 
 
@@ -39,6 +39,14 @@ def test_the_same_minor_version_or_a_newer_one_may_join(joining: str) -> None:
 @pytest.mark.parametrize("joining", ["3.4.30", "2.9.9"])
 def test_an_older_minor_version_may_not(joining: str) -> None:
     assert too_old(joining, "3.5.21")
+
+
+@pytest.mark.parametrize(
+    ("joining", "newer"), [("3.5.99", False), ("3.6.0", False), ("3.7.0", True), ("4.0.0", True), ("3.4.0", False), ("", False)]
+)
+def test_more_than_one_minor_version_newer_is_too_new(joining: str, newer: bool) -> None:
+    assert too_new(joining, "3.5.21") is newer
+    assert not too_new(joining, "")
 
 
 @pytest.mark.parametrize(

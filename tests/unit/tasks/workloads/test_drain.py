@@ -148,6 +148,16 @@ def test_a_source_that_is_no_longer_a_node_is_drained(world: World) -> None:
     assert drain(world) == Outcome(Change.UNCHANGED, "no longer a node")
 
 
+def test_a_source_that_was_never_a_node_is_not_taken_for_drained(world: World) -> None:
+    del world.kube.node_map["vm-1"]
+    world.kube.joins("vm-1.example.com", "10.0.0.11", server=True)
+    world.forget()
+
+    with pytest.raises(RefusedError, match=r"the node at 10.0.0.11 is called vm-1.example.com.*\[node-source-missing\]"):
+        drain(world)
+    assert world.mutations == []
+
+
 def test_a_dry_run_lists_the_pods_and_notes_bare_ones(world: World) -> None:
     cordoned(world)
 

@@ -14,7 +14,8 @@ ENV = "/etc/systemd/system/k3s.service.env"
 
 def check(world: World) -> Outcome:
     source = world.platform.sources[0]
-    return check_unreferenced.fn(world.run(), source, world.platform, targets_of(world), hosts_of(world), world.kube)
+    everyone = hosts_of(world)
+    return check_unreferenced.fn(world.run(), source, world.platform, targets_of(world), everyone, world.kube, world.record)
 
 
 def verify(world: World) -> Outcome:
@@ -47,6 +48,16 @@ def test_a_source_that_an_object_names_is_still_needed_and_the_object_is_named_w
         "Endpoints shop/nfs: subsets[0].addresses[0].ip names 10.0.0.11: "
         "kubectl edit endpoints -n shop nfs, then run the same command again [source-still-needed]"
     ]
+
+
+def test_a_source_that_was_never_a_node_is_not_taken_for_empty(world: World) -> None:
+    world.has_moved()
+    del world.kube.node_map["vm-1"]
+    world.kube.joins("vm-1.example.com", "10.0.0.11", server=True)
+
+    (line,) = refused(world)
+
+    assert line.startswith("vm-1: no node is called vm-1; the node at 10.0.0.11 is called vm-1.example.com")
 
 
 def test_a_source_that_a_pod_runs_on_is_still_needed(world: World) -> None:

@@ -1,0 +1,130 @@
+"""What new members get of the running ones' flags, and whether that is sound."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from shlex import quote
+
+from blocks.errors import RefusedError
+from blocks.ports import EtcdApi, Host, Member
+from configs.hosts import Machine
+from configs.platform import Platform
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
+from tasks.etcd.flags import DEFAULTS, Flags, as_words, carried, read_flags
+from tasks.etcd.members import member_of, statuses
+
+TIMING = ("heartbeat-interval", "election-timeout")
+UNREAD = "the flags of its etcd can't be read: unit etcd has no etcd process, and its ExecStart names none"
+
+
+def carried_flags(hosts: Mapping[str, Host], platform: Platform, members: Collection[Member]) -> Flags:
+    """The flags of the first running voter that can be read, sources first, with the config's in their place.
+
+    Raises RefusedError when none can be read and the config gives none: etcd's own defaults are nobody's settings.
+    """
+    for machine in _running(hosts, platform, members):
+        flags = read_flags(hosts[machine.name], timeout_s=platform.timeouts.command_s)
+        if flags is not None:
+            return _overridden(carried(flags), platform)
+    if not platform.etcd.args:
+        raise RefusedError(
+            f"etcd: {UNREAD}, on no member's machine: write the flags of the running members as etcd.args in the config",
+            id="etcd-flags-unread",
+        )
+    return _overridden({}, platform)
+
+
+@check("check etcd flags")
+def check_etcd_flags(platform: Platform, hosts: Mapping[str, Host], etcd: EtcdApi) -> Checked:
+    """New members get the flags of the running ones, which agree on them, and the targets' etcd knows these."""
+    found = Findings("etcd")
+    members = etcd.members()
+    read = dict(_read(found, hosts, platform, members))
+    if not read and not platform.etcd.args:
+        return found.checked("no flags known")
+    flags = _overridden(next(iter(read.values()), {}), platform)
+    _judge_differences(found, read, flags)
+    _judge_quota(found, etcd, members, flags)
+    for target in platform.new_members:
+        if target.name in hosts and member_of(members, target) is None:
+            _judge_binary(found, hosts[target.name], platform, flags)
+    return found.checked(f"new members get {' '.join(as_words(flags)) or 'no flags'}")
+
+
+def _running(hosts: Mapping[str, Host], platform: Platform, members: Collection[Member]) -> Iterator[Machine]:
+    """Machines of voters. A learner's may still run another platform's etcd."""
+    for machine in platform.machines:
+        member = member_of(members, machine)
+        if member is not None and not member.is_learner and machine.name in hosts:
+            yield machine
+
+
+def _overridden(flags: Flags, platform: Platform) -> Flags:
+    """With the config's flags; one without a value is left out."""
+    ours = dict(word.removeprefix("--").split("=", 1) for word in platform.etcd.args)
+    both = {**flags, **ours}
+    return {name: both[name] for name in sorted(both) if ours.get(name) != ""}
+
+
+def _read(
+    found: Findings, hosts: Mapping[str, Host], platform: Platform, members: Collection[Member]
+) -> Iterator[tuple[str, Flags]]:
+    for machine in _running(hosts, platform, members):
+        flags = read_flags(hosts[machine.name], timeout_s=platform.timeouts.command_s)
+        if flags is None:
+            remedy = "write the flags of the running members as etcd.args in the config, and accept this there"
+            found.refuse("etcd-flags-unread", UNREAD, remedy, where=machine.name)
+            continue
+        if "listen-metrics-urls" in flags:
+            what = f"--listen-metrics-urls={flags['listen-metrics-urls']} is not carried over to new members"
+            found.note("etcd-metrics-not-carried", what, "set it there after the move", where=machine.name)
+        yield machine.name, carried(flags)
+
+
+def _judge_differences(found: Findings, read: Mapping[str, Flags], flags: Flags) -> None:
+    everyone = {**read, "new members": flags}
+    for name in sorted({name for one in everyone.values() for name in one}):
+        values = {machine: one.get(name, DEFAULTS.get(name, "not set")) for machine, one in everyone.items()}
+        if len(set(values.values())) == 1:
+            continue
+        what = f"--{name} differs: " + ", ".join(f"{machine} {value}" for machine, value in values.items())
+        if name in TIMING:
+            found.refuse(
+                "etcd-timing-differs",
+                what,
+                "give all members the same, one after the other: edit, systemctl restart etcd",
+            )
+        elif len({values[machine] for machine in read}) > 1:
+            found.warn("etcd-flag-differs", what, "write the right one as etcd.args in the config")
+
+
+def _judge_quota(found: Findings, etcd: EtcdApi, members: Collection[Member], flags: Flags) -> None:
+    """A negative quota is none, 0 the default."""
+    written = flags.get("quota-backend-bytes", "0")
+    quota = int(
+        written if written not in ("", "0") and written.lstrip("-").isdigit() else DEFAULTS["quota-backend-bytes"]
+    )
+    size = max((status.db_size for status in statuses(etcd, list(members)).values()), default=0)
+    if 0 <= quota <= size:
+        found.refuse(
+            "etcd-quota-small",
+            f"the database has {size} bytes, new members' quota is {quota}: with their first write all of etcd would be read-only",
+            f"etcdctl compact and defrag, or --quota-backend-bytes={4 * size} on every member and as etcd.args in the config",
+            final=True,
+        )
+
+
+def _judge_binary(found: Findings, host: Host, platform: Platform, flags: Flags) -> None:
+    """etcd reads all flags before it answers --version."""
+    binary = quote(platform.etcd.binary)
+    command = f"{binary} {' '.join(map(quote, as_words(flags)))} --version"
+    script = f"! test -x {binary} || {command} >/dev/null 2>&1 </dev/null || {command} 2>&1 </dev/null | head -c 300"
+    said = host.run(script, what="trying etcd's flags", timeout_s=platform.timeouts.command_s, check=False).stdout
+    if said.strip():
+        found.refuse(
+            "etcd-flag-unknown",
+            f"its etcd refuses the flags of the running members: {said.strip().splitlines()[0]}",
+            "install the version that the platform runs, or leave the flag out: '--NAME=' in etcd.args of the config",
+            where=host.name,
+        )

@@ -1,0 +1,160 @@
+"""The flags of the running members: read as they are in force, compared, and carried over to the new ones.
+
+A member with a smaller quota than the others makes all of etcd read-only as soon as it applies a write; members with another
+heartbeat or election timeout hold elections without need. So a new member gets what the running ones were started with.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+import yaml
+
+from blocks.ports import Host
+from tasks.shell.script import facts, parse_facts
+
+Flags = dict[str, str]
+
+ARCH = "ETCD_UNSUPPORTED_ARCH"  # known as a variable only; without it etcd does not start on such a machine
+DEFAULTS = {"heartbeat-interval": "100", "election-timeout": "1000", "quota-backend-bytes": str(2 * 2**30)}
+# A machine's own, or the membership's; those of TLS name files that targets don't have.
+OWN = re.compile(
+    r"(name|data-dir|wal-dir|config-file|force-new-cluster|version|help|h)"
+    r"|(listen|advertise|initial|discovery|proxy)(-.*)?"
+    r"|(.*-)?(cert|key|ca|crl|tls|cipher|san)(-.*)?"
+)
+# What etcd reads from its environment; a flag that is none of these it ignores there, with a warning.
+_IN_ENVIRONMENT = """
+    auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention backend-batch-interval backend-batch-limit
+    backend-bbolt-freelist-type bcrypt-cost compact-hash-check-enabled compact-hash-check-time compaction-batch-limit config-file
+    corrupt-check-time cors data-dir debug election-timeout enable-grpc-gateway enable-log-rotation enable-pprof enable-v2
+    feature-gates grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout heartbeat-interval host-whitelist
+    listen-metrics-urls log-format log-level log-outputs log-package-levels log-rotation-config-json logger
+    max-concurrent-streams max-learners max-request-bytes max-snapshots max-txn-ops max-wals memory-mlock metrics name pre-vote
+    quota-backend-bytes raft-read-timeout raft-write-timeout snapshot-catchup-entries snapshot-count socket-reuse-address
+    socket-reuse-port strict-reconfig-check unsafe-no-fsync v2-deprecation wal-dir warning-apply-duration
+    warning-unary-request-duration watch-progress-notify-interval
+"""
+IN_ENVIRONMENT = frozenset(_IN_ENVIRONMENT.split())
+NANOSECONDS = re.compile(
+    r"(?!heartbeat-interval|election-timeout).*-(time|interval|timeout|duration)"
+)  # numbers in a config file
+
+# The process knows what its unit, drop-ins, files and shells have made of it; the unit knows it also when etcd is stopped.
+_SHELL = r"""
+etcd_pid() {
+    local p; p=$(systemctl show -p MainPID etcd); p=${p#MainPID=}
+    for p in $p $(cat /proc/$p/task/$p/children); do
+        case $(tr '\0' '\n' </proc/$p/cmdline | head -n 1) in etcd | */etcd) echo $p; return ;; esac
+    done
+    return 1
+}
+etcd_words() { local p; p=$(etcd_pid) && tr '\0' '\n' </proc/$p/cmdline; }
+etcd_environ() { local p; p=$(etcd_pid) && tr '\0' '\n' </proc/$p/environ | grep '^ETCD_'; }
+etcd_files() { systemctl cat etcd | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | while read -r f; do grep -h '^ETCD_' $f; done; }
+etcd_config() {
+    { etcd_words; systemctl cat etcd; } | tr '\n' ' ' | grep -oE -- 'config-file[= ]+[^ ]+' | sed 's/^config-file[= ]*//'
+    { etcd_environ; etcd_files; systemctl cat etcd; } | grep -oE 'ETCD_CONFIG_FILE=[^ ]+' | sed 's/^[^=]*=//'
+}
+"""
+QUESTION = _SHELL + facts(
+    {
+        "words": "etcd_words",
+        "environ": "etcd_environ",
+        "unit": "systemctl cat etcd",
+        "files": "etcd_files",
+        "config": """f=$(etcd_config | head -n 1 | tr -d "\\"'"); test -z "$f" || cat "$f" """,
+    }
+)
+
+
+def read_flags(host: Host, *, timeout_s: float) -> Flags | None:
+    """All flags of the machine's etcd, by name without dashes; None when they can't be known."""
+    return parse_flags(parse_facts(host.run(QUESTION, what="reading etcd's flags", timeout_s=timeout_s).stdout))
+
+
+def parse_flags(said: Mapping[str, str]) -> Flags | None:
+    """The flags in force: of the process if there is one, otherwise of the unit. A config file makes etcd ignore all others."""
+    try:
+        words, environment = said["words"].splitlines(), dict(_variables(said["environ"]))
+        if not words:
+            words, environment = _of_unit(said["unit"], said["files"])
+        if not words:
+            return None
+        arch = {ARCH: environment[ARCH]} if ARCH in environment else {}
+        flags = {**_of_environment(environment), **_of_words(words)}
+        return {**arch, **(_of_config(said["config"]) if "config-file" in flags else flags)}
+    except (ValueError, yaml.YAMLError):  # an open quote, a config file that is none
+        return None
+
+
+def carried(flags: Flags) -> Flags:
+    """What a new member gets, too: everything but a machine's own, in one order, so that a unit is the same at every run."""
+    return {name: flags[name] for name in sorted(flags) if name == ARCH or not OWN.fullmatch(name)}
+
+
+def as_words(flags: Flags) -> tuple[str, ...]:
+    """The flags as words of a command line; what is a variable only is left out."""
+    return tuple(f"--{name}={value}" for name, value in flags.items() if name != ARCH)
+
+
+def _of_words(words: list[str]) -> Flags:
+    """Go's flags: one dash or two, `-name=value`, `-name value`, and switches without a value."""
+    found, rest = Flags(), words[1:]
+    while rest:
+        name, equals, value = rest.pop(0).lstrip("-").partition("=")
+        if not equals:
+            value = rest.pop(0) if rest and re.match(r"[^-]|-\d|$", rest[0]) else "true"
+        found[name] = value
+    return found
+
+
+def _of_environment(environment: Mapping[str, str]) -> Flags:
+    named = ((key.removeprefix("ETCD_").lower().replace("_", "-"), value) for key, value in environment.items())
+    return {name: value for name, value in named if name in IN_ENVIRONMENT or name.startswith("experimental-")}
+
+
+def _of_config(text: str) -> Flags:
+    found = yaml.safe_load(text)
+    if not isinstance(found, dict):
+        raise ValueError("no mapping")
+    return {name: _as_flag(name, value) for name, value in found.items() if not isinstance(value, dict)}
+
+
+def _as_flag(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and NANOSECONDS.fullmatch(name):
+        return f"{value}ns"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _of_unit(unit: str, files: str) -> tuple[list[str], dict[str, str]]:
+    """The words of ExecStart from etcd on, and its variables. The last ExecStart counts; a shell's command is looked into."""
+    whole = re.sub(r"\\\n", " ", "\n".join(line for line in unit.splitlines() if not re.match(r"\s*[#;]", line)))
+    settings = [line.strip().partition("=")[::2] for line in whole.splitlines()]
+    environment = dict(
+        _variables("\n".join(w for name, value in settings if name == "Environment" for w in shlex.split(value)))
+    )
+    environment |= _variables(files)
+    start = [value for name, value in settings if name == "ExecStart"][-1:]
+    words = shlex.split(_expanded(start[0].lstrip("@-:+!"), environment)) if start else []
+    if words and PurePosixPath(words[0]).name in ("sh", "bash") and len(words) > 2:
+        words = shlex.split(words[-1])
+    at = next((n for n, word in enumerate(words) if PurePosixPath(word).name == "etcd"), len(words))
+    return ([] if any("docker" in word or "podman" in word for word in words[:at]) else words[at:]), environment
+
+
+def _expanded(text: str, environment: Mapping[str, str]) -> str:
+    return re.sub(r"\$\{?(\w+)\}?", lambda variable: environment.get(variable[1], ""), text)
+
+
+def _variables(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        name, equals, value = line.strip().partition("=")
+        if equals and name.startswith("ETCD_"):
+            quoted = re.fullmatch(r"\s*([\"'])(.*)\1\s*", value)
+            yield name, quoted[2] if quoted else value.strip()

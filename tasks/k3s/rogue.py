@@ -1,0 +1,119 @@
+"""A second cluster in the platform's datastore: founded by a server that joined with another token, and taken back.
+
+Its API server is one of the platform's endpoints, so a share of all calls inside the cluster ends at a foreign CA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from blocks.errors import VerificationError
+from blocks.ports import Host, KeyValues, KubeApi
+from configs.hosts import Target
+from configs.platform import Platform
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
+from tasks.engine.run import Run
+from tasks.engine.step import step
+from tasks.etcd.unit import client_url
+from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, find_live_token, key_of
+from tasks.k3s.nodes import find_node
+from tasks.shell.script import facts, parse_facts
+from tasks.shell.units import is_off, unit_state
+
+SERVER = "/var/lib/rancher/k3s/server"
+ENV = "/etc/systemd/system/k3s.service.env"
+QUESTION = facts(
+    {
+        "state": unit_state("k3s"),
+        "token": f"sed -n 's/^K3S_TOKEN=//p' {ENV}",
+        "datastore": f"sed -n 's/^K3S_DATASTORE_ENDPOINT=//p' {ENV}",
+        "ca": "sha256sum /var/lib/rancher/k3s/server/tls/server-ca.crt | cut -c1-64",
+    }
+)
+
+
+@check("check k3s identity")
+def check_identity(platform: Platform, keys: KeyValues, access: ClusterAccess, targets: Collection[Host]) -> Checked:
+    """The datastore holds one cluster's identity, the live one's, and the token that servers join with is known.
+
+    Raises RefusedError when no known token is the live identity's.
+    """
+    found = Findings("cluster")
+    present = keys.names(BOOTSTRAP)
+    live = key_of(find_live_token(present, access).get_secret_value())
+    others = set(present) - {live}
+    for host in targets if others else ():
+        key = _rogue_key(_read(host), platform, access)
+        if key in others:
+            others.discard(key)
+            found.warn(
+                "k3s-rogue-server",
+                f"its k3s founded a second cluster in the live datastore ({key}): it is stopped and its key removed before "
+                "anything else is changed",
+                where=host.name,
+            )
+    for key in sorted(others):
+        found.refuse(
+            "k3s-two-identities",
+            f"its datastore holds a second identity, {key}, of no target of this config",
+            f"find the API server with another CA, stop its k3s, etcdctl del {key}",
+            final=True,
+        )
+    return found.checked(f"servers join by {live}")
+
+
+@step("remove rogue server")
+def ensure_rogue_removed(
+    run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, keys: KeyValues, access: ClusterAccess
+) -> Outcome:
+    """Make this target carry no second cluster in the live datastore: its k3s off, its node gone, its key removed last.
+
+    Undo: none; what it wrote was never the platform's.
+    """
+    # probe
+    key = _rogue_key(_read(host), platform, access)
+    if key not in keys.names(BOOTSTRAP) or key == key_of(find_live_token(keys.names(BOOTSTRAP), access).get_secret_value()):
+        return unchanged("no rogue server")
+    if run.dry_run:
+        return planned(f"its k3s is stopped, its node and {key} are removed")
+
+    # act
+    with run.acting(host.name, f"taking a second cluster back, {key}"):
+        take_back(host, target, kube, keys, key, timeout_s=platform.timeouts.uninstall_s)
+
+    # verify
+    if key in keys.names(BOOTSTRAP) or not is_off(_read(host)["state"]):
+        raise VerificationError(
+            f"{host.name}: its rogue k3s was stopped and {key} deleted, yet one of them is back: systemctl status k3s there",
+            id="k3s-rogue-stays",
+        )
+    return changed(f"k3s is off, its node and {key} are gone")
+
+
+def take_back(
+    host: Host, target: Target, kube: KubeApi, keys: KeyValues, key: str, *, timeout_s: float
+) -> None:
+    """Stop the server that founded `key`, remove its node, then the key: while that is there, the work is not done.
+
+    What it wrote on its disk, its CA and its credentials, is kept aside: the next server there must not begin with them.
+    """
+    host.run("systemctl disable --now k3s 2>/dev/null; ! systemctl is-active --quiet k3s", what="stopping a rogue k3s", timeout_s=timeout_s)
+    node = find_node(kube, target.name)
+    if node is not None and node.address == str(target.address):
+        kube.delete_node(target.name)
+    keys.delete(key)
+    host.run(f"test ! -e {SERVER} || mv {SERVER} {SERVER}.aside-$(date +%s)", what="moving a rogue server's data aside")
+
+
+def _read(host: Host) -> dict[str, str]:
+    return parse_facts(host.run(QUESTION, what="looking for a rogue k3s").stdout)
+
+
+def _rogue_key(said: dict[str, str], platform: Platform, access: ClusterAccess) -> str:
+    """The key of the identity that this machine's server founded in the live datastore; empty when it did not."""
+    datastore, token = (said[name].strip().strip("\"'") for name in ("datastore", "token"))
+    members = {client_url(platform, machine) for machine in platform.machines}
+    foreign_ca = said["ca"] not in ("", access.credentials.ca_sha256)
+    return key_of(token) if foreign_ca and members.intersection(datastore.split(",")) else ""

@@ -1,0 +1,176 @@
+"""What new servers are started with: the config's flags or the running servers' own, and whether both agree.
+
+k3s compares servers only where it has a datastore of its own; on an external one a server with another network just joins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+
+from blocks.errors import RefusedError
+from blocks.ports import Host, KeyValues, KubeApi, Node
+from configs.k3s import ALIKE, SET_BY_EVENKEEL
+from configs.platform import Platform
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
+from tasks.k3s.flags import SERVER_COMMAND_LINE, Flag, difference, pairs, parse_flags
+
+REGISTERED = "/registry/minions/"  # below it the API servers keep their nodes
+NETWORK = ("--advertise-address", "--bind-address", "--flannel-iface", "--node-external-ip")
+OWN = frozenset(
+    (*NETWORK, "--config", "-c", "--data-dir", "-d", "--node-external-dns", "--node-internal-dns", "--node-label", "--node-taint")
+)
+"""Flags that fit one machine only; targets have theirs in `args`, `labels` and `taints`."""
+HIDDEN = "********"  # how k3s shows a secret
+NEW_NAMES = {"--no-deploy": "--disable"}
+DEFAULTS = {
+    ("--cluster-cidr", "10.42.0.0/16"),
+    ("--service-cidr", "10.43.0.0/16"),
+    ("--cluster-domain", "cluster.local"),
+    ("--egress-selector-mode", "agent"),
+    ("--flannel-backend", "vxlan"),
+    ("--https-listen-port", "6443"),
+}
+
+
+def server_args(platform: Platform, nodes: Iterable[Node]) -> tuple[str, ...]:
+    """The flags of new servers, without those of one machine. Raises RefusedError when neither config nor servers say them."""
+    if platform.k3s.server_args is not None:
+        return platform.k3s.server_args
+    servers = _servers(platform, nodes)
+    if not servers:
+        raise RefusedError(
+            "cluster: no running server says what it was started with (annotation k3s.io/node-args): write k3s.server_args",
+            id="k3s-flags-unknown",
+        )
+    own = {flag for target in platform.targets for flag in pairs(target.args)}
+    taken = [flag for flag in pairs(servers[0].args[1:]) if flag not in own and flag[0] not in (*SET_BY_EVENKEEL, *OWN)]
+    hidden = [name for name, value in taken if HIDDEN in value]
+    if hidden:
+        raise RefusedError(
+            f"cluster: {servers[0].name} does not show the value of its {', '.join(hidden)}: write k3s.server_args",
+            id="k3s-flags-unknown",
+        )
+    return tuple(f"{name}={value}" if value else name for name, value in taken)
+
+
+def _servers(platform: Platform, nodes: Iterable[Node]) -> list[Node]:
+    """Nodes that say that they are servers: the sources as long as there are any, then the targets; in the config's order."""
+    said = {node.name: node for node in nodes if node.args[:1] == ("server",)}
+    for machines in (platform.sources, platform.targets):
+        found = [said[machine.name] for machine in machines if machine.name in said]
+        if found:
+            return found
+    return []
+
+
+@check("check k3s flags")
+def check_flags(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host]) -> Checked:
+    """New servers get the flags of the running ones, or at least those in which all servers of a cluster must agree."""
+    found = Findings("cluster")
+    nodes = kube.nodes()
+    try:
+        gets = server_args(platform, nodes)
+    except RefusedError as error:
+        found.refuse("k3s-flags-unknown", error.message.removeprefix("cluster: "), "", final=True)
+        return found.checked("unknown")
+    _judge_port(found, platform, gets)
+    running = _running(platform, nodes, set(kube.server_addresses()), hosts)
+    for name, words in running.items():
+        has = parse_flags(words)
+        _judge_difference(found, name, _in_effect(has), _in_effect(parse_flags(gets)))
+        _judge_own(found, name, has, platform, {flag for flag, _ in parse_flags(gets)})
+    return found.checked(f"those of {', '.join(running)}" if running else "no running server to compare with")
+
+
+def _running(
+    platform: Platform, nodes: list[Node], endpoints: set[str], hosts: Mapping[str, Host]
+) -> dict[str, tuple[str, ...]]:
+    """The words of the running servers: as the API shows them, otherwise as the source's unit and config.yaml do."""
+    running = {node.name: node.args[1:] for node in _servers(platform, nodes)}
+    silent = {node.name for node in nodes if not node.args and node.address in endpoints}
+    for source in platform.sources:
+        if source.name in silent and source.name in hosts:
+            said = hosts[source.name].run(SERVER_COMMAND_LINE, what="reading a server's flags").stdout.split()
+            running |= {source.name: tuple(said)} if "server" in said else {}
+    return running
+
+
+def _in_effect(flags: set[Flag]) -> set[Flag]:
+    """The flags under their present names, without those of one machine and those that say what k3s does anyway."""
+    flags = {("--flannel-backend", "none") if name == "--no-flannel" else (NEW_NAMES.get(name, name), value) for name, value in flags}
+    services = next((value for name, value in flags if name == "--service-cidr"), "10.43.0.0/16")
+    usual = DEFAULTS | {("--cluster-dns", _tenth(services))}
+    return {(name, value) for name, value in flags - usual if value != "false" and name not in OWN}
+
+
+def _tenth(services: str) -> str:
+    """The address of the cluster's DNS, unless another one is given."""
+    try:
+        return str(ip_network(services.partition(",")[0]).network_address + 10)
+    except ValueError:
+        return ""
+
+
+def _judge_port(found: Findings, platform: Platform, gets: Iterable[str]) -> None:
+    port = dict(pairs(gets)).get("--https-listen-port", "6443")
+    if port != str(platform.k3s.api_port):
+        found.refuse(
+            "k3s-port-differs",
+            f"k3s.api_port is {platform.k3s.api_port}, new servers would listen on {port}",
+            "write both alike in the config",
+            final=True,
+        )
+
+
+def _judge_difference(found: Findings, server: str, has: set[Flag], gets: set[Flag]) -> None:
+    alike = difference({flag for flag in has if flag[0] in ALIKE}, {flag for flag in gets if flag[0] in ALIKE})
+    if alike:
+        found.refuse(
+            "k3s-critical-flag-differs",
+            f"all servers of a cluster must have these alike, and compared with what new ones get {alike}",
+            "write the running servers' in k3s.server_args; where they differ among themselves, mend them first",
+            where=server,
+            final=True,
+        )
+    others = difference({flag for flag in has if flag[0] not in ALIKE}, {flag for flag in gets if flag[0] not in ALIKE})
+    if others:
+        found.warn(
+            "k3s-flags-differ",
+            f"its k3s server has other flags than new ones get: {others}",
+            "write the flags of the running servers in k3s.server_args, unless the difference is intended",
+            where=server,
+        )
+
+
+def _judge_own(found: Findings, server: str, has: set[Flag], platform: Platform, common: set[str]) -> None:
+    lacking = {
+        name
+        for target in platform.servers
+        for name in NETWORK
+        if name in dict(has) and name not in common.union(flag for flag, _ in pairs(target.args))
+    }
+    if lacking:
+        found.warn(
+            "k3s-flag-of-one-machine",
+            f"has {', '.join(sorted(lacking))}, which fits one machine only and is given to no target by itself",
+            "write each target's own in its args, unless targets have one network",
+            where=server,
+        )
+
+
+@check("check k3s datastore")
+def check_datastore(platform: Platform, kube: KubeApi, keys: KeyValues) -> Checked:
+    """The etcd of the config is where the live servers keep their nodes."""
+    found = Findings("cluster")
+    stored = {key.removeprefix(REGISTERED) for key in keys.names(REGISTERED)}
+    missing = sorted({node.name for node in kube.nodes()} - stored)
+    if missing:
+        found.refuse(
+            "k3s-datastore-foreign",
+            f"the etcd of the config does not hold its nodes {', '.join(missing)}: its servers keep their data elsewhere, "
+            "and new ones would be another cluster's",
+            "compare etcd in the config with K3S_DATASTORE_ENDPOINT in /etc/systemd/system/k3s.service.env on the sources",
+        )
+    return found.checked(f"{len(stored)} nodes")

@@ -1,0 +1,116 @@
+"""What is left of an old platform on a machine: one question, which the probe and the verification of the uninstall share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from shlex import quote
+
+from configs.platform import Platform
+
+KUBELETS = "k8s_"  # how the kubelet names its containers in docker
+# A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.
+_STARTED_WITH = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s*.service"
+_CONFIGS = "/etc/systemd/system/k3s*.service.env /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+# A bundle that was staged for the join is no remains: the binary that is the bundle's own, and images in agent/images.
+_FUNCTIONS = rf"""
+data_dirs() {{
+    {{
+        echo --data-dir /var/lib/rancher/k3s
+        {_STARTED_WITH}
+        grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}
+    }} 2>/dev/null | tr -s "\\\\=\n\t'\" " '\n' |
+        awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
+}}
+units() {{ (cd /etc/systemd/system && ls k3s*.service) 2>/dev/null; }}
+uninstallers() {{ ls /usr/local/bin/k3s*-uninstall.sh 2>/dev/null; }}
+processes() {{ {{ pgrep -xl 'k3s.*|kubelet|kube-.*'; pgrep -fl '/data/[0-9a-f]{{64}}/bin/containerd-shim'; }} | sort -u; }}
+has_any() {{ test -n "$(find "$@" -print -quit 2>/dev/null)"; }}
+paths() {{
+    ls -d /etc/rancher/k3s /run/k3s /run/flannel
+    cmp -s /usr/local/bin/k3s "$bundled" || ls -d /usr/local/bin/k3s
+    has_any /var/lib/kubelet/ -mindepth 1 ! -name lost+found && echo /var/lib/kubelet
+    data_dirs | while IFS= read -r d; do
+        for f in agent data server storage; do
+            has_any "$d/$f" ! -path "$d/agent" ! -path "$d/agent/images*" && echo "$d/$f"
+        done
+    done
+    ls -d /sys/class/net/cni0 /sys/class/net/flannel.1
+}}
+mounts() {{
+    {{ data_dirs; echo /var/lib/kubelet; echo /run/k3s; echo /run/flannel; }} |
+        while IFS= read -r d; do echo "$d"; readlink -f "$d"; done |
+        awk 'NR == FNR {{below[$0 "/"]; next}} {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' - /proc/mounts
+}}
+containers() {{
+    if systemctl is-active docker >/dev/null; then docker ps -a --format '{{{{.Names}}}}'
+    else ls /var/lib/docker/containers | cut -c1-12; fi
+}}
+others() {{ containers | grep -vxF -e '' $kept; }}
+etcd() {{ systemctl is-active etcd | grep -E '^(active|activating|deactivating)$'; systemctl is-enabled etcd | grep -x enabled; }}
+"""
+QUESTIONS = {
+    "units": "units",
+    "uninstallers": "uninstallers",
+    "processes": "processes",
+    "paths": "paths",
+    "mounts": "mounts",
+    "containers": "others",
+    "etcd": "etcd",
+    "kept": 'test -z "$kept" || containers | grep -xF $kept',
+}
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What an uninstall has to remove, each as a line."""
+
+    units: tuple[str, ...]
+    """Every k3s*.service, also one with a name of its own."""
+    uninstallers: tuple[str, ...]
+    processes: tuple[str, ...]
+    paths: tuple[str, ...]
+    """Files, folders that are not empty, and network links."""
+    mounts: tuple[str, ...]
+    """What is mounted below the kubelet's and k3s's folders, with its kind; not what is mounted exactly there."""
+    containers: tuple[str, ...]
+    etcd: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
+
+    def __str__(self) -> str:
+        """In a few words, for a plan and a report."""
+        pods = sum(name.startswith(KUBELETS) for name in self.containers)
+        others = sorted(name for name in self.containers if not name.startswith(KUBELETS))
+        k3s = self.uninstallers or self.processes or self.paths
+        return "; ".join(
+            filter(
+                None,
+                (
+                    ", ".join(self.units) or ("remains of k3s" if k3s else "no k3s"),
+                    f"{pods} pod containers, {len(others)} other containers" + (f" ({', '.join(others)})" if others else ""),
+                    f"{len(self.mounts)} mounts" if self.mounts else "",
+                    ", ".join(self.paths),
+                    "its own etcd" if self.etcd else "",
+                ),
+            )
+        )
+
+    @property
+    def listed(self) -> str:
+        """Everything by name."""
+        kinds = zip(("units", "uninstallers", "processes", "paths", "mounts", "containers", "etcd"), astuple(self), strict=True)
+        return "; ".join(f"{kind}: {', '.join(lines)}" for kind, lines in kinds if lines)
+
+
+def prelude(platform: Platform) -> str:
+    """Shell: the functions that `QUESTIONS`, and the uninstall, consist of."""
+    kept = " ".join(f"-e {name}" for name in platform.uninstall.keep_containers)
+    return f"{_FUNCTIONS}bundled={quote(platform.k3s.bundle)}/vendor/k3s\nkept={quote(kept)}\n"
+
+
+def parse_remains(said: Mapping[str, str]) -> Remains:
+    """What a machine answered to `QUESTIONS`."""
+    lines = {name: tuple(said[name].splitlines()) for name in QUESTIONS if name != "kept"}
+    return Remains(**lines)

@@ -1,0 +1,87 @@
+"""The images of the bundle's tars reach docker, whole."""
+
+import pytest
+
+from blocks.errors import CommandFailedError, RefusedError, VerificationError
+from tasks.engine.outcome import Change, Outcome
+from tasks.images.load import ensure_images_loaded, needed_tars
+from tests.fakes import machines
+from tests.fakes.platform import CONFIG, platform
+from tests.fakes.world import World
+
+TAR = "/opt/k3s/image/app.tar"
+
+
+def load(world: World, *, dry: bool = False) -> Outcome:
+    return ensure_images_loaded.fn(world.run(dry=dry), world.hosts["phys-1"], world.platform)
+
+
+def test_images_of_the_tars_are_loaded(world: World) -> None:
+    assert load(world).why == "loaded: app/db:1.0, app/web:2.0, rancher/pause:3.1"
+    assert "app/web:2.0 " in world.hosts["phys-1"].state("images")
+
+
+def test_images_that_docker_has_are_not_loaded_again(world: World) -> None:
+    world.hosts["phys-1"].tell("images", "app/web:2.0 sha256:1\napp/db:1.0 sha256:2\nrancher/pause:3.1 sha256:3")
+
+    assert load(world).change is Change.UNCHANGED
+
+
+def test_a_docker_that_would_not_survive_a_reboot_is_enabled(world: World) -> None:
+    load(world)
+    world.hosts["phys-1"].unit("docker", "active", "disabled")
+
+    assert load(world).why == "loaded: nothing, docker is started"
+    assert world.hosts["phys-1"].unit_state("docker") == ("active", "enabled")
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", machines.image_tar("app/web:2.0")[:700]], ids=["absent", "empty", "cut off"]
+)
+def test_a_tar_that_is_not_whole_is_an_error(world: World, content: bytes | None) -> None:
+    path = world.hosts["phys-1"].path(TAR)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    assert TAR in load(world, dry=True).why
+    with pytest.raises((CommandFailedError, VerificationError)):
+        load(world)
+
+
+def test_a_full_disk_is_reported_in_dockers_words(world: World) -> None:
+    world.hosts["phys-1"].tell("disk-full", "yes")
+
+    with pytest.raises(CommandFailedError, match="docker load of 2 tars: exit code 1: no space left on device"):
+        load(world)
+
+
+def test_with_docker_it_needs_k3s_own_images_too() -> None:
+    with_docker = {**CONFIG["k3s"], "server_args": ["--docker"], "agent_args": []}
+    without = {**CONFIG["k3s"], "server_args": [], "agent_args": []}
+
+    assert needed_tars(platform(k3s=with_docker)) == ["/opt/k3s/vendor/k3s-airgap-images-amd64.tar", TAR]
+    assert needed_tars(platform(k3s=without)) == [TAR]
+    assert len(needed_tars(platform(k3s={**without, "server_args": None}))) == 2
+
+
+def test_a_tar_that_was_packed_by_hand_is_read(world: World) -> None:
+    by_hand = machines.image_tar("app/web:2.0", manifest_name="./manifest.json")
+    world.hosts["phys-1"].path(TAR).write_bytes(by_hand)
+
+    assert load(world).why == "loaded: app/web:2.0, rancher/pause:3.1"
+    assert load(world).change is Change.UNCHANGED
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_tar_whose_manifest_names_no_tags_is_refused_before_anything_is_loaded(world: World, dry: bool) -> None:
+    world.hosts["phys-1"].path(TAR).write_bytes(machines.image_tar())
+
+    with pytest.raises(RefusedError) as refused:
+        load(world, dry=dry)
+
+    assert str(refused.value) == (
+        f"phys-1: the manifest of {TAR} names no tags (it was saved by image ids): save it by names, "
+        "docker save -o TAR NAME:TAG ..., and copy it there [image-tar-untagged]"
+    )
+    assert world.mutations == []
