@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick unit-steps unit-others test-lab test-faults lint fmt lock
+.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick unit-machines unit-others test-lab test-faults lint fmt lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,13 +34,16 @@ rehearse-down: $(READY)  ## stop the rehearsal's Prefect server and lab
 test: lint test-quick test-lab  ## everything that CI runs
 
 test-unit: $(READY)  ## steps, parsers and models on fakes: seconds, no daemon
-	@$(BESIDE) unit-steps unit-others
+	@$(BESIDE) unit-machines unit-others
 
-unit-steps: $(READY)
-	@$(PY) -m pytest -q tests/unit/tasks
+# Two halves of about the same length.
+MACHINES := $(addprefix tests/unit/tasks/,machine etcd k3s)
+
+unit-machines: $(READY)
+	@$(PY) -m pytest -q $(MACHINES)
 
 unit-others: $(READY)
-	@$(PY) -m pytest -q tests/unit --ignore tests/unit/tasks
+	@$(PY) -m pytest -q tests/unit $(addprefix --ignore ,$(MACHINES))
 
 test-flows: $(READY)  ## order and engine semantics, in Prefect itself: a minute, no daemon
 	@$(PY) -m pytest -q tests/flows

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import base64
+import hashlib
+import re
 import shlex
 
 STRICT = "set -eu\n"
+ANSWER = re.compile(r"^--fact-([0-9a-f]{8}) (\S+)\n(.*?)\n--fact-\1$", re.MULTILINE | re.DOTALL)
 
 
 def fact(name: str, command: str) -> str:
-    """Shell: print one line, `name` and in base64 what `command` prints; without errors, however many lines that is."""
-    return f'printf "%s %s\\n" {shlex.quote(name)} "$({{ {command}\n}} 2>/dev/null | base64 -w0)"\n'
+    """Shell: print what `command` prints, without its errors, in a frame that names the fact and that no other text has.
+
+    The command reads nothing: the script itself comes by standard input.
+    """
+    mark = f"--fact-{hashlib.sha256(f'{name} {command}'.encode()).hexdigest()[:8]}"
+    return f"printf '\\n%s %s\\n' {mark} {shlex.quote(name)}; ( {command}\n) 2>/dev/null </dev/null || :; printf '\\n%s\\n' {mark}\n"
 
 
 def facts(script: dict[str, str]) -> str:
@@ -19,6 +25,5 @@ def facts(script: dict[str, str]) -> str:
 
 
 def parse_facts(output: str) -> dict[str, str]:
-    """What `facts` printed, by name; line ends at the end of an answer are cut off."""
-    found = (line.partition(" ") for line in output.splitlines() if line)
-    return {name: base64.b64decode(value).decode(errors="replace").rstrip("\n") for name, _, value in found}
+    """What `facts` printed, by name; line ends at the end of an answer are cut off, and what stands outside is ignored."""
+    return {name: answer.rstrip("\n") for _, name, answer in ANSWER.findall(output)}

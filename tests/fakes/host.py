@@ -7,8 +7,6 @@ left the root different, down to a file's inode: rewriting a file with its own c
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 import subprocess
@@ -24,7 +22,6 @@ from tests.fakes.faults import Faulty
 STANDINS = Path(__file__).with_name("machine.sh")
 ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|usr/lib/systemd|lib/systemd|opt|mnt|tmp|root|proc|run|sys)\b)")
 HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
-FACT = re.compile(r"^(\S+) ([A-Za-z0-9+/]+=*)$", re.MULTILINE)
 
 Snapshot = dict[str, tuple[int, ...]]
 
@@ -127,7 +124,7 @@ class FakeHost(Faulty):
         rooted = self._rooted(script).encode()
         done = subprocess.run(["bash", "-s"], input=rooted, capture_output=True, env=environment, timeout=60)
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-        return CommandResult(done.returncode, FACT.sub(self._unrooted_fact, self._unrooted(out)), self._unrooted(err))
+        return CommandResult(done.returncode, self._unrooted(out), self._unrooted(err))
 
     def _rooted(self, script: str) -> str:
         parts = HERE_DOCUMENT.split(script)
@@ -136,13 +133,6 @@ class FakeHost(Faulty):
 
     def _unrooted(self, text: str) -> str:
         return text.replace(str(self.root), "")
-
-    def _unrooted_fact(self, fact: re.Match[str]) -> str:
-        try:
-            value = base64.b64decode(fact[2], validate=True)
-        except binascii.Error:
-            return fact[0]
-        return f"{fact[1]} {base64.b64encode(value.replace(os.fsencode(self.root), b'')).decode()}"
 
     def _snapshot(self) -> Snapshot:
         """Everything below the root but /tmp, where logs are."""

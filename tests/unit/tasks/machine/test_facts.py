@@ -21,7 +21,7 @@ def recorded(name: str) -> str:
     lines = []
     for part in (RECORDED / name).read_text().split("[")[1:]:
         fact, _, text = part.partition("]\n")
-        lines.append(f"{fact} {base64.b64encode(text.encode()).decode()}\n")
+        lines.append(f"--fact-00000000 {fact}\n{text}\n--fact-00000000\n")
     return "".join(lines)
 
 

@@ -35,3 +35,23 @@ def test_a_fact_that_fails_stops_no_strict_script(host: FakeHost) -> None:
 
 def test_a_facts_error_message_is_no_answer(host: FakeHost) -> None:
     assert answers(host, {"noisy": "echo noise >&2; echo said"}) == {"noisy": "said"}
+
+
+def test_what_a_login_or_another_command_prints_is_no_answer(host: FakeHost) -> None:
+    script = f"echo Welcome to vm-1; {facts({'one': 'echo 1'})}echo 'Removed symlink.'; {facts({'two': 'printf 2'})}echo bye"
+
+    assert parse_facts(host.run(script, what="asking").stdout) == {"one": "1", "two": "2"}
+
+
+def test_an_answer_that_looks_like_another_facts_frame_stays_an_answer(host: FakeHost) -> None:
+    assert answers(host, {"odd": "printf '%s\\n' '--fact-00000000 two' no '--fact-00000000'", "two": "echo yes"}) == {
+        "odd": "--fact-00000000 two\nno\n--fact-00000000", "two": "yes"
+    }
+
+
+def test_a_fact_that_reads_its_input_takes_nothing_of_the_script(host: FakeHost) -> None:
+    assert answers(host, {"reads": "cat", "next": "echo on"}) == {"reads": "", "next": "on"}
+
+
+def test_an_answer_that_was_cut_off_is_none() -> None:
+    assert parse_facts("\n--fact-0a1b2c3d one\nhalf of") == {}
