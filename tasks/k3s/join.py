@@ -118,7 +118,7 @@ def _refuse_second_cluster(
     founded = sorted(set(keys.names(BOOTSTRAP)) - known)
     if founded:
         for key in founded:
-            take_back(host, target, kube, keys, key, timeout_s=platform.timeouts.uninstall_s)
+            take_back(host, platform, target, kube, keys, key)
         raise RefusedError(
             f"{host.name}: its k3s did not find the live cluster's identity and founded a second cluster ({', '.join(founded)}): it "
             "is taken back: k3s is off there, its node and key are removed: compare k3s --version there and on the sources",

@@ -16,6 +16,7 @@ from tasks.engine.finding import Checked, Findings
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
 from tasks.etcd.unit import client_url
 from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, find_live_token, key_of
 from tasks.k3s.nodes import find_node
@@ -81,7 +82,7 @@ def ensure_rogue_removed(
 
     # act
     with run.acting(host.name, f"taking a second cluster back, {key}"):
-        take_back(host, target, kube, keys, key, timeout_s=platform.timeouts.uninstall_s)
+        take_back(host, platform, target, kube, keys, key)
 
     # verify
     if key in keys.names(BOOTSTRAP) or not is_off(_read(host)["state"]):
@@ -92,19 +93,29 @@ def ensure_rogue_removed(
     return changed(f"k3s is off, its node and {key} are gone")
 
 
-def take_back(
-    host: Host, target: Target, kube: KubeApi, keys: KeyValues, key: str, *, timeout_s: float
-) -> None:
+def take_back(host: Host, platform: Platform, target: Target, kube: KubeApi, keys: KeyValues, key: str) -> None:
     """Stop the server that founded `key`, remove its node, then the key: while that is there, the work is not done.
 
-    What it wrote on its disk, its CA and its credentials, is kept aside: the next server there must not begin with them.
+    The node is awaited: a machine that still is one would be taken for a part of the live platform. What the server wrote on
+    its disk, its CA and its credentials, is kept aside: the next one there must not begin with them.
     """
-    host.run("systemctl disable --now k3s 2>/dev/null; ! systemctl is-active --quiet k3s", what="stopping a rogue k3s", timeout_s=timeout_s)
-    node = find_node(kube, target.name)
-    if node is not None and node.address == str(target.address):
+    stop = "systemctl disable --now k3s 2>/dev/null; ! systemctl is-active --quiet k3s"
+    host.run(stop, what="stopping a rogue k3s", timeout_s=platform.timeouts.uninstall_s)
+    if _its_node(kube, target):
         kube.delete_node(target.name)
+    wait_until(
+        f"{target.name}'s rogue server is no node any more",
+        lambda: not _its_node(kube, target),
+        timeout_s=platform.timeouts.node_delete_s,
+        id="node-not-deleted",
+    )
     keys.delete(key)
     host.run(f"test ! -e {SERVER} || mv {SERVER} {SERVER}.aside-$(date +%s)", what="moving a rogue server's data aside")
+
+
+def _its_node(kube: KubeApi, target: Target) -> bool:
+    node = find_node(kube, target.name)
+    return node is not None and node.address == str(target.address)
 
 
 def _read(host: Host) -> dict[str, str]:
