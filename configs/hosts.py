@@ -76,7 +76,7 @@ class Source(StrictModel):
     name: NodeName
     address: IPv4Address
     lost: bool = Field(
-        False, description="died for good and is off: not contacted, its node is deleted first; remove its etcd member by hand"
+        False, description="died for good and is off: not contacted, its node and its etcd member are removed first"
     )
 
 

@@ -98,9 +98,13 @@ def remove_rogues(session: Session) -> None:
 
 
 def remove_lost(session: Session) -> None:
-    """Delete the nodes of sources that have died for good, first of all: until then, their stateful pods start nowhere else."""
+    """Remove the sources that have died for good, first of all: until then their stateful pods start nowhere else, and etcd,
+    which wants every voter connected, takes no new member.
+    """
     platform, kube, record = session.platform, session.kube, session.record
     session.all_done(session.submit(ensure_node_deleted, source, platform, kube, record) for source in platform.lost)
+    for source in platform.lost:
+        ensure_not_member(session.run, source, platform, session.etcd)
 
 
 def record_old_images(session: Session) -> None:

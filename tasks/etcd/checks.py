@@ -11,7 +11,7 @@ from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.etcd import quorum
-from tasks.etcd.members import is_on, judge_health, lists_agree, statuses
+from tasks.etcd.members import is_on, judge_health, lists_agree, lost_members, statuses
 from tasks.etcd.unit import peer_url
 
 # etcd 3.5.1 to 3.5.19 does not persist a learner's promotion, so that a later upgrade fails (etcd#19557).
@@ -27,20 +27,22 @@ def check_etcd(platform: Platform, etcd: EtcdApi) -> Checked:
     """
     found = Findings("etcd")
     members = etcd.members()
-    voters = quorum.voters_of(members)
+    lost = lost_members(platform, members)
+    present = [member for member in members if member not in lost]
+    voters = quorum.voters_of(present)
     said = statuses(etcd, voters)
-    judge_health(found, members, said)
+    judge_health(found, present, said)
     _judge_membership(found, platform, voters)
     if found.found:
         return found.checked(f"{len(voters)} voters")
-    if len({status.leader for status in said.values()}) != 1 or not lists_agree(etcd, members):
+    if len({status.leader for status in said.values()}) != 1 or not lists_agree(etcd, members, without=lost):
         raise EtcdUnavailableError(
             "etcd: members disagree on the leader or on the member list: wait until it has settled", id="etcd-disagrees"
         )
     versions = sorted({status.version for status in said.values()})
     _judge_versions(found, versions)
     _judge_size(found, platform)
-    _note_client_urls(found, members)
+    _note_client_urls(found, present)
     return found.checked(f"{len(voters)} voters, etcd {', '.join(versions)}")
 
 

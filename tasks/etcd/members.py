@@ -88,9 +88,15 @@ def _judge_alarm(found: Findings, name: str, alarm: str) -> None:
         found.refuse("etcd-alarm", f"alarm {alarm} on {name}: its data differs from the others'", remedy, final=True)
 
 
-def lists_agree(etcd: EtcdApi, members: list[Member]) -> bool:
-    """Whether every voter's own list is `members`; a learner can't be asked."""
-    return all(etcd.members_seen_by(member) == members for member in members if not member.is_learner)
+def lists_agree(etcd: EtcdApi, members: list[Member], *, without: Collection[Member] = ()) -> bool:
+    """Whether every voter's own list is `members`; a learner can't be asked, nor who is `without`."""
+    asked = (member for member in members if not member.is_learner and member not in without)
+    return all(etcd.members_seen_by(member) == members for member in asked)
+
+
+def lost_members(platform: Platform, members: Collection[Member]) -> list[Member]:
+    """Members of sources that have died for good: they are removed, not judged."""
+    return [member for member in members if any(is_on(source, member) for source in platform.lost)]
 
 
 def learning(platform: Platform, etcd: EtcdApi) -> set[str]:

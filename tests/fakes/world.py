@@ -44,6 +44,8 @@ class World:
         self.hears_no_adverts: set[str] = set()
         """Hosts whose keepalived hears no adverts."""
         self.lock, self.keys = FakeLock(), FakeKeys(time)
+        self.dead: set[str] = set()
+        """Machines that are no more; see `dies`."""
         self.founds_anew: set[str] = set()
         """Hosts whose k3s looks for the cluster's identity elsewhere, as another version may."""
         self.bootstrap_key = key_of(machines.PASSWORD)
@@ -132,6 +134,18 @@ class World:
             self.kube.pods()
         self.forget()
 
+    def dies(self, name: str) -> None:
+        """The machine is off for good; its pods have been made anew elsewhere."""
+        del self.hosts[name]
+        self.dead.add(name)
+        self.etcd.down = self.etcd.down | {name}
+        self.kube.stops(name)
+        for pod in self.kube.pods(name):
+            self.kube.evict(pod)
+        for _ in range(10):
+            self.kube.workloads()
+        self.forget()
+
     def has_left(self) -> None:
         """As after a whole migration."""
         self.has_moved()
@@ -167,7 +181,7 @@ class World:
         if host.runs("etcd"):
             name = re.search(r"--name (\S+)", host.read("/etc/systemd/system/etcd.service"))
             self.etcd.started(f"http://{host.address}:2380", name[1] if name else "")
-        self.etcd.down = {name for name, other in self.hosts.items() if not other.runs("etcd")}
+        self.etcd.down = {name for name, other in self.hosts.items() if not other.runs("etcd")} | self.dead
         self._register(host)
         self._elect()
 

@@ -169,20 +169,14 @@ def test_no_secret_is_in_any_report(story: Story) -> None:
 
 
 def test_a_platform_moves_on_without_a_source_that_died_for_good(folder: Path, time: FakeTime) -> None:
-    sources = [CONFIG["sources"][0], {**CONFIG["sources"][1], "lost": True}]
+    sources = [*CONFIG["sources"], {"name": "vm-3", "address": "10.0.0.13", "lost": True}]
     patient = dict.fromkeys(("http_s", "api_s", "etcd_s", "sql_s"), 600)
     moving = platform(http_checks=[], targets=CONFIG["targets"][1:], sources=sources, interruption=patient)
     world = World(folder, time, moving)
-    del world.hosts["vm-2"]
-    world.kube.stops("vm-2")
-    world.etcd.remove(world.etcd.called("vm-2"))
-    for pod in world.kube.pods("vm-2"):
-        world.kube.evict(pod)
-    for _ in range(10):
-        world.kube.workloads()
+    world.dies("vm-3")
 
     report = perform(move, world)
 
     assert sorted(world.kube.node_map) == ["phys-2", "phys-3"]
-    assert [entry.step for entry in report.entries if entry.target == "vm-2"] == ["delete node"]
+    assert [entry.step for entry in report.entries if entry.target == "vm-3"] == ["delete node", "remove etcd member"]
     assert world.record.finished

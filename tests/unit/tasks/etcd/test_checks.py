@@ -34,6 +34,15 @@ def test_a_healthy_etcd_has_no_findings_and_its_versions_are_reported(world: Wor
     assert (outcome.why, outcome.findings) == ("2 voters, etcd 3.5.21", ())
 
 
+def test_a_member_whose_machine_died_for_good_is_not_judged(world: World) -> None:
+    sized(world, targets=3, sources=3)
+    world.platform = platform(sources=[*world.platform.model_dump()["sources"][:2], {"name": "vm-3", "address": "10.0.0.13", "lost": True}])
+    world.etcd.joined("vm-3", "10.0.0.13")
+    world.etcd.down = {"vm-3"}
+
+    assert ask_etcd(world).why == "2 voters, etcd 3.5.21"
+
+
 def test_a_silent_voter_is_refused_and_no_configuration_can_accept_it(world: World) -> None:
     world.etcd.down = {"vm-2"}
     world.platform = platform(accepted=[{"id": "etcd-voters-silent", "where": "etcd", "reason": "it is only one"}])
