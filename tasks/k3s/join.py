@@ -8,7 +8,7 @@ from shlex import quote
 
 from pydantic import SecretStr
 
-from blocks.errors import CommandFailedError, RefusedError
+from blocks.errors import CommandFailedError, DeadlineExceededError, RefusedError
 from blocks.ports import Host, KeyValues, KubeApi
 from configs.hosts import Role, Target
 from configs.platform import Platform
@@ -84,12 +84,16 @@ def ensure_node(
                 _refuse_second_cluster(host, platform, target, kube, keys, known)
 
     # verify
-    wait_until(
-        f"{target.name} is a Ready node" + (" and its API server an endpoint" if target.role is Role.SERVER else ""),
-        lambda: _is_joined(kube, target),
-        timeout_s=platform.timeouts.k3s_join_s,
-        id="k3s-not-joined",
-    )
+    try:
+        wait_until(
+            f"{target.name} is a Ready node" + (" and its API server an endpoint" if target.role is Role.SERVER else ""),
+            lambda: _is_joined(kube, target),
+            timeout_s=platform.timeouts.k3s_join_s,
+            id="k3s-not-joined",
+        )
+    except DeadlineExceededError as error:
+        error.join([f"{error.message}: {unit} says: {_journal(host, unit, wanted)}"])
+        raise
     return changed(f"a Ready {target.role}")
 
 

@@ -123,7 +123,7 @@ def test_a_leader_killed_and_a_target_rebooted_while_they_join(
         at("in act", "joining etcd", "etcd-leader-killed"),
         at("in act", "joining etcd", "reboot", "TARGET", nth=3),
     )
-    message = r"phys-1: k3s did not start: (?s:.*)encrypted with different token"
+    message = r"phys-\d is a Ready node: not within 90 s: k3s-agent says: (?s:.*)the server does not know this token"
     story.saw("etcd-leader-killed during a join, reboot of a joining target, token-wrong", failure(ended, message))
     assert len(world.members("vm-1")) == 9
 
