@@ -101,3 +101,10 @@ def test_both_pages_have_the_same_order() -> None:
     english, chinese = map(ids_on, PAGES)
 
     assert english == chinese
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/glossary.md"])
+def test_an_id_that_another_page_quotes_exists(page: str) -> None:
+    quoted = re.findall(rf"`\[({ID.pattern})\]`", (ROOT / page).read_text(encoding="utf-8"))
+
+    assert [found[0] for found in quoted if found[0] not in ids_in_code()] == []
