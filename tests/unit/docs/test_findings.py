@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import pkgutil
 import re
@@ -20,7 +21,12 @@ ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 JUDGEMENTS = ("refuse", "warn", "note", "warning")  # their first argument is the id
 
 
-def calls() -> Iterator[tuple[Path, ast.Call, str]]:
+@functools.cache
+def calls() -> list[tuple[Path, ast.Call, str]]:
+    return list(_calls())
+
+
+def _calls() -> Iterator[tuple[Path, ast.Call, str]]:
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -28,6 +34,7 @@ def calls() -> Iterator[tuple[Path, ast.Call, str]]:
                     yield path, node, getattr(node.func, "attr", getattr(node.func, "id", ""))
 
 
+@functools.cache
 def every_error() -> dict[str, type[EvenkeelError]]:
     """All classes by name: every room is imported first, or those of rooms that no test needs would be missing."""
     for room in ROOMS:
@@ -53,6 +60,7 @@ def is_judgement(call: ast.Call, name: str) -> bool:
     )
 
 
+@functools.cache
 def ids_in_code() -> set[str]:
     found = {kind.id for kind in every_error().values() if kind.id}
     for _, call, name in calls():
