@@ -17,7 +17,7 @@ from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.gate import pass_gate
 from flows.opening import open_migration
-from flows.preflight import preflight
+from flows.preflight import has_second_identity, preflight
 from flows.session import Session
 from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
@@ -26,7 +26,6 @@ from tasks.etcd.leave import ensure_etcd_retired, ensure_not_leader, ensure_not_
 from tasks.images.load import ensure_images_loaded
 from tasks.images.record import ensure_old_images_recorded
 from tasks.k3s.bundle import ensure_k3s_files
-from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.join import ensure_node
 from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
 from tasks.k3s.nodes import verify_nodes
@@ -38,7 +37,7 @@ from tasks.vip.checks import verify_vip
 from tasks.vip.handover import ensure_keepalived_stopped
 from tasks.vip.holder import holders
 from tasks.vip.standby import ensure_standby
-from tasks.workloads.readiness import verify_workloads
+from tasks.workloads.readiness import check_workloads, verify_workloads
 from tasks.workloads.residue import check_unreferenced, verify_no_residue
 from tasks.workloads.services import verify_services
 
@@ -88,13 +87,19 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
 
 
 def remove_rogues(session: Session) -> None:
-    """Take back what an earlier release may have left: a second cluster in the live datastore, with an API server of its own."""
+    """Take back what an earlier release may have left: a second cluster in the live datastore, with an API server of its own.
+
+    Its node has pods that can't run there, so workloads are judged only now.
+    """
+    if not has_second_identity(session):
+        return
     platform, kube, keys, access = session.platform, session.kube, session.keys, session.access
-    if len(keys.names(BOOTSTRAP)) > 1:
-        session.all_done(
-            session.submit(ensure_rogue_removed, session.hosts[t.name], platform, t, kube, keys, access)
-            for t in platform.targets
-        )
+    session.all_done(
+        session.submit(ensure_rogue_removed, session.hosts[t.name], platform, t, kube, keys, access)
+        for t in platform.targets
+    )
+    if not session.run.dry_run:
+        session.all_checked([session.submit(check_workloads, platform, kube)])
 
 
 def remove_lost(session: Session) -> None:

@@ -16,6 +16,7 @@ from tasks.engine.record import Facts
 from tasks.etcd.carried import check_etcd_flags
 from tasks.etcd.checks import check_etcd
 from tasks.images.rollout import Images, check_images
+from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.nodes import check_nodes
 from tasks.k3s.rogue import check_identity
 from tasks.k3s.server_args import check_datastore, check_flags
@@ -42,12 +43,17 @@ def preflight(session: Session) -> None:
             session.submit(check_datastore, platform, session.kube, session.keys),
             session.submit(check_nodes, platform, session.kube, session.record),
             session.submit(check_flags, platform, session.kube, dict(session.hosts)),
-            session.submit(check_workloads, platform, session.kube),
+            *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube)]),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
             ),
         ]
     )
+
+
+def has_second_identity(session: Session) -> bool:
+    """Whether the datastore holds more than the live cluster's identity: healed, or refused, before anything else."""
+    return len(session.keys.names(BOOTSTRAP)) > 1
 
 
 def preflight_rollback(session: Session, chosen: Facts | None, images: Images) -> None:

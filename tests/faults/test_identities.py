@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import state
+from tests.faults.conftest import Uninterrupted
+from tests.faults.kills import kill_in_act
+from tests.faults.rogue import found_second_cluster
 from tests.faults.runs import migrate
 from tests.lab import world
 
@@ -30,3 +34,17 @@ def test_servers_join_the_live_cluster_however_its_token_was_given(
     assert ended.report["outcome"] == "verified"
     assert world.identities("phys-1") == before
     assert len(before) == 1
+
+
+def test_a_second_cluster_is_healed_also_by_the_successor_of_a_run_killed_meanwhile(
+    uninterrupted: Uninterrupted, secrets: dict[str, str]
+) -> None:
+    world.lab("up", "--fresh", timeout_s=3000)
+    found_second_cluster("phys-2")
+    kill_in_act("taking a second cluster back", 1, secrets)
+
+    ended = migrate(secrets, CONFIG)
+
+    assert ended.ok, ended.error
+    assert len(world.identities("phys-1")) == 1
+    assert state.differences(state.the_lab("phys-1"), uninterrupted.state) == []

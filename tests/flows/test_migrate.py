@@ -15,6 +15,7 @@ from flows.migrate import move
 from tasks.engine import waiting
 from tasks.engine.journal import Entry, Report
 from tests.conftest import MEMORY
+from tests.fakes import machines
 from tests.fakes.clock import FakeTime
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
@@ -166,6 +167,22 @@ def test_no_secret_is_in_any_report(story: Story) -> None:
     assert len(texts) == 4
     for secret in ("s3cret", "t0psecret", "pr1vate"):
         assert not any(secret in text for text in texts)
+
+
+def test_a_second_cluster_of_an_earlier_release_is_taken_back_before_workloads_are_judged(folder: Path, time: FakeTime) -> None:
+    patient = dict.fromkeys(("http_s", "api_s", "etcd_s", "sql_s"), 600)
+    world = World(folder, time, platform(http_checks=[], targets=CONFIG["targets"][1:], interruption=patient))
+    endpoint = f"K3S_DATASTORE_ENDPOINT='{world.platform.datastore_endpoint}'\n"
+    given = machines.token(machines.LIVE_CA)
+    machines.run_k3s(world.hosts["phys-2"], unit="k3s", ca=machines.ROGUE_CA, more=endpoint, given=given)
+    world.hosts["phys-2"].run("touch /etc/rancher/k3s/started", what="k3s starts")
+
+    report = perform(move, world)
+
+    steps = [entry.step for entry in report.entries]
+    assert steps.index("remove rogue server") < steps.index("check workloads") < steps.index("backup")
+    assert world.keys.names("/bootstrap/") == [world.bootstrap_key]
+    assert sorted(world.kube.node_map) == ["phys-2", "phys-3"]
 
 
 def test_a_platform_moves_on_without_a_source_that_died_for_good(folder: Path, time: FakeTime) -> None:
