@@ -29,8 +29,13 @@ def missing(since: float = 0) -> str:
     )
 
 
+def is_healthy(said: object) -> bool:
+    """Whether etcd says so on its page /health, which has had a reason, too, since 3.5."""
+    return isinstance(said, dict) and said.get("health") == "true"
+
+
 def _etcd() -> str:
-    healthy = [m for m in SOURCES if _get(f"http://{m.address}:2379/health") == {"health": "true"}]
+    healthy = [m for m in SOURCES if is_healthy(_get(f"http://{m.address}:2379/health"))]
     if len(healthy) < len(SOURCES):
         return f"etcd has {len(healthy)} of its {len(SOURCES)} healthy members"
     listed = _get(f"http://{SOURCES[0].address}:2379/v3/cluster/member/list", {})

@@ -64,7 +64,7 @@ def down(purge: bool) -> None:
         network.remove_bridge()
         if purge:
             golden.forget()
-            quickly_made = (cache.BUNDLE, cache.CHARTS, cache.HELM, cache.IMAGES, cache.LAYERS)
+            quickly_made = (cache.BUNDLE, cache.CHARTS, cache.ETCD, cache.HELM, cache.IMAGES, cache.LAYERS)
             for folder in (cache.ROOT / "machines", cache.LAKE, *quickly_made):
                 shutil.rmtree(folder, ignore_errors=True)
 

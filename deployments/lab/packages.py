@@ -1,4 +1,4 @@
-"""The Debian packages that this box needs, and the kernel limits that nine machines on one kernel need."""
+"""The Debian packages that this box and the machines need, and the kernel limits that nine machines on one kernel need."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ PACKAGES = (
 LIMITS = {"fs/inotify/max_user_instances": 8192, "fs/inotify/max_user_watches": 1048576, "kernel/pid_max": 131072}
 
 
+# Minor versions of etcd, and which release of Debian has them; the root file system's own needs no other release.
+ETCDS = {"3.4": "", "3.5": "trixie"}
+
+
 def ensure() -> None:
     """The box can run the lab: we are root, the packages are installed, the limits are high enough."""
     require_root()
@@ -35,6 +39,19 @@ def require_root() -> None:
         missing = _missing()
         first = f"apt-get install {' '.join(missing)} && " if missing else ""
         raise LabError(f"the lab needs root (namespaces, mounts, a bridge); as root type: {first}lab up")
+
+
+def etcd_version() -> str:
+    """The minor version of etcd on all machines: LAB_ETCD is 3.4 (that of Debian 12) or 3.5 (that of Debian 13)."""
+    version = os.environ.get("LAB_ETCD", "3.4")
+    if version not in ETCDS:
+        raise LabError(f"LAB_ETCD: {version!r} is none of {', '.join(ETCDS)}")
+    return version
+
+
+def other_etcd() -> str:
+    """The release of Debian that the machines' etcd comes from when it is not their own, or nothing."""
+    return ETCDS[etcd_version()]
 
 
 def _missing() -> list[str]:

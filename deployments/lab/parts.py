@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.lab import bundle, cache, charts, images, sources
+from deployments.lab import bundle, cache, charts, images, packages, sources
 from deployments.lab.helm import build as helm_command
 from deployments.lab.shell import LabError, run
 from deployments.lab.steps import each, step
@@ -49,7 +49,7 @@ def ensure() -> None:
     if slow:
         with step(f"building {' and '.join(p.name for p in slow)} (once; about 6 minutes; logs in {cache.LOGS})"):
             each(slow, Part.ensure)
-    for part in (mariadb(), archives(), vendor_bundle(), vendor_charts(), helm()):
+    for part in (mariadb(), archives(), vendor_bundle(), vendor_charts(), helm(), *etcd()):
         if not part.is_fresh():
             with step(f"building {part.name}"):
                 part.ensure()
@@ -95,10 +95,18 @@ def helm() -> Part:
     return Part("helm", cache.HELM, key, lambda: helm_command.build(cache.HELM))
 
 
+def etcd() -> list[Part]:
+    """The machines' etcd, when it is not that of their root file system."""
+    if not packages.other_etcd():
+        return []
+    key = digest(SCRIPTS / "etcd.sh", also=packages.etcd_version())
+    return [Part("etcd", cache.ETCD, key, _build_etcd)]
+
+
 def layer_key() -> str:
     """Names everything that machines see below their own disks."""
     boot_files = digest(cache.SOURCE / "machine", cache.SOURCE / "layer.py", cache.SSH / "id_ed25519.pub")
-    made = (kubernetes(), rootfs(), vendor_bundle(), vendor_charts(), helm())
+    made = (kubernetes(), rootfs(), vendor_bundle(), vendor_charts(), helm(), *etcd())
     return digest(also=boot_files + "".join(part.key for part in made))
 
 
@@ -149,6 +157,11 @@ def _build_mariadb() -> None:
     shutil.rmtree(images.MARIADB, ignore_errors=True)
     work = cache.ROOT / "build-mariadb"
     run(SCRIPTS / "mariadb.sh", images.MARIADB, work, log=_log("mariadb"), timeout=900)
+
+
+def _build_etcd() -> None:
+    release, version = packages.other_etcd(), packages.etcd_version()
+    run(SCRIPTS / "etcd.sh", cache.ETCD, cache.ROOT / "build-etcd", release, version, log=_log("etcd"), timeout=900)
 
 
 def _log(name: str) -> Path:
