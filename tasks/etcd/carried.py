@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from shlex import quote
 
@@ -15,6 +16,17 @@ from tasks.etcd.flags import DEFAULTS, Flags, as_words, carried, read_flags
 from tasks.etcd.members import member_of, statuses
 
 TIMING = ("heartbeat-interval", "election-timeout")
+# Not for a trial: they could hide its answer, and a log file would be made.
+LOGGING = re.compile(r"log-(level|outputs?|rotation-.*)|enable-log-rotation")
+TRIAL = r"""
+try() {{ timeout 20 {0} "$@" 2>&1 </dev/null; }}
+if test -x {0}; then
+    said=$(try {1} --version) &&
+        said=$(try {2} --data-dir=/dev/null/none --listen-client-urls=http://127.0.0.1:1 |
+            grep -E 'verif[a-z]+ flags' | grep -v -e --advertise-client-urls)
+    echo "${{said:0:600}}"
+fi"""
+VERDICT = re.compile(r"""(?:error verifying flags, |"error":")(.+?)(?:\. See 'etcd --help'|"}|$)""")
 UNREAD = "the flags of its etcd can't be read: unit etcd has no etcd process, and its ExecStart names none"
 
 
@@ -116,15 +128,18 @@ def _judge_quota(found: Findings, etcd: EtcdApi, members: Collection[Member], fl
 
 
 def _judge_binary(found: Findings, host: Host, platform: Platform, flags: Flags) -> None:
-    """etcd reads all flags before it answers --version."""
-    binary = quote(platform.etcd.binary)
-    command = f"{binary} {' '.join(map(quote, as_words(flags)))} --version"
-    script = f"! test -x {binary} || {command} >/dev/null 2>&1 </dev/null || {command} 2>&1 </dev/null | head -c 300"
+    """Whether the target's etcd takes the flags, by itself: it reads all before it answers --version, and judges their values
+    before it opens a port or a folder, which it never comes to without --advertise-client-urls (3.4.23, 3.5.16).
+    """
+    of_values = as_words({name: value for name, value in flags.items() if not LOGGING.fullmatch(name)})
+    script = TRIAL.format(quote(platform.etcd.binary), *(" ".join(map(quote, words)) for words in (as_words(flags), of_values)))
     said = host.run(script, what="trying etcd's flags", timeout_s=platform.timeouts.command_s, check=False).stdout
     if said.strip():
+        first = said.strip().splitlines()[0]
+        verdict = VERDICT.search(first)
         found.refuse(
             "etcd-flag-unknown",
-            f"its etcd refuses the flags of the running members: {said.strip().splitlines()[0]}",
+            f"its etcd refuses the flags of the running members: {verdict[1] if verdict else first}",
             "install the version that the platform runs, or leave the flag out: '--NAME=' in etcd.args of the config",
             where=host.name,
         )

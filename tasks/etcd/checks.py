@@ -90,7 +90,7 @@ def _note_client_urls(found: Findings, members: list[Member]) -> None:
 
 
 def _judge_versions(found: Findings, versions: list[str]) -> None:
-    for version in filter(_forgets, versions):
+    for version in filter(forgets_promotion, versions):
         found.warn(
             "etcd-promotion-not-persisted",
             f"etcd {version} does not persist a learner's promotion (etcd#19557)",
@@ -119,7 +119,8 @@ def _judge_size(found: Findings, platform: Platform) -> None:
         )
 
 
-def _forgets(version: str) -> bool:
+def forgets_promotion(version: str) -> bool:
+    """Whether an etcd of this version, as etcd itself gives it, persists no promotion: its own decides, whoever leads."""
     patches, minor = UNPERSISTED_PROMOTION
     patch = version.removeprefix(minor)
     return version.startswith(minor) and patch.isdigit() and int(patch) in patches

@@ -9,6 +9,7 @@ from configs.hosts import Machine, Source
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
+from tasks.etcd.checks import forgets_promotion
 from tasks.machine.facts import HostFacts, read_host_facts
 from tasks.machine.live import LivePlatform
 from tasks.machine.versions import Versions, differs, short, too_new, too_old
@@ -150,6 +151,9 @@ def _judge_etcd_version(found: Findings, platform: Platform, brings: str, runs: 
         found.refuse("etcd-too-new", f"{both}; etcd goes one minor version at a time", "install that version there")
     elif differs(brings, runs):
         found.warn("etcd-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")
+    if forgets_promotion(short(brings)) and not forgets_promotion(short(runs)):
+        what = f"its etcd {short(brings)} does not persist a learner's promotion (etcd#19557), and it joins as a learner"
+        found.warn("etcd-promotion-not-persisted", what, "install 3.5.20 or newer there")
 
 
 def _judge_k3s_version(found: Findings, platform: Platform, brings: str, runs: str) -> None:

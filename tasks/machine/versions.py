@@ -41,7 +41,7 @@ def short(text: str) -> str:
 def too_old(joining: str, running: str) -> bool:
     """Whether `joining` is of a lower minor version than the platform; an unknown version is not.
 
-    etcd ends itself then ("cluster cannot be downgraded"); Kubernetes supports no API server older than a kubelet:
+    etcd ends itself then ("incompatible with current running cluster"); Kubernetes supports no API server older than a kubelet:
     https://kubernetes.io/releases/version-skew-policy
     """
     return differs(joining, running) and numbers(joining)[:2] < numbers(running)[:2]

@@ -105,6 +105,50 @@ def test_an_etcd_of_a_target_that_does_not_know_a_flag_is_refused(world: World) 
         ask(world)
 
 
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (  # 3.5.16
+            '{"level":"info","caller":"etcdmain/etcd.go:73","msg":"Running: ","args":["etcd","--logger=capnslog"]}\n'
+            '{"level":"warn","caller":"etcdmain/etcd.go:75","msg":"failed to verify flags","error":"--logger=capnslog is removed in v3.5"}',
+            "--logger=capnslog is removed in v3.5",
+        ),
+        (  # 3.4.23
+            "2026-11-27 21:50:45.475918 E | etcdmain: error verifying flags, --election-timeout[100ms] should be at least as 5 "
+            "times as --heartbeat-interval[100ms]. See 'etcd --help'.",
+            "--election-timeout[100ms] should be at least as 5 times as --heartbeat-interval[100ms]",
+        ),
+    ],
+)
+def test_a_value_that_a_targets_etcd_no_longer_takes_is_refused(world: World, said: str, verdict: str) -> None:
+    machines.run_etcd(world.hosts["vm-1"], "--log-outputs=/var/log/etcd")
+    machines.run_etcd(world.hosts["vm-2"], "--log-outputs=/var/log/etcd")
+    refusing = f"#!/bin/sh\ncase $* in *--version) ;; *log-outputs*) ;; *) cat >&2 <<'END'\n{said}\nEND\nexit 1 ;; esac\n"
+    world.hosts["phys-2"].write("/usr/local/bin/etcd", refusing, mode=0o755)
+
+    with pytest.raises(FindingsError) as refused:
+        ask(world)
+
+    assert [(finding.where, finding.what, finding.id) for finding in refused.value.findings if finding.refuses] == [
+        ("phys-2", f"its etcd refuses the flags of the running members: {verdict}", "etcd-flag-unknown")
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"level":"warn","msg":"failed to verify flags","error":"--advertise-client-urls is required when --listen-client-urls is set"}',
+        "E | etcdmain: error verifying flags, --advertise-client-urls is required when --listen-client-urls is set explicitly.",
+        "",
+    ],
+)
+def test_an_etcd_that_only_misses_its_urls_takes_the_flags(world: World, said: str) -> None:
+    taking = f"#!/bin/sh\ncase $* in *--version) ;; *) cat >&2 <<'END'\n{said}\nEND\nexit 1 ;; esac\n"
+    world.hosts["phys-2"].write("/usr/local/bin/etcd", taking, mode=0o755)
+
+    assert ask(world).findings == ()
+
+
 def test_flags_that_cannot_be_read_are_refused(world: World) -> None:
     host = world.hosts["vm-2"]
     host.tell("units/etcd/pid", "0")

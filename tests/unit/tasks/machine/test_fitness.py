@@ -212,6 +212,15 @@ def test_a_target_that_brings_another_version_is_a_warning(world: World) -> None
     ]
 
 
+def test_a_target_whose_etcd_persists_no_promotion_is_a_warning_where_the_platforms_does(world: World) -> None:
+    machines.bring(world.hosts["phys-1"], etcd="3.5.16", k3s="1.20.2")
+    world.etcd.versions = {"vm-1": "3.4.23", "vm-2": "3.4.23"}
+
+    assert [finding.id for finding in check(world).findings] == ["etcd-version-differs", "etcd-promotion-not-persisted"]
+    world.etcd.versions = {"vm-1": "3.5.16", "vm-2": "3.5.16"}
+    assert check(world).findings == ()
+
+
 def test_a_kernel_without_the_bridges_filter_is_a_warning(world: World) -> None:
     world.hosts["phys-1"].tell("lacks-modules", "br_netfilter")
 
