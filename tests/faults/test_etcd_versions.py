@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.lab import cache
+from deployments.lab import cache, parts
 from deployments.lab.machines import find
 from tests.faults import state
 from tests.faults.conftest import Uninterrupted
@@ -21,7 +21,7 @@ from tests.lab import world
 pytestmark = pytest.mark.timeout(3600)
 CONFIG = world.ROOT / "configs/lab.yaml"
 OLDER, NEWER = cache.ROOTFS / "usr/bin/etcd", cache.ETCD / "usr/bin/etcd"
-"""Debian 12's 3.4 and Debian 13's 3.5; the latter is there once a lab of 3.5 was made."""
+"""Debian 12's 3.4 and Debian 13's 3.5."""
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,8 @@ def test_a_target_with_3_4_is_refused_before_anything_is_changed(on_3_5: None, s
 def test_a_platform_on_3_4_moves_to_3_5(
     on_3_5: None, uninterrupted: Uninterrupted, secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for part in parts.etcd():
+        part.ensure()
     monkeypatch.delenv("LAB_ETCD")
     world.lab("up", "--fresh", timeout_s=3000)
     for target in world.TARGETS:
