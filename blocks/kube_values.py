@@ -57,7 +57,14 @@ def pod_of(item: Manifest) -> Pod:
         mirror=MIRROR in (meta.get("annotations") or {}),
         deleting="deletionTimestamp" in meta,
         reason=_why_not_ready(status, conditions),
+        address="" if item["spec"].get("hostNetwork") else status.get("podIP", ""),
+        port=_first_port(item["spec"]),
     )
+
+
+def _first_port(spec: Manifest) -> int:
+    declared = (port for container in spec.get("containers") or () for port in container.get("ports") or ())
+    return next((port["containerPort"] for port in declared if port.get("protocol", "TCP") == "TCP"), 0)
 
 
 def workload_of(kind: str, item: Manifest) -> Workload:

@@ -139,6 +139,10 @@ class Pod:
     mirror: bool = False
     deleting: bool = False
     reason: str = ""
+    address: str = ""
+    """Its own in the pods' network; a pod on its host's network has none."""
+    port: int = 0
+    """The first TCP port that it declares; 0 if it declares none."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

@@ -62,6 +62,7 @@ class Gate(StrEnum):
     """Where a migration can wait for manual approval."""
 
     BEGIN = "begin"
+    CANARY = "canary"
     DRAIN = "drain"
     RETIRE = "retire"
 
@@ -86,8 +87,9 @@ class Platform(StrictModel):
     http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
     interruption: Interruption | None = Field(Interruption(), description="null: no client probe")
     gates: tuple[Gate, ...] = Field(
-        (), description="what needs approval in Prefect's UI: begin (the first change), drain, retire (of the sources)"
+        (), description="what needs approval in Prefect's UI: begin (the first change), canary (the others), drain, retire (of the sources)"
     )
+    canary: bool = Field(True, description="the first target goes all the way, to a node, before another machine is touched")
     accepted: tuple[Accepted, ...] = Field(
         (), description="findings that the operator accepts, each with its reason; a final refusal can't be accepted"
     )

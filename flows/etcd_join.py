@@ -1,34 +1,63 @@
-"""The growth of etcd: one target at a time, each as soon as that machine is prepared."""
+"""The growth of etcd: one target at a time, each as soon as that machine is prepared, beside the nodes that join meanwhile."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 
 from prefect import flow
 from prefect.futures import as_completed
 
-from flows.session import current_session
-from tasks.engine.outcome import Outcome
+from configs.hosts import Role
+from flows.growth import Growth
+from flows.session import Session, current_session
 from tasks.etcd.join import ensure_voter
 from tasks.etcd.members import learning
 
 
+@contextmanager
+def growing(session: Session, targets: list[str]) -> Iterator[None]:
+    """Let etcd grow by the members on `targets` beside what is done in the context, which ends when all of them vote.
+
+    If either fails, the other goes no further than the step at which it is, and the first error is raised.
+    """
+    growth = session.growth = Growth(targets)
+    with ThreadPoolExecutor(1, "etcd") as pool:
+        growth.whole = pool.submit(copy_context().run, join_etcd, targets)
+        try:
+            yield
+        except BaseException:
+            growth.stop()
+            raise
+        growth.whole.result()
+
+
 @flow(name="join-etcd", flow_run_name="join etcd: {targets}")
 def join_etcd(targets: list[str]) -> None:
-    """Make every one of `targets` an etcd voter, in the order in which they become ready, never two at once.
+    """Make every one of `targets` an etcd voter, never two at once: those with a server first, for it waits for its member.
 
-    A learner that a killed run has left goes first: etcd takes no other until it votes.
+    A learner that a killed run has left goes before all: etcd takes no other until it votes.
     """
     session = current_session()
-    begun = learning(session.platform, session.etcd)
-    for name in (name for name in targets if name in begun):
+    for name in _in_order(session, targets):
+        if session.growth.stopped:
+            return
         session.all_done([session.prepared[name]])
-        _join(name)
-    prepared = {session.prepared[name]: name for name in targets if name not in begun}
-    for future in as_completed(list(prepared)):
-        session.all_done([future])
-        _join(prepared[future])
+        _join(session, name)
+        session.growth.votes(name)
 
 
-def _join(name: str) -> Outcome:
-    session = current_session()
+def _in_order(session: Session, targets: list[str]) -> Iterator[str]:
+    """Learners, members with a server, the others; of each kind first those that are prepared first."""
+    begun = learning(session.platform, session.etcd)
+    servers = {target.name for target in session.platform.targets if target.role is Role.SERVER}
+    for kind in (begun, servers - begun, set(targets) - servers - begun):
+        prepared = {session.prepared[name]: name for name in targets if name in kind}
+        yield from (prepared[future] for future in as_completed(list(prepared)))
+
+
+def _join(session: Session, name: str) -> None:
     target = next(target for target in session.platform.targets if target.name == name)
-    return ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd, dict(session.hosts))
+    ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd, dict(session.hosts))

@@ -19,6 +19,7 @@ from configs.base import SecretRef
 from configs.errors import EvenkeelError
 from configs.hosts import Source
 from configs.platform import Platform
+from flows.growth import Growth
 from tasks.engine.finding import Finding, FindingsError, ranked
 from tasks.engine.outcome import Outcome
 from tasks.engine.record import Record
@@ -55,6 +56,9 @@ class Session:
         self._secrets = secrets
         self.prepared: dict[str, PrefectFuture[Outcome]] = {}
         """By target: the last step before its etcd may join."""
+        self.loaded: dict[str, PrefectFuture[Outcome]] = {}
+        """By target: the last step before its k3s may join, once it is prepared."""
+        self.growth = Growth()
         self._submitted: list[PrefectFuture[Outcome]] = []
 
     @property

@@ -6,6 +6,7 @@ import hashlib
 import os
 
 from deployments.lab import keys, network, platform
+from deployments.lab.k3s.plays import VERSION, takes_token_as_given
 from deployments.lab.machines import API_PORT, SOURCES, VIP, VRID, Machine
 from deployments.lab.root_shell import put, sh
 from deployments.lab.shell import LabError
@@ -112,9 +113,10 @@ def install(current: Step) -> None:
     current.note = "images"
     each(SOURCES, lambda machine: sh(machine, PREPARE))
     current.note = "first k3s server"
-    _server(SOURCES[0])
+    _server(SOURCES[0], _token())
     current.note = "other k3s servers"
-    each(SOURCES[1:], _server)
+    token = _token_of_others()
+    each(SOURCES[1:], lambda machine: _server(machine, token))
     current.note = "keepalived"
     _keepalived(current)
     platform.deploy_new(SOURCES[0], len(SOURCES), current)
@@ -136,8 +138,8 @@ def _etcd(machine: Machine) -> None:
     sh(machine, "mkdir -p -m 700 /mnt/disks/etcd; systemctl daemon-reload; systemctl enable --now etcd")
 
 
-def _server(machine: Machine) -> None:
-    environment = f"K3S_TOKEN={_token()} K3S_DATASTORE_ENDPOINT={DATASTORE}"
+def _server(machine: Machine, token: str) -> None:
+    environment = f"K3S_TOKEN={token} K3S_DATASTORE_ENDPOINT={DATASTORE}"
     put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML)
     put(machine, "/etc/rancher/k3s/config.yaml.d/10-apiserver.yaml", CONFIG_YAML_D)
     flags = f"--node-name {machine.own_name} {NEW_FLAGS}"
@@ -156,6 +158,13 @@ def _token() -> str:
     secret = keys.read_secrets()["k3s_token"]
     # A first server takes any text for its token: this one only looks like what servers hand out.
     return {"empty": "", "short": secret, "full": f"K10{hashlib.sha256(secret.encode()).hexdigest()}::server:{secret}"}[token_form()]
+
+
+def _token_of_others() -> str:
+    """From 1.20.9 on a first server that was given none makes one up, and refuses others without it."""
+    if token_form() == "empty" and not takes_token_as_given(os.environ.get("LAB_K3S_VERSION", VERSION)):
+        return sh(SOURCES[0], "cat /var/lib/rancher/k3s/server/token").strip()
+    return _token()
 
 
 def _keepalived(current: Step) -> None:

@@ -32,6 +32,8 @@ PROBE = f"""probe() {{
 }}
 """
 Endpoint = tuple[Machine, int]
+Place = tuple[str, object, int]
+"""Name, address and port; the name without blanks."""
 
 
 @check("check routes")
@@ -39,16 +41,17 @@ def check_routes(host: Host, platform: Platform, machine: Machine, others: Colle
     """The machine reaches the ports of the others that etcd's members, API servers and agents will need."""
     found = Findings(host.name)
     endpoints = list(needed_endpoints(platform, machine, others))
-    for (port, error), names in _by_kind(_unreachable(host, platform, endpoints)).items():
+    places = [(other.name, other.address, port) for other, port in endpoints]
+    for (port, error), names in _by_kind(unreachable(host, platform, places)).items():
         _judge_port(found, names, port, error)
     return found.checked(
         f"reaches {len(endpoints)} ports of {len({machine.name for machine, _ in endpoints})} machines"
     )
 
 
-def _unreachable(host: Host, platform: Platform, endpoints: Iterable[Endpoint]) -> list[str]:
+def unreachable(host: Host, platform: Platform, places: Iterable[Place]) -> list[str]:
     """What stays unreachable, as lines "NAME PORT ERROR". Raises DeadlineExceededError when the host itself is silent."""
-    probes = "".join(f"probe {quote(m.name)} {m.address} {port} &\n" for m, port in endpoints)
+    probes = "".join(f"probe {quote(name)} {address} {port} &\n" for name, address, port in places)
     question, lines = facts({"unreachable": f"{PROBE}{probes}wait"}), list[str]()
 
     def all_reached() -> bool:

@@ -243,7 +243,9 @@ class FakeKube(Faulty):
         fit = [other.name for other in self.node_map.values() if other.ready and not other.unschedulable]
         node = node or next(iter(reversed(fit)), "")
         ready, reason = turns == 0, "" if node else "0 nodes are available"
-        pod = Pod(namespace, name, f"uid-{name}", node, owner, "Running", ready, reason=reason)
+        pod = Pod(
+            namespace, name, f"uid-{name}", node, owner, "Running", ready, reason=reason, address=f"10.42.0.{len(self._pods) + 2}"
+        )
         self._pods[str(pod)] = pod
         self._turns[str(pod)] = self.polls if turns is None else turns
 

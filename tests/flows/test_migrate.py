@@ -21,6 +21,9 @@ from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 
+PATIENT = dict.fromkeys(("http_s", "api_s", "etcd_s", "sql_s"), 600)
+"""The fake clients are asked once per act, in real time."""
+
 
 @dataclass
 class Story:
@@ -53,7 +56,7 @@ def story() -> Iterator[Story]:
 
 def small() -> Platform:
     """Two sources and two targets, a server and an agent; without URLs to ask, for nobody answers there."""
-    return platform(http_checks=[], targets=CONFIG["targets"][1:])
+    return platform(http_checks=[], targets=CONFIG["targets"][1:], interruption=PATIENT)
 
 
 def run_all(world: World) -> Story:
@@ -126,8 +129,6 @@ def test_a_second_run_changes_nothing(story: Story) -> None:
         ("backup", "uninstall old k3s"),
         ("record old images", "uninstall old k3s"),
         ("record new images", "uninstall old k3s"),
-        ("join etcd", "join k3s"),
-        ("load images", "join k3s"),
         ("join k3s", "cordon"),
         ("cordon", "drain"),
         ("set up keepalived", "hand over VIP"),
@@ -150,11 +151,24 @@ def test_a_step_is_done_on_one_machine_at_a_time(story: Story, step: str) -> Non
     assert all(end <= begin for end, begin in zip(ends, begins, strict=True))
 
 
-def test_the_first_server_joins_before_any_other_node(story: Story) -> None:
-    joins = [entry for entry in story.done if entry.step == "join k3s"]
+def test_the_first_target_goes_all_the_way_before_the_next_one_is_touched(story: Story) -> None:
+    joined = [entry for entry in story.done if (entry.step, entry.target) == ("join k3s", "phys-2")]
+    others = [entry.begun for entry in story.done if entry.target == "phys-3" and entry.step != "record old images"]
 
-    assert joins[0].target == "phys-2"
-    assert str(joins[0].ended) <= min(entry.begun for entry in joins[1:])
+    assert str(joined[0].ended) <= min(others)
+
+
+@pytest.mark.parametrize(
+    ("needed", "nodes"),
+    [("join etcd", {"phys-2"}), ("load images", {"phys-2", "phys-3"}), ("write /etc/hosts", {"phys-2", "phys-3"})],
+)
+def test_a_node_joins_after_all_that_it_needs(story: Story, needed: str, nodes: set[str]) -> None:
+    """An agent waits for no member."""
+    joins = {entry.target: entry.begun for entry in story.done if entry.step == "join k3s" and entry.target in nodes}
+    ends = {entry.target: str(entry.ended) for entry in story.done if entry.step == needed and entry.target in joins}
+
+    assert ends.keys() == joins.keys()
+    assert all(ended <= joins[target] for target, ended in ends.items())
 
 
 def test_the_holder_of_the_vip_leaves_last(story: Story) -> None:
@@ -170,8 +184,7 @@ def test_no_secret_is_in_any_report(story: Story) -> None:
 
 
 def test_a_second_cluster_of_an_earlier_release_is_taken_back_before_workloads_are_judged(folder: Path, time: FakeTime) -> None:
-    patient = dict.fromkeys(("http_s", "api_s", "etcd_s", "sql_s"), 600)
-    world = World(folder, time, platform(http_checks=[], targets=CONFIG["targets"][1:], interruption=patient))
+    world = World(folder, time, platform(http_checks=[], targets=CONFIG["targets"][1:], interruption=PATIENT))
     endpoint = f"K3S_DATASTORE_ENDPOINT='{world.platform.datastore_endpoint}'\n"
     given = machines.token(machines.LIVE_CA)
     machines.run_k3s(world.hosts["phys-2"], unit="k3s", ca=machines.ROGUE_CA, more=endpoint, given=given)
@@ -187,8 +200,7 @@ def test_a_second_cluster_of_an_earlier_release_is_taken_back_before_workloads_a
 
 def test_a_platform_moves_on_without_a_source_that_died_for_good(folder: Path, time: FakeTime) -> None:
     sources = [*CONFIG["sources"], {"name": "vm-3", "address": "10.0.0.13", "lost": True}]
-    patient = dict.fromkeys(("http_s", "api_s", "etcd_s", "sql_s"), 600)
-    moving = platform(http_checks=[], targets=CONFIG["targets"][1:], sources=sources, interruption=patient)
+    moving = platform(http_checks=[], targets=CONFIG["targets"][1:], sources=sources, interruption=PATIENT)
     world = World(folder, time, moving)
     world.dies("vm-3")
 

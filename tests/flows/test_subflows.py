@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from blocks.errors import DeadlineExceededError, HostError
 from flows.drain import drain_sources
-from flows.etcd_join import join_etcd
+from flows.etcd_join import growing
 from flows.preflight import preflight
 from flows.report import reported
 from flows.session import Session
@@ -32,7 +32,8 @@ def drain(session: Session) -> None:
 def join(session: Session) -> None:
     for host in session.targets:
         session.prepared[host.name] = session.submit(ensure_hosts_file, host, session.platform)
-    join_etcd([host.name for host in session.targets])
+    with growing(session, [host.name for host in session.targets]):
+        pass
 
 
 def test_a_failed_drain_leaves_every_source_schedulable(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import paramiko
 import pytest
 
 from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError, RefusedError
-from blocks.ssh import SshFleet, SshHost, round_trips
+from blocks.ssh import SshFleet, SshHost, _transport, round_trips
 from configs.errors import ConfigError, EvenkeelError
 from tests.fakes.platform import platform
 
@@ -196,3 +197,27 @@ def test_a_key_file_that_is_not_there_is_reported_with_its_setting(tmp_path: Pat
 
     with pytest.raises(ConfigError, match=r"ssh.key: .*/none: no such file"), fleet.hosts(platform().machines):
         pytest.fail("there is no key")
+
+
+def test_each_machine_gets_its_own_host_keys_of_the_one_file(tmp_path: Path) -> None:
+    first, second = (paramiko.ECDSAKey.generate() for _ in range(2))
+    known = paramiko.HostKeys()
+    known.add("[10.0.0.11]:2222", first.get_name(), first)
+    known.add(paramiko.HostKeys.hash_host("[10.0.0.12]:2222"), second.get_name(), second)
+    known.save(str(tmp_path / "known_hosts"))
+    (tmp_path / "key").write_text("not read before the first connection")
+    fleet = SshFleet(user="root", port=2222, key=tmp_path / "key", known_hosts=tmp_path / "known_hosts")
+
+    with fleet.hosts(platform().sources) as hosts:
+        held = [host._connection.client.get_host_keys() for host in hosts.values()]
+
+    assert [list(keys) for keys in held] == [["[10.0.0.11]:2222"], ["[10.0.0.12]:2222"]]
+    assert held[0].check("[10.0.0.11]:2222", first)
+    assert held[1].check("[10.0.0.12]:2222", second)
+
+
+def test_a_transport_sends_without_waiting_for_acknowledgements() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        transport = _transport(client)
+        assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+        transport.close()
