@@ -14,15 +14,17 @@ from tasks.machine.versions import Versions
 from tasks.shell.script import facts, parse_facts
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
-CAS = r"""for d in $(data_dirs); do
+CAS = r"""for d in "${dirs[@]}"; do
     sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
     for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
+        test -e "$k" || continue
         ca=$(grep -ohE 'certificate-authority-data"?: *"?[A-Za-z0-9+/=]+' "$k" | grep -oE '[A-Za-z0-9+/=]+$')
         test -z "$ca" || base64 -d <<<"$ca" | sha256sum
     done
 done | cut -c1-64 | sort -u"""
 # A bundle's binary may not be executable yet, or lie where nothing may be executed: then a copy answers.
 VERSION_OF = r"""version_of() {
+    test -e "$1" || return
     timeout 20 "$1" --version </dev/null && return
     for d in /run /tmp /var/tmp /root; do
         d=$(mktemp -d $d/evenkeel.XXXXXX) || continue
@@ -69,7 +71,7 @@ def _etcd_cluster(addresses: tuple[str, ...], port: int) -> str:
     """The command for a fact, without curl: etcd before 3.4 answers at v3beta."""
     connect = f'exec 3<>/dev/tcp/$0/{port}; printf "{_STATUS}" >&3; cat <&3'
     asked = f"for a in {' '.join(addresses)}; do for v in v3 v3beta; do timeout 3 bash -c {quote(connect)} $a $v; done; done"
-    return f"""{asked} | grep -oE '"cluster_id": *"[0-9]+"' | head -n1 | tr -dc 0-9"""
+    return f"""said=$({asked}); id='"cluster_id": *"([0-9]+)"'; [[ $said =~ $id ]] && echo "${{BASH_REMATCH[1]}}" """
 
 
 def fact_script(platform: Platform, address: str) -> str:
@@ -97,7 +99,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "addresses": "ip -4 -o addr show | awk '{print $2, $4}'",
             "route": "ip -4 route show default; ip -6 route show default",
             "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
-            "system": """sed -n 's/^PRETTY_NAME=//p' /etc/os-release | tr -d '"'; systemctl --version | awk 'NR == 1 {print $1, $2}'""",
+            "system": """sed -n '/^PRETTY_NAME=/{s///; s/"//g; p}' /etc/os-release; read -r a b _ < <(systemctl --version); echo "$a $b" """,
         }
     )
 
