@@ -127,12 +127,15 @@ class FakeHost(Faulty):
     def _snapshot(self) -> Snapshot:
         """Everything below the root but /tmp, where logs are."""
         found: Snapshot = {}
-        for folder, folders, files in os.walk(self.disk.folder):
-            if folder == str(self.root):
-                folders.remove("tmp")
-            for name in folders:
-                found[f"{folder}/{name}"] = ()
-            for name in files:
-                facts = os.lstat(f"{folder}/{name}")
-                found[f"{folder}/{name}"] = (facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        folders, logs = [str(self.disk.folder)], f"{self.root}/tmp"
+        while folders:
+            for entry in os.scandir(folders.pop()):
+                if entry.path == logs:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    found[entry.path] = ()
+                    folders.append(entry.path)
+                else:
+                    facts = entry.stat(follow_symlinks=False)
+                    found[entry.path] = (facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ino)
         return found

@@ -72,7 +72,7 @@ getent() {
 }
 
 unit_exists() { test -e "$R/etc/systemd/system/$1.service" || test -d "$S/units/$1"; }
-unit_set() { mkdir -p "$S/units/$1"; printf '%s\n' "$3" >"$S/units/$1/$2"; }
+unit_set() { test -d "$S/units/$1" || mkdir -p "$S/units/$1"; printf '%s\n' "$3" >"$S/units/$1/$2"; }
 unit_is() { word=$3; test ! -e "$S/units/$1/$2" || read -r word <"$S/units/$1/$2"; echo "$word"; }
 
 systemctl() {
