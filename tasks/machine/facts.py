@@ -37,6 +37,7 @@ VERSION_OF = r"""version_of() {
 """
 HASHES = re.compile(r"^[0-9a-f]{64}\b", re.MULTILINE)
 TOTALS = re.compile(r"^ *(\d+)(?:\ttotal)?$", re.MULTILINE)  # of what df and du print
+SYSTEM = """sed -n '/^PRETTY_NAME=/{s///; s/"//g; p}' /etc/os-release; read -r a b _ < <(systemctl --version) && echo "$a $b" """
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 
@@ -102,7 +103,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "addresses": 'ip -4 -o addr show | while read -r _ name _ address _; do echo "$name $address"; done',
             "route": "ip -4 route show default; ip -6 route show default",
             "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
-            "system": """sed -n '/^PRETTY_NAME=/{s///; s/"//g; p}' /etc/os-release; read -r a b _ < <(systemctl --version); echo "$a $b" """,
+            "system": SYSTEM,
         }
     )
 
