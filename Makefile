@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick unit-machines unit-others test-lab test-faults lint fmt lock
+.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick test-lab test-faults lint fmt lock
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,16 +34,7 @@ rehearse-down: $(READY)  ## stop the rehearsal's Prefect server and lab
 test: lint test-quick test-lab  ## everything that CI runs
 
 test-unit: $(READY)  ## steps, parsers and models on fakes: seconds, no daemon
-	@$(BESIDE) unit-machines unit-others
-
-# Two halves of about the same length.
-MACHINES := $(addprefix tests/unit/tasks/,machine etcd k3s)
-
-unit-machines: $(READY)
-	@$(PY) -m pytest -q $(MACHINES)
-
-unit-others: $(READY)
-	@$(PY) -m pytest -q tests/unit $(addprefix --ignore ,$(MACHINES))
+	@$(PY) -m pytest -q --numprocesses=auto --maxprocesses=8 --dist=worksteal tests/unit
 
 test-flows: $(READY)  ## order and engine semantics, in Prefect itself: a minute, no daemon
 	@$(PY) -m pytest -q tests/flows

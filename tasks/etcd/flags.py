@@ -45,28 +45,30 @@ NANOSECONDS = re.compile(
 
 # The process knows what its unit, drop-ins, files and shells have made of it; the unit knows it also when etcd is stopped.
 _SHELL = r"""
-etcd_pid() {
-    local p; p=$(systemctl show -p MainPID etcd); p=${p#MainPID=}
-    for p in $p $(cat /proc/$p/task/$p/children); do
-        case $(tr '\0' '\n' </proc/$p/cmdline | head -n 1) in etcd | */etcd) echo $p; return ;; esac
+{
+    words= environ= config= more= pid=$(systemctl show -p MainPID etcd) unit=$(systemctl cat etcd)
+    pid=${pid#MainPID=}
+    read -r more </proc/$pid/task/$pid/children
+    for p in $pid $more; do
+        word=; IFS= read -r -d '' word </proc/$p/cmdline
+        case $word in etcd | */etcd) ;; *) continue ;; esac
+        words=$(tr '\0' '\n' </proc/$p/cmdline)
+        environ=$(tr '\0' '\n' </proc/$p/environ | grep '^ETCD_')
+        break
     done
-    return 1
-}
-etcd_words() { local p; p=$(etcd_pid) && tr '\0' '\n' </proc/$p/cmdline; }
-etcd_environ() { local p; p=$(etcd_pid) && tr '\0' '\n' </proc/$p/environ | grep '^ETCD_'; }
-etcd_files() { systemctl cat etcd | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | while read -r f; do grep -h '^ETCD_' $f; done; }
-etcd_config() {
-    { etcd_words; systemctl cat etcd; } | tr '\n' ' ' | grep -oE -- 'config-file[= ]+[^ ]+' | sed 's/^config-file[= ]*//'
-    { etcd_environ; etcd_files; systemctl cat etcd; } | grep -oE 'ETCD_CONFIG_FILE=[^ ]+' | sed 's/^[^=]*=//'
-}
+    files=$(printf '%s\n' "$unit" | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | while read -r f; do grep -h '^ETCD_' $f; done)
+    line="$words $unit" variables="$environ"$'\n'"$files"$'\n'"$unit"
+    option='config-file[= ]+([^ ]+)' variable=$'ETCD_CONFIG_FILE=([^ \n]+)'
+    if [[ ${line//$'\n'/ } =~ $option ]] || [[ $variables =~ $variable ]]; then config=${BASH_REMATCH[1]//[\"\']/}; fi
+} 2>/dev/null </dev/null
 """
 QUESTION = _SHELL + facts(
     {
-        "words": "etcd_words",
-        "environ": "etcd_environ",
-        "unit": "systemctl cat etcd",
-        "files": "etcd_files",
-        "config": """f=$(etcd_config | head -n 1 | tr -d "\\"'"); test -z "$f" || cat "$f" """,
+        "words": """printf '%s\\n' "$words" """,
+        "environ": """printf '%s\\n' "$environ" """,
+        "unit": """printf '%s\\n' "$unit" """,
+        "files": """printf '%s\\n' "$files" """,
+        "config": 'test -z "$config" || cat "$config"',
     }
 )
 

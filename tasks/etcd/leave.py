@@ -26,9 +26,9 @@ from tasks.shell.units import is_off, unit_state
 FULL_FOLDERS = r"""
     for d in $({{
         echo {}
-        {{ etcd_words; systemctl cat etcd; }} | tr '\n' ' ' | grep -oE -- '(data|wal)-dir[= ]+[^ ]+'
-        {{ etcd_environ; etcd_files; systemctl cat etcd; }} | grep -oE 'ETCD_(DATA|WAL)_DIR=[^ ]+'
-        f=$(etcd_config | head -n 1 | tr -d "\"'"); test -z "$f" || grep -E '^(data|wal)-dir:' "$f"
+        printf '%s ' "$words" "$unit" | tr '\n' ' ' | grep -oE -- '(data|wal)-dir[= ]+[^ ]+'
+        printf '%s\n' "$environ" "$files" "$unit" | grep -oE 'ETCD_(DATA|WAL)_DIR=[^ ]+'
+        test -z "$config" || grep -E '^(data|wal)-dir:' "$config"
     }} | sed -E "s/^[^=: ]*[=: ]+//; s/[\"']//g" | sort -u); do
         r=$(readlink -f "$d"); test -e "$r/member" || compgen -G "$r/*.wal" >/dev/null || continue
         others=$(find "$r" -mindepth 1 -maxdepth 1 ! -name '.aside-*' ! -name member ! -name '*.wal' ! -name '*.tmp' ! -name lost+found)

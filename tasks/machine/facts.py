@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from shlex import quote
@@ -14,15 +15,17 @@ from tasks.machine.versions import Versions
 from tasks.shell.script import facts, parse_facts
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
-CAS = r"""for d in $(data_dirs); do
+CAS = r"""for d in "${dirs[@]}"; do
     sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
     for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
+        test -e "$k" || continue
         ca=$(grep -ohE 'certificate-authority-data"?: *"?[A-Za-z0-9+/=]+' "$k" | grep -oE '[A-Za-z0-9+/=]+$')
         test -z "$ca" || base64 -d <<<"$ca" | sha256sum
     done
-done | cut -c1-64 | sort -u"""
+done"""
 # A bundle's binary may not be executable yet, or lie where nothing may be executed: then a copy answers.
 VERSION_OF = r"""version_of() {
+    test -e "$1" || return
     timeout 20 "$1" --version </dev/null && return
     for d in /run /tmp /var/tmp /root; do
         d=$(mktemp -d $d/evenkeel.XXXXXX) || continue
@@ -32,6 +35,9 @@ VERSION_OF = r"""version_of() {
     done
 }
 """
+HASHES = re.compile(r"^[0-9a-f]{64}\b", re.MULTILINE)
+TOTALS = re.compile(r"^ *(\d+)(?:\ttotal)?$", re.MULTILINE)  # of what df and du print
+SYSTEM = """sed -n '/^PRETTY_NAME=/{s///; s/"//g; p}' /etc/os-release; read -r a b _ < <(systemctl --version) && echo "$a $b" """
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 
@@ -69,7 +75,7 @@ def _etcd_cluster(addresses: tuple[str, ...], port: int) -> str:
     """The command for a fact, without curl: etcd before 3.4 answers at v3beta."""
     connect = f'exec 3<>/dev/tcp/$0/{port}; printf "{_STATUS}" >&3; cat <&3'
     asked = f"for a in {' '.join(addresses)}; do for v in v3 v3beta; do timeout 3 bash -c {quote(connect)} $a $v; done; done"
-    return f"""{asked} | grep -oE '"cluster_id": *"[0-9]+"' | head -n1 | tr -dc 0-9"""
+    return f"""said=$({asked}); id='"cluster_id": *"([0-9]+)"'; [[ $said =~ $id ]] && echo "${{BASH_REMATCH[1]}}" """
 
 
 def fact_script(platform: Platform, address: str) -> str:
@@ -83,7 +89,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "hostname": "hostname",
             "clock": "date +%s.%N",
             "uid": "id -u",
-            "free": f"df --output=avail -B1 /var/lib | tail -n1; du -scb {listed} | tail -n1 | cut -f1",
+            "free": f"df --output=avail -B1 /var/lib; du -scb {listed}",
             "missing": f'for f in {listed}; do test -s "$f" || echo "$f"; done',
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "helm": "command -v helm",
@@ -94,10 +100,10 @@ def fact_script(platform: Platform, address: str) -> str:
             "server": SERVER_COMMAND_LINE,
             "docker": "systemctl is-active docker",
             **QUESTIONS,
-            "addresses": "ip -4 -o addr show | awk '{print $2, $4}'",
+            "addresses": 'ip -4 -o addr show | while read -r _ name _ address _; do echo "$name $address"; done',
             "route": "ip -4 route show default; ip -6 route show default",
             "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
-            "system": """sed -n 's/^PRETTY_NAME=//p' /etc/os-release | tr -d '"'; systemctl --version | awk 'NR == 1 {print $1, $2}'""",
+            "system": SYSTEM,
         }
     )
 
@@ -105,7 +111,7 @@ def fact_script(platform: Platform, address: str) -> str:
 def parse_host_facts(output: str) -> HostFacts:
     """What a machine answered to `fact_script`."""
     said = parse_facts(output)
-    free, bundle = [*said["free"].split(), "0", "0"][:2]
+    free, bundle = [*TOTALS.findall(said["free"]), "0", "0"][:2]
     interfaces = [line.split() for line in said["addresses"].splitlines()]
     return HostFacts(
         hostname=said["hostname"],
@@ -117,7 +123,7 @@ def parse_host_facts(output: str) -> HostFacts:
         missing_commands=tuple(said["commands"].splitlines()),
         has_helm=bool(said["helm"]),
         brings=Versions(said["etcd_version"], said["k3s_version"]),
-        k3s_cas=frozenset(said["cas"].split()),
+        k3s_cas=frozenset(HASHES.findall(said["cas"])),
         etcd_cluster=said["etcd_cluster"].strip(),
         k3s_server=said["server"].strip(),
         remains=parse_remains(said),

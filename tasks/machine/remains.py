@@ -22,24 +22,26 @@ data_dirs() {{
     }} 2>/dev/null | tr -s "\\\\=\n\t'\" " '\n' |
         awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
 }}
-units() {{ (cd /etc/systemd/system && ls k3s*.service) 2>/dev/null; }}
-uninstallers() {{ ls /usr/local/bin/k3s*-uninstall.sh 2>/dev/null; }}
+mapfile -t dirs < <(data_dirs)
+there() {{ local f; for f; do test ! -e "$f" && test ! -L "$f" || echo "$f"; done; }}
+units() {{ (cd /etc/systemd/system && there k3s*.service) 2>/dev/null; }}
+uninstallers() {{ there /usr/local/bin/k3s*-uninstall.sh; }}
 processes() {{ {{ pgrep -xl 'k3s.*|kubelet|kube-.*'; pgrep -fl '/data/[0-9a-f]{{64}}/bin/containerd-shim'; }} | sort -u; }}
-has_any() {{ test -n "$(find "$@" -print -quit 2>/dev/null)"; }}
+has_any() {{ {{ test -e "$1" || test -L "$1"; }} && test -n "$(find "$@" -print -quit 2>/dev/null)"; }}
 paths() {{
-    ls -d /etc/rancher/k3s /run/k3s /run/flannel
-    cmp -s /usr/local/bin/k3s "$bundled" || ls -d /usr/local/bin/k3s
+    there /etc/rancher/k3s /run/flannel /run/k3s
+    cmp -s /usr/local/bin/k3s "$bundled" || there /usr/local/bin/k3s
     has_any /var/lib/kubelet/ -mindepth 1 ! -name lost+found && echo /var/lib/kubelet
-    data_dirs | while IFS= read -r d; do
+    for d in "${{dirs[@]}}"; do
         for f in agent data server storage; do
             has_any "$d/$f" ! -path "$d/agent" ! -path "$d/agent/images*" && echo "$d/$f"
         done
     done
-    ls -d /sys/class/net/cni0 /sys/class/net/flannel.1
+    there /sys/class/net/cni0 /sys/class/net/flannel.1
 }}
 mounts() {{
-    {{ data_dirs; echo /var/lib/kubelet; echo /run/k3s; echo /run/flannel; }} |
-        while IFS= read -r d; do echo "$d"; readlink -f "$d"; done |
+    set -- "${{dirs[@]}}" /var/lib/kubelet /run/k3s /run/flannel
+    {{ printf '%s\n' "$@"; readlink -f "$@"; }} |
         awk 'NR == FNR {{below[$0 "/"]; next}} {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' - /proc/mounts
 }}
 containers() {{
@@ -47,7 +49,11 @@ containers() {{
     else ls /var/lib/docker/containers | cut -c1-12; fi
 }}
 others() {{ containers | grep -vxF -e '' $kept; }}
-etcd() {{ systemctl is-active etcd | grep -E '^(active|activating|deactivating)$'; systemctl is-enabled etcd | grep -x enabled; }}
+etcd() {{
+    local state; state=$(systemctl is-active etcd)
+    case $state in active | activating | deactivating) echo $state ;; esac
+    test "$(systemctl is-enabled etcd)" != enabled || echo enabled
+}}
 """
 QUESTIONS = {
     "units": "units",

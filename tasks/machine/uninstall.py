@@ -37,7 +37,7 @@ mounts | sort -r | while read -r path kind; do
 done
 """
 _DELETE = r"""
-data_dirs | while IFS= read -r d; do
+for d in "${dirs[@]}"; do
     rm -rf --one-file-system "$d/agent" "$d/data" "$d/server" "$d/storage"
     rmdir "$d"
 done

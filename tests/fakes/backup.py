@@ -29,7 +29,7 @@ class FakeBackupCtl:
         self.behind_s = 0.0
         """How far the API server's clock is behind ours."""
         for host in self.hosts:
-            host.path(LAKE).mkdir(parents=True)
+            host.disk.mkdir(LAKE.lstrip("/"))
         kube.programs["/tidb-ctl.sh"] = self.answer
         kube.restoring = self._ends
 
@@ -45,7 +45,7 @@ class FakeBackupCtl:
         whole = archive(name)
         content = {"empty": b"", "truncated": whole[:-9]}.get(spoil, whole)
         for host in self.hosts if spoil != "missing" else ():
-            host.path(f"{LAKE}/{name}.tar.gz").write_bytes(content)
+            host.write(f"{LAKE}/{name}.tar.gz", content)
 
     # The subcommands.
 

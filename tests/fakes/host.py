@@ -17,6 +17,7 @@ from pathlib import Path
 from blocks.errors import CommandFailedError, HostUnreachableError
 from blocks.ports import CommandResult
 from blocks.ssh import round_trips
+from tests.fakes.disk import USUAL, Disk
 from tests.fakes.faults import Faulty
 
 STANDINS = Path(__file__).with_name("machine.sh")
@@ -34,11 +35,9 @@ class FakeHost(Faulty):
     ) -> None:
         super().__init__()
         self.name, self.address = name, IPv4Address(address)
-        self.root = root
+        self.root, self.disk = root, Disk(root)
         self.down = False
         self.changed = changed
-        for folder in ("etc/systemd/system", "var/lib", "usr/local/bin", "proc", "run", "tmp", ".state/units"):
-            (root / folder).mkdir(parents=True)
         self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
         self.call_it(name)
         self.write("/proc/mounts", "proc /proc proc rw 0 0\n")
@@ -72,27 +71,22 @@ class FakeHost(Faulty):
     # What a test sets up and looks at.
 
     def path(self, name: str) -> Path:
-        return self.root / name.lstrip("/")
+        return self.disk.folder / name.lstrip("/")
 
     def read(self, name: str) -> str:
-        return self.path(name).read_text()
+        content = self.disk.read(name.lstrip("/"))
+        if content is None:
+            raise FileNotFoundError(name)
+        return content.decode()
 
-    def write(self, name: str, content: str, *, mode: int = 0o644) -> None:
-        path = self.path(name)
-        try:
-            path.write_text(content)
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True)
-            path.write_text(content)
-        if mode != 0o644:
-            path.chmod(mode)
+    def write(self, name: str, content: str | bytes, *, mode: int = USUAL) -> None:
+        self.disk.write(name.lstrip("/"), content.encode() if isinstance(content, str) else content, mode)
 
     def tell(self, state: str, text: str) -> None:
         self.write(f".state/{state}", text + ("\n" if text and not text.endswith("\n") else ""))
 
     def state(self, state: str) -> str:
-        path = self.path(f".state/{state}")
-        return path.read_text() if path.exists() else ""
+        return (self.disk.read(f".state/{state}") or b"").decode()
 
     def mount(self, path: str, kind: str) -> None:
         mounts = self.read("/proc/mounts")
@@ -109,18 +103,14 @@ class FakeHost(Faulty):
 
     def unit_state(self, unit: str) -> tuple[str, str]:
         """What systemd says of a unit: active or not, enabled or not."""
-        folder = self.path(f".state/units/{unit}")
-        active, enabled = folder / "active", folder / "enabled"
-        return (
-            active.read_text().strip() if active.exists() else "inactive",
-            enabled.read_text().strip() if enabled.exists() else "disabled",
-        )
+        active, enabled = (self.state(f"units/{unit}/{what}").strip() for what in ("active", "enabled"))
+        return active or "inactive", enabled or "disabled"
 
     def runs(self, unit: str) -> bool:
         return not self.down and self.unit_state(unit)[0] == "active"
 
     def _bash(self, script: str) -> CommandResult:
-        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.root), "BASH_ENV": str(STANDINS)}
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.folder), "BASH_ENV": str(STANDINS)}
         rooted = self._rooted(script).encode()
         done = subprocess.run(["bash", "-s"], input=rooted, capture_output=True, env=environment, timeout=60)
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
@@ -137,12 +127,15 @@ class FakeHost(Faulty):
     def _snapshot(self) -> Snapshot:
         """Everything below the root but /tmp, where logs are."""
         found: Snapshot = {}
-        for folder, folders, files in os.walk(self.root):
-            if folder == str(self.root):
-                folders.remove("tmp")
-            for name in folders:
-                found[f"{folder}/{name}"] = ()
-            for name in files:
-                facts = os.lstat(f"{folder}/{name}")
-                found[f"{folder}/{name}"] = (facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        folders, logs = [str(self.disk.folder)], f"{self.root}/tmp"
+        while folders:
+            for entry in os.scandir(folders.pop()):
+                if entry.path == logs:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    found[entry.path] = ()
+                    folders.append(entry.path)
+                else:
+                    facts = entry.stat(follow_symlinks=False)
+                    found[entry.path] = (facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ino)
         return found

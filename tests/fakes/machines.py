@@ -75,8 +75,8 @@ def stop_k3s(host: FakeHost) -> None:
 
 def environment(host: FakeHost, unit: str) -> dict[str, str]:
     """What a k3s unit is started with."""
-    env = host.path(f"/etc/systemd/system/{unit}.service.env")
-    return dict(re.findall(r"^(K3S_\w+)='?([^'\n]*)'?$", env.read_text(), re.MULTILINE)) if env.exists() else {}
+    env = host.disk.read(f"etc/systemd/system/{unit}.service.env") or b""
+    return dict(re.findall(r"^(K3S_\w+)='?([^'\n]*)'?$", env.decode(), re.MULTILINE))
 
 
 def hand_out(host: FakeHost, *, ca: str) -> None:
@@ -101,7 +101,7 @@ def run_keepalived(host: FakeHost, *, priority: int = 100, auth_pass: str = AUTH
 
 def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:
     """An etcd that was started with these flags, one word each, and variables, one line each. Paths are below its root."""
-    words = ("--name", host.name, "--data-dir", str(host.path("/mnt/disks/etcd")), *flags)
+    words = ("--name", host.name, "--data-dir", f"{host.root}/mnt/disks/etcd", *flags)
     host.unit("etcd")
     host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n")
     host.write("/mnt/disks/etcd/member/snap/db", "data\n")
@@ -132,6 +132,5 @@ def make_target(host: FakeHost, *, server: bool) -> None:
     bring(host, etcd="3.5.21", k3s="1.20.2")
     for script in VENDOR.iterdir():
         host.write(f"/opt/k3s/vendor/{script.name}", script.read_text(), mode=0o755)
-    host.write("/opt/k3s/image/app.tar", "")
-    host.path("/opt/k3s/image/app.tar").write_bytes(image_tar("app/web:2.0", "app/db:1.0"))
-    host.path("/opt/k3s/vendor/k3s-airgap-images-amd64.tar").write_bytes(image_tar("rancher/pause:3.1"))
+    host.write("/opt/k3s/image/app.tar", image_tar("app/web:2.0", "app/db:1.0"))
+    host.write("/opt/k3s/vendor/k3s-airgap-images-amd64.tar", image_tar("rancher/pause:3.1"))

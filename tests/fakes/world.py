@@ -167,7 +167,7 @@ class World:
         for host in self.hosts.values():
             host.changed = self._settle
             for kept in ("helm-list", "helm-values"):  # Helm keeps its releases in the cluster
-                host.path(f".state/{kept}").symlink_to(self.folder / kept)
+                host.disk.link(f".state/{kept}", self.folder / kept)
         self.kube.reach = self._reached
         first, *_, last = self.platform.sources
         self.kube.has(FakeWorkload("Deployment", "shop", "web", 2), on=first.name)
@@ -223,8 +223,8 @@ class World:
             host.tell("addresses", "\n".join([*lines, *([self._vip_line] if holds else [])]))
 
     def _priority(self, name: str) -> int:
-        conf = self.hosts[name].path("/etc/keepalived/keepalived.conf")
-        found = re.search(r"priority (\d+)", conf.read_text()) if conf.exists() else None
+        conf = self.hosts[name].disk.read("etc/keepalived/keepalived.conf") or b""
+        found = re.search(rb"priority (\d+)", conf)
         return int(found[1]) if found else 0
 
     def _reached(self, address: str) -> str | None:
