@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
-from blocks.ports import Node, Pod, RestoreObject, Workload
-
-Manifest = dict[str, Any]
+from blocks.ports import Manifest, Node, Pod, RestoreObject, Workload
 
 WORKLOAD_KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
+NATIVE_GROUPS = ("", "apps", "batch")
 MIRROR = "kubernetes.io/config.mirror"
 NODE_ARGS = "k3s.io/node-args"
 
@@ -45,19 +43,40 @@ def pod_of(item: Manifest) -> Pod:
     """A pod, with why it is not Ready."""
     meta, status = item["metadata"], item["status"]
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
-    owners = meta.get("ownerReferences") or ()
+    controller = next((owner for owner in meta.get("ownerReferences") or () if owner.get("controller")), None)
     return Pod(
         namespace=meta["namespace"],
         name=meta["name"],
         uid=meta["uid"],
         node=item["spec"].get("nodeName", ""),
-        owner=next((owner["kind"] for owner in owners if owner.get("controller")), None),
+        owner=controller and controller["kind"],
         phase=status.get("phase", "Unknown"),
         ready=conditions.get("Ready", {}).get("status") == "True",
+        controller=_controller(meta, controller) if controller else "",
         mirror=MIRROR in (meta.get("annotations") or {}),
         deleting="deletionTimestamp" in meta,
         reason=_why_not_ready(status, conditions),
     )
+
+
+def _controller(meta: Manifest, owner: Manifest) -> str:
+    """As kubectl names it. The hash of a Deployment's template is a label of its pods and ends its ReplicaSets' names."""
+    group = owner.get("apiVersion", "").rpartition("/")[0]
+    kind, name = owner["kind"], owner["name"]
+    suffix = f"-{(meta.get('labels') or {}).get('pod-template-hash')}"
+    if (group, kind) == ("apps", "ReplicaSet") and name.endswith(suffix):
+        kind, name = "Deployment", name.removesuffix(suffix)
+    return f"{kind}{'' if group in NATIVE_GROUPS else f'.{group}'} {meta['namespace']}/{name}"
+
+
+def selector_text(selector: Manifest) -> str:
+    """A label selector as a query has it."""
+    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for one in selector.get("matchExpressions") or ():
+        values = f"({','.join(one.get('values') or ())})"
+        words = {"In": f"{one['key']} in {values}", "NotIn": f"{one['key']} notin {values}", "DoesNotExist": f"!{one['key']}"}
+        parts.append(words.get(one["operator"], one["key"]))
+    return ",".join(parts)
 
 
 def workload_of(kind: str, item: Manifest) -> Workload:

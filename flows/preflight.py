@@ -23,6 +23,7 @@ from tasks.k3s.server_args import check_datastore, check_flags
 from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
+from tasks.placement.budgets import check_budgets
 from tasks.vip.checks import check_vip
 from tasks.workloads.readiness import check_workloads
 
@@ -44,6 +45,7 @@ def preflight(session: Session) -> None:
             session.submit(check_nodes, platform, session.kube, session.record),
             session.submit(check_flags, platform, session.kube, dict(session.hosts)),
             *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube)]),
+            session.submit(check_budgets, platform, session.kube),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
             ),
