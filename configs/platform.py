@@ -31,9 +31,19 @@ class Keepalived(StrictModel):
 class Drain(StrictModel):
     """What a drain may do to workloads."""
 
+    surge: tuple[ShellSafe, ...] = Field(
+        (), description="namespace/name of Deployments of one replica that get a second one although they share a volume or a port"
+    )
     no_surge: tuple[ShellSafe, ...] = Field(
         (), description="namespace/name of Deployments of one replica that must not get a second one while they move"
     )
+
+    @model_validator(mode="after")
+    def _is_either(self) -> Drain:
+        both = sorted(set(self.surge).intersection(self.no_surge))
+        if both:
+            raise ValueError(f"{', '.join(both)} is in surge and in no_surge: leave it out of one of them")
+        return self
 
 
 class Uninstall(StrictModel):

@@ -26,6 +26,7 @@ from tasks.machine.versions import read_versions
 from tasks.placement.budgets import check_budgets
 from tasks.vip.checks import check_vip
 from tasks.workloads.readiness import check_workloads
+from tasks.workloads.singles import check_surge
 
 
 def preflight(session: Session) -> None:
@@ -45,6 +46,7 @@ def preflight(session: Session) -> None:
             session.submit(check_nodes, platform, session.kube, session.record),
             session.submit(check_flags, platform, session.kube, dict(session.hosts)),
             *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube)]),
+            session.submit(check_surge, platform, session.kube),
             session.submit(check_budgets, platform, session.kube),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube

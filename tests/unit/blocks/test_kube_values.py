@@ -61,7 +61,8 @@ def test_a_controller_is_named_as_kubectl_names_it(owner: dict[str, Any], labels
 
 def test_a_selector_with_expressions_is_a_query() -> None:
     one = {"key": "a", "operator": "In", "values": ["1", "2"]}
-    others = [{"key": "b", "operator": "NotIn", "values": ["3"]}, {"key": "c", "operator": "Exists"}, {"key": "d", "operator": "DoesNotExist"}]
+    other = {"key": "b", "operator": "NotIn", "values": ["3"]}
+    others = [other, {"key": "c", "operator": "Exists"}, {"key": "d", "operator": "DoesNotExist"}]
 
     assert selector_text({"matchLabels": {"app": "web"}, "matchExpressions": [one, *others]}) == "app=web,a in (1,2),b notin (3),c,!d"
 

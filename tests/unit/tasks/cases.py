@@ -155,6 +155,7 @@ CASES: dict[str, Case] = {
     "check_flags": Case(lambda w: (w.platform, w.kube, w.hosts), asks=True),
     "check_nodes": Case(lambda w: (w.platform, w.kube, w.record), asks=True),
     "check_workloads": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_surge": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_budgets": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
     "ensure_backup_ctl": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube)),
