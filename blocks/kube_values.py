@@ -88,7 +88,7 @@ def workload_of(kind: str, item: Manifest) -> Workload:
         updated = status.get("updatedNumberScheduled", 0) >= desired
     else:
         desired, ready = item["spec"].get("replicas", 1), status.get("readyReplicas", 0)
-        updated = _replicas_updated(kind, status, desired)
+        updated = _replicas_updated(kind, item["spec"], status, desired)
     pod = item["spec"]["template"]["spec"]
     initial = pod.get("initContainers") or []
     return Workload(
@@ -100,15 +100,22 @@ def workload_of(kind: str, item: Manifest) -> Workload:
         {container["name"]: container["image"] for container in (*initial, *pod["containers"])},
         updated=current and updated,
         recreate=item["spec"].get("strategy", {}).get("type") == "Recreate",
+        on_delete=item["spec"].get("updateStrategy", {}).get("type") == "OnDelete",
         initial=frozenset(container["name"] for container in initial),
     )
 
 
-def _replicas_updated(kind: str, status: Manifest, desired: int) -> bool:
-    """As `kubectl rollout status` sees it: all replicas of the new template, none of the old one left."""
-    if kind == "StatefulSet":
-        return bool(status.get("updateRevision") == status.get("currentRevision"))
+def _replicas_updated(kind: str, spec: Manifest, status: Manifest, desired: int) -> bool:
+    """As `kubectl rollout status` sees it: all replicas of the new template, none of the old one left. A StatefulSet with a
+    partition keeps as many of the old one; with OnDelete none is replaced until somebody deletes it.
+    """
     replicas, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    if kind == "StatefulSet":
+        strategy = spec.get("updateStrategy") or {}
+        partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
+        if partition or strategy.get("type") == "OnDelete":
+            return bool(updated >= desired - partition)
+        return bool(status.get("updateRevision") == status.get("currentRevision"))
     return bool(updated >= desired and replicas <= updated)
 
 

@@ -28,10 +28,18 @@ PATHS: dict[str, tuple[str, ...]] = {
     "PersistentVolumeClaim": ("/api/v1/persistentvolumeclaims",),
     "PodDisruptionBudget": ("/apis/policy/v1/poddisruptionbudgets", "/apis/policy/v1beta1/poddisruptionbudgets"),
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v1/horizontalpodautoscalers",),
+    "Ingress": ("/apis/networking.k8s.io/v1/ingresses", "/apis/networking.k8s.io/v1beta1/ingresses", "/apis/extensions/v1beta1/ingresses"),
+    **{
+        f"{what}WebhookConfiguration": (f"/apis/admissionregistration.k8s.io/v1/{what.lower()}webhookconfigurations",)
+        for what in ("Validating", "Mutating")
+    },
 }
 """Where servers of several versions list a kind: the first path that one knows."""
 
-ADDRESSED = ("ConfigMap", "Endpoints", "Service", "PersistentVolume", "StorageClass", "CronJob", *WORKLOAD_KINDS)
+ADDRESSED = (
+    "ConfigMap", "Endpoints", "Service", "Ingress", "PersistentVolume", "StorageClass", "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration", "CronJob", *WORKLOAD_KINDS,
+)  # fmt: skip
 """The kinds that may name a machine."""
 
 
@@ -47,6 +55,10 @@ class KubeCluster:
 
     def set_unschedulable(self, node: str, value: bool) -> None:
         self._servers.call("PATCH", f"/api/v1/nodes/{quote(node)}", {"spec": {"unschedulable": value}})
+
+    def label_node(self, node: str, labels: dict[str, str], taints: list[Manifest], *, version: str) -> None:
+        body = {"metadata": {"labels": labels, "resourceVersion": version}, "spec": {"taints": taints}}
+        self._servers.call("PATCH", f"/api/v1/nodes/{quote(node)}", body)
 
     def delete_node(self, node: str) -> None:
         or_none(lambda: self._servers.call("DELETE", f"/api/v1/nodes/{quote(node)}"))

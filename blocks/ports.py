@@ -164,6 +164,8 @@ class Workload:
     """Whether all of its pods are of its present template."""
     recreate: bool = False
     """Whether its strategy forbids two at once."""
+    on_delete: bool = False
+    """Whether its pods get a new template only when somebody deletes them."""
     initial: frozenset[str] = frozenset()
     """Names of the containers that only initialise."""
 
@@ -196,6 +198,9 @@ class KubeApi(Protocol):
     def nodes(self) -> list[Node]: ...
 
     def set_unschedulable(self, node: str, value: bool) -> None: ...
+
+    def label_node(self, node: str, labels: dict[str, str], taints: list[Manifest], *, version: str) -> None:
+        """Set these labels beside its others, and these taints in the place of its own, if it is still of this version."""
 
     def delete_node(self, node: str) -> None: ...
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, HttpUrl, model_validator
 
-from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel
+from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel, WorkloadName
 from configs.database import Backup, Database, Rollback
 from configs.etcd import Etcd
 from configs.hosts import Machine, Role, Source, Ssh, Target
@@ -89,6 +89,9 @@ class Platform(StrictModel):
     k3s: K3s
     keepalived: Keepalived
     drain: Drain = Drain()
+    ignore_workloads: tuple[WorkloadName, ...] = Field(
+        (), description="KIND NAMESPACE/NAME of workloads that nothing waits for: broken for long, or of no matter"
+    )
     uninstall: Uninstall = Uninstall()
     backup: Backup
     database: Database | None = None
@@ -169,6 +172,14 @@ class Platform(StrictModel):
         both = sorted({machine.name for machine in self.machines}.intersection(self.keep_nodes))
         if both:
             raise ValueError(f"keep_nodes: {', '.join(both)} is a source or a target, too: leave it out here or there")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_of_sources(self) -> Platform:
+        sources = {source.name for source in self.sources}
+        for target in self.targets:
+            if target.labels_from is not None and target.labels_from not in sources:
+                raise ValueError(f"targets: labels_from of {target.name}: {target.labels_from} is no source: write a source's name")
         return self
 
     @model_validator(mode="after")

@@ -32,13 +32,15 @@ from tasks.k3s.nodes import verify_nodes
 from tasks.k3s.rogue import ensure_rogue_removed
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.placement.labels import ensure_labelled
 from tasks.report.accepted import check_accepted
+from tasks.residue.checks import check_unreferenced, verify_no_residue
 from tasks.vip.checks import verify_vip
 from tasks.vip.handover import ensure_keepalived_stopped
 from tasks.vip.holder import holders
 from tasks.vip.standby import ensure_standby
+from tasks.workloads.owners import ensure_ready_recorded
 from tasks.workloads.readiness import check_workloads, verify_workloads
-from tasks.workloads.residue import check_unreferenced, verify_no_residue
 from tasks.workloads.services import verify_services
 
 Futures = list[PrefectFuture[Outcome]]
@@ -71,6 +73,7 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
     remove_lost(session)
     take_backup(session)
     record_old_images(session)
+    ensure_ready_recorded(session.run, session.platform, session.kube, session.record)
     with watched(session, enforced=enforced):  # not before: the backup would have the rows that the probe writes
         loaded = prepare_machines(session)
         join_etcd([target.name for target in session.platform.new_members])
@@ -99,7 +102,7 @@ def remove_rogues(session: Session) -> None:
         for t in platform.targets
     )
     if not session.run.dry_run:
-        session.all_checked([session.submit(check_workloads, platform, kube)])
+        session.all_checked([session.submit(check_workloads, platform, kube, session.record)])
 
 
 def remove_lost(session: Session) -> None:
@@ -134,12 +137,13 @@ def prepare_machines(session: Session) -> Futures:
 
 
 def join_k3s(session: Session) -> None:
-    """Servers one after another, because each reads all of etcd when it starts; then all agents together."""
+    """Servers one after another, because each reads all of etcd when it starts; then all agents together. Each is labelled at once."""
     platform, kube, keys, access = session.platform, session.kube, session.keys, session.access
     for group in (*((server,) for server in platform.servers), platform.agents):
         session.all_done(
             [session.submit(ensure_node, session.hosts[t.name], platform, t, kube, keys, access) for t in group]
         )
+        session.all_done([session.submit(ensure_labelled, t, kube) for t in group])
 
 
 def begin_standbys(session: Session) -> Futures:

@@ -24,6 +24,8 @@ from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
 from tasks.placement.budgets import check_budgets
+from tasks.placement.placement import check_placement
+from tasks.residue.checks import check_residue
 from tasks.vip.checks import check_vip
 from tasks.workloads.readiness import check_workloads
 from tasks.workloads.singles import check_surge
@@ -45,9 +47,11 @@ def preflight(session: Session) -> None:
             session.submit(check_datastore, platform, session.kube, session.keys),
             session.submit(check_nodes, platform, session.kube, session.record),
             session.submit(check_flags, platform, session.kube, dict(session.hosts)),
-            *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube)]),
+            *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube, session.record)]),
             session.submit(check_surge, platform, session.kube),
             session.submit(check_budgets, platform, session.kube),
+            session.submit(check_placement, platform, session.kube, dict(session.hosts)),
+            session.submit(check_residue, platform, session.kube),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
             ),

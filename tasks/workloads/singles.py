@@ -9,7 +9,6 @@ from blocks.ports import KubeApi, Manifest, Workload
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.workloads.readiness import accepted_incomplete
 
 # Each pod has its own of these. All others (claims, hostPath, nfs, glusterfs ...) two pods would write to, or can't both mount.
 PRIVATE = {"configMap", "secret", "emptyDir", "downwardAPI", "projected", "name"}
@@ -62,8 +61,8 @@ def _why_not(platform: Platform, workload: Workload, manifest: Manifest, scaled:
     name = f"{workload.namespace}/{workload.name}"
     if name in platform.drain.no_surge:
         return f"{DRAIN}.no_surge lists it"
-    if str(workload) in accepted_incomplete(platform):
-        return "it may be incomplete, so a second one would not become Ready either"
+    if str(workload) in platform.ignore_workloads:
+        return "ignore_workloads lists it, so a second one may not become Ready either"
     if name in platform.drain.surge:
         return ""
     if workload.recreate:

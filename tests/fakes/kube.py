@@ -68,6 +68,12 @@ class FakeKube(Faulty):
             self.changes(f"{'cordon' if value else 'uncordon'} {node}")
             self.node_map[node] = replace(self.node_map[node], unschedulable=value)
 
+    def label_node(self, node: str, labels: dict[str, str], taints: list[Manifest], *, version: str) -> None:
+        with self.calling("label_node"):
+            self.changes(f"label {node}")
+            self.node_labels.setdefault(node, {}).update(labels)
+            self.node_taints[node] = taints
+
     def delete_node(self, node: str) -> None:
         with self.calling("delete_node"):
             self.changes(f"delete node {node}")

@@ -97,10 +97,6 @@ BAD = {
         {"targets": [{**TARGET, "args": ["--cluster-cidr=10.7.0.0/16"]}]},
         "targets[0]: args: --cluster-cidr: all servers must have it alike: write it in k3s.server_args",
     ),
-    "a label that kubelet refuses": (
-        {"targets": [{**TARGET, "labels": {"node-role.kubernetes.io/db": "true"}}]},
-        "targets[0].labels.node-role.kubernetes.io/db.[key]: 'node-role.kubernetes.io/db' is of a domain that kubelet refuses",
-    ),
     "a label that is none": ({"targets": [{**TARGET, "labels": {"a b": "c"}}]}, "targets[0].labels.a b.[key]: 'a b' is no"),
     "a label's value that is none": ({"targets": [{**TARGET, "labels": {"a": "b c"}}]}, "targets[0].labels.a: 'b c' is no"),
     "a taint without an effect": ({"targets": [{**TARGET, "taints": ["a=b"]}]}, "targets[0].taints[0]: 'a=b' is no taint"),

@@ -30,9 +30,8 @@ def test_the_config_can_forbid_it(world: World) -> None:
     assert names(world) == []
 
 
-def test_a_workload_that_may_be_incomplete_is_not_surged(world: World) -> None:
-    accepted = {"id": "workload-incomplete", "where": "Deployment shop/orders", "reason": "broken since May"}
-    world.platform = platform(accepted=[accepted])
+def test_an_ignored_workload_is_not_surged(world: World) -> None:
+    world.platform = platform(ignore_workloads=["Deployment shop/orders"])
     with_single_replica(world)
 
     assert names(world) == []
