@@ -24,6 +24,7 @@ from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
 from tasks.placement.budgets import check_budgets
+from tasks.placement.images import check_pod_images
 from tasks.placement.placement import check_placement
 from tasks.residue.checks import check_residue
 from tasks.vip.checks import check_vip
@@ -51,6 +52,7 @@ def preflight(session: Session) -> None:
             session.submit(check_surge, platform, session.kube),
             session.submit(check_budgets, platform, session.kube),
             session.submit(check_placement, platform, session.kube, dict(session.hosts)),
+            *(session.submit(check_pod_images, host, platform, session.kube) for host in session.targets),
             session.submit(check_residue, platform, session.kube),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
