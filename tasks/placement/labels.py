@@ -49,8 +49,7 @@ def ensure_labelled(run: Run, target: Target, kube: KubeApi) -> Outcome:
 
     # act
     with run.acting(target.name, f"setting {', '.join(missing)}"):
-        present = {taint_text(taint): taint for taint in node["spec"].get("taints") or ()}
-        whole = {**present, **{taint_text(taint): taint for taint in taints}}
+        whole = {(taint["key"], taint["effect"]): taint for taint in (*(node["spec"].get("taints") or ()), *taints)}
         kube.label_node(target.name, labels, list(whole.values()), version=node["metadata"].get("resourceVersion", ""))
 
     # verify

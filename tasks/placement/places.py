@@ -13,7 +13,7 @@ from configs.hosts import Role, Target
 from configs.platform import Platform
 from tasks.k3s.flags import pairs
 from tasks.k3s.join import command_line
-from tasks.placement.labels import AUTOMATIC, expected_labels
+from tasks.placement.labels import AUTOMATIC, OF_CONTROLLERS, expected_labels
 from tasks.placement.selectors import taint_of
 from tasks.shell.script import facts, parse_facts
 
@@ -24,6 +24,7 @@ SUFFIXES = {"m": Decimal("0.001"), "": Decimal(1), "k": Decimal(1000), "Ki": Dec
 }
 QUANTITY = re.compile(r"([0-9.]+(?:[eE][0-9]+)?)([a-zA-Z]*)")
 CPU, MEMORY = "cpu", "memory"
+CORDONED = "node.kubernetes.io/unschedulable"
 ROLES = "node-role.kubernetes.io/"
 
 
@@ -48,12 +49,12 @@ def quantity(text: str | int | float) -> Decimal:
 def future_places(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], paths: Iterable[str]) -> list[Place]:
     """All nodes that the pods can move to. Every target is asked once, for its size and for these paths."""
     nodes = {node["metadata"]["name"]: node for node in kube.listed("Node")}
-    joined = {node.name for node in kube.nodes() if node.address in {str(t.address) for t in platform.targets}}
+    addresses = {node.name: node.address for node in kube.nodes()}
     paths, found = sorted(set(paths)), list[Place]()
     for target in platform.targets:
         said = _asked(hosts[target.name], paths, platform.timeouts.command_s)
         missing = frozenset(said["missing"].splitlines())
-        if target.name in joined:
+        if target.name in nodes and addresses.get(target.name) == str(target.address):
             found.append(_of_node(nodes[target.name], missing))
         else:
             has = {CPU: said["cpu"], MEMORY: f"{said['memory']}Ki"}
@@ -66,7 +67,7 @@ def _asked(host: Host, paths: list[str], timeout_s: float) -> dict[str, str]:
     questions = {
         "cpu": "grep -c ^processor /proc/cpuinfo",
         "memory": "awk '/^MemTotal:/ {print $2}' /proc/meminfo",
-        "missing": "".join(f"test -e {quote(path)} || echo {quote(path)}\n" for path in paths),
+        "missing": f'for p in {" ".join(map(quote, paths))}; do test -e "$p" || echo "$p"; done',
     }
     return parse_facts(host.run(facts(questions), what="asking for its size and paths", timeout_s=timeout_s).stdout)
 
@@ -75,7 +76,8 @@ def _of_node(node: Manifest, missing: frozenset[str]) -> Place:
     allocatable = (node.get("status") or {}).get("allocatable") or {}
     has = {name: quantity(allocatable[name]) for name in (CPU, MEMORY) if name in allocatable}
     meta, taints = node["metadata"], node["spec"].get("taints") or ()
-    return Place(meta["name"], meta.get("labels") or {}, tuple(taints), has, missing)
+    lasting = tuple(taint for taint in taints if taint["key"] == CORDONED or not taint["key"].startswith(OF_CONTROLLERS))
+    return Place(meta["name"], meta.get("labels") or {}, lasting, has, missing)
 
 
 def _marks(target: Target, platform: Platform, nodes: list[Manifest]) -> tuple[dict[str, str], tuple[Manifest, ...]]:

@@ -101,10 +101,6 @@ def test_a_waiting_container_says_why() -> None:
          {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": 1, "readyReplicas": 3}, 3, 3, True),
         ("StatefulSet", {"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}},
          {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": 0, "readyReplicas": 3}, 3, 3, False),
-        ("StatefulSet", {"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
-         {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": 0, "readyReplicas": 1}, 1, 1, False),
-        ("StatefulSet", {"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
-         {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": 1, "readyReplicas": 1}, 1, 1, True),
         ("DaemonSet", {}, {"desiredNumberScheduled": 9, "updatedNumberScheduled": 9, "numberReady": 8}, 9, 8, True),
         ("DaemonSet", {}, {"desiredNumberScheduled": 9, "updatedNumberScheduled": 2, "numberReady": 9}, 9, 9, False),
     ],
@@ -169,3 +165,13 @@ def test_a_node_that_waits_for_its_finalizer_is_deleting() -> None:
     meta = {"name": "vm-1", "deletionTimestamp": "2026-01-01T00:00:00Z"}
 
     assert node_of({"metadata": meta, "spec": {}, "status": {}}).deleting
+
+
+@pytest.mark.parametrize("updated", [0, 1])
+def test_a_stateful_set_whose_pods_somebody_must_delete_is_updated_when_they_were(updated: int) -> None:
+    status = {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": updated, "readyReplicas": 1}
+    spec = {"replicas": 1, "updateStrategy": {"type": "OnDelete"}, "template": {"spec": {"containers": []}}}
+
+    found = workload_of("StatefulSet", {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status})
+
+    assert (found.on_delete, found.updated) == (True, bool(updated))

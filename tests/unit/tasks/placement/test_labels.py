@@ -37,6 +37,16 @@ def test_labels_and_taints_of_the_config_are_set_beside_the_others(world: World)
     assert label(world).why == "has node-role.kubernetes.io/db=true, dedicated=db:NoSchedule"
 
 
+def test_a_taint_of_another_value_is_replaced(world: World) -> None:
+    world.has_nodes("phys-1")
+    world.kube.node_taints["phys-1"] = [{"key": "dedicated", "value": "web", "effect": "NoSchedule"}]
+    configured(world, taints=["dedicated=db:NoSchedule"])
+
+    label(world)
+
+    assert world.kube.node_taints["phys-1"] == [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}]
+
+
 def test_a_source_gives_its_labels_but_not_what_is_the_machines_own(world: World) -> None:
     world.has_nodes("phys-1")
     world.kube.node_labels["vm-1"] = {"disk": "ssd", "zone": "a", "k3s.io/internal-ip": "10.0.0.11"}

@@ -24,8 +24,8 @@ def refused(world: World) -> list[str]:
     return str(error.value).splitlines()
 
 
-def needs(world: World, *, replicas: int = 1, kind: str = "StatefulSet", **spec: Any) -> None:
-    world.kube.has(FakeWorkload(kind, "shop", "db", replicas, spec=spec), on="vm-1")
+def needs(world: World, name: str = "db", *, replicas: int = 1, kind: str = "StatefulSet", **spec: Any) -> None:
+    world.kube.has(FakeWorkload(kind, "shop", name, replicas, spec=spec), on="vm-1")
 
 
 def container(**parts: Any) -> dict[str, Any]:
@@ -79,13 +79,24 @@ def test_a_target_that_has_joined_is_judged_by_what_it_has(world: World) -> None
     assert check(world).findings == ()
 
 
+def test_a_target_that_is_not_ready_at_the_moment_is_a_place_and_a_cordoned_one_is_none(world: World) -> None:
+    world.has_nodes("phys-1", "phys-2", "phys-3")
+    for name in ("phys-1", "phys-2", "phys-3"):
+        world.kube.node_taints[name] = [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]
+    assert check(world).findings == ()
+
+    for name in ("phys-1", "phys-2", "phys-3"):
+        world.kube.node_taints[name] = [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]
+    assert "no toleration of the taint node.kubernetes.io/unschedulable=:NoSchedule" in refused(world)[0]
+
+
 def test_servers_get_the_role_of_the_sources_and_agents_do_not(world: World) -> None:
     needs(world, nodeSelector={"node-role.kubernetes.io/master": "true"})
     assert check(world).findings == ()
 
     world.platform = platform(targets=[{**target, "role": "agent"} for target in CONFIG["targets"][1:]] + CONFIG["targets"][:1])
     assert check(world).findings == ()
-    needs(world, affinity=requires(HOSTNAME, "In", "vm-1"))
+    needs(world, "other", affinity=requires(HOSTNAME, "In", "vm-1"))
     assert "nodeAffinity kubernetes.io/hostname In vm-1" in refused(world)[0]
 
 
@@ -122,11 +133,11 @@ def test_a_volume_of_any_node_goes_with_its_pod(world: World) -> None:
 
 
 def test_a_folder_that_must_exist_is_looked_for_on_every_target(world: World) -> None:
-    needs(world, volumes=[{"name": "lake", "hostPath": {"path": "/mnt/uap-global", "type": "Directory"}}])
-    assert "phys-1, phys-2, phys-3: hostPath /mnt/uap-global does not exist" in refused(world)[0]
+    needs(world, volumes=[{"name": "lake", "hostPath": {"path": "/mnt/models", "type": "Directory"}}])
+    assert "phys-1, phys-2, phys-3: hostPath /mnt/models does not exist" in refused(world)[0]
 
-    world.hosts["phys-3"].write("/mnt/uap-global/backup/x", "")
-    assert check(world).findings == ()
+    world.hosts["phys-3"].write("/mnt/models/x", "")
+    assert [finding.id for finding in check(world).findings] == ["host-data-stays"]
 
 
 def test_what_a_pod_has_in_a_folder_of_its_node_is_a_warning(world: World) -> None:
@@ -152,7 +163,7 @@ def test_requests_are_added_up(world: World) -> None:
     needs(world, replicas=3, **container(resources={"requests": {"cpu": "2500m"}}))
     assert check(world).findings == ()
 
-    needs(world, replicas=1, **container(resources={"limits": {"cpu": 2}}))
+    needs(world, "other", **container(resources={"limits": {"cpu": 2}}))
     assert "phys-1, phys-2, phys-3: requests 2 CPUs, has left 1.5 CPUs" in refused(world)[0]
 
 
@@ -167,17 +178,18 @@ def test_a_host_port_is_on_a_node_once(world: World, spec: dict[str, Any]) -> No
     needs(world, replicas=3, **spec)
     assert check(world).findings == ()
 
-    needs(world, **spec)
+    needs(world, "other", **spec)
     assert "phys-1, phys-2, phys-3: hostPort 80 is taken" in refused(world)[0]
 
 
 def test_replicas_that_must_be_apart_need_as_many_targets(world: World) -> None:
-    term = {"labelSelector": {"matchLabels": {"app": "db"}}, "topologyKey": HOSTNAME}
+    either = {"key": "app", "operator": "In", "values": ["db", "db-more"]}
+    term = {"labelSelector": {"matchExpressions": [either]}, "topologyKey": HOSTNAME}
     apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
     needs(world, replicas=3, affinity=apart)
     assert check(world).findings == ()
 
-    needs(world, replicas=1, affinity=apart)
+    needs(world, "db-more", affinity=apart)
     (line,) = refused(world)
     assert "not all of its pods would find a node beside the others: phys-1, phys-2, phys-3: podAntiAffinity by" in line
     assert line.endswith("[pod-finds-no-room]")
