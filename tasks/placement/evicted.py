@@ -42,6 +42,14 @@ def evicted_pods(platform: Platform, kube: KubeApi) -> list[Evicted]:
     return [Evicted(pod, manifests[str(pod)]) for pod in leaving if str(pod) in manifests]
 
 
+def needed_images(platform: Platform, kube: KubeApi) -> set[str]:
+    """The images of all pods that have to move, and of DaemonSets, which come with the targets."""
+    pods = evicted_pods(platform, kube)
+    daemons = [workload for workload in kube.workloads() if workload.kind == "DaemonSet"] if pods else []
+    containers = (one for pod in pods for name in ("initContainers", "containers") for one in pod.spec.get(name) or ())
+    return {one["image"] for one in containers} | {image for daemon in daemons for image in daemon.images.values()}
+
+
 def one_per_owner(pods: Iterable[Evicted]) -> Iterator[Evicted]:
     """The first of each controller's pods, which are made from one template."""
     seen = set[str]()

@@ -167,7 +167,7 @@ CASES: dict[str, Case] = {
     "check_budgets": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_placement": Case(lambda w: (w.platform, w.kube, w.hosts), asks=True),
     "ensure_labelled": Case(lambda w: (w.platform.targets[0], w.kube), labelled),
-    "check_pod_images": Case(lambda w: (*on_target(w), w.kube), asks=True),
+    "check_pod_images": Case(lambda w: (*on_target(w), {"app/web:2.0"}), asks=True),
     "check_residue": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
     "ensure_backup_ctl": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube)),

@@ -3,13 +3,14 @@
 import pytest
 
 from tasks.engine.outcome import Outcome
-from tasks.placement.images import check_pod_images, full_name
+from tasks.images.presence import check_pod_images, full_name
+from tasks.placement.evicted import needed_images
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 
 
 def check(world: World) -> Outcome:
-    return check_pod_images.fn(world.run(), world.hosts["phys-1"], world.platform, world.kube)
+    return check_pod_images.fn(world.run(), world.hosts["phys-1"], world.platform, needed_images(world.platform, world.kube))
 
 
 def test_images_of_the_bundle_are_as_good_as_those_of_docker(world: World) -> None:

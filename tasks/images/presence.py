@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from shlex import quote
 
-from blocks.ports import Host, KubeApi, Manifest
+from blocks.ports import Host
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.images.load import needed_tars
-from tasks.placement.evicted import evicted_pods
 from tasks.shell.script import facts, parse_facts
 
 TAGS = r"""for t in $tars; do
@@ -18,12 +18,10 @@ done"""
 
 
 @check("check pod images")
-def check_pod_images(host: Host, platform: Platform, kube: KubeApi) -> Checked:
+def check_pod_images(host: Host, platform: Platform, images: Collection[str]) -> Checked:
     """Docker on the target, or its bundle, has the image of every pod that would move and of every DaemonSet."""
     found = Findings(host.name)
-    pods = evicted_pods(platform, kube)
-    needed = {image for pod in pods for image in _images(pod.spec)} if pods else set()
-    needed |= {image for w in kube.workloads() if w.kind == "DaemonSet" for image in w.images.values()} if pods else set()
+    needed = set(images)
     if not needed:
         return found.checked("no pod has to move")
     listed = " ".join(map(quote, sorted(needed)))
@@ -56,7 +54,3 @@ def full_name(image: str) -> str:
     if digest:
         return f"{name}@{digest}"
     return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-
-
-def _images(pod: Manifest) -> list[str]:
-    return [one["image"] for one in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ()))]
