@@ -34,6 +34,8 @@ def check_placement(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host]
     _judge_named(found, platform, kube)
     for pod in one_per_owner(pods):
         _judge_data(found, pod, bound, platform)
+        if pod.pod.owner == "Job":
+            found.note("job-begins-anew", f"its pod on {pod.pod.node} is evicted, so its work begins anew elsewhere", where=pod.owner)
     return found.checked(f"{len(pods)} pods would move to {len(places)} nodes")
 
 

@@ -204,6 +204,14 @@ def test_a_template_with_a_sources_name_is_refused(world: World) -> None:
     ]
 
 
+def test_a_job_that_begins_anew_is_a_note(world: World) -> None:
+    world.kube.has(FakeWorkload("Job", "shop", "import", 1, api="batch/v1"), on="vm-1")
+
+    assert [str(finding) for finding in check(world).findings] == [
+        "Job shop/import: its pod on vm-1 is evicted, so its work begins anew elsewhere [job-begins-anew]"
+    ]
+
+
 def test_once_the_sources_are_drained_no_target_is_asked(world: World) -> None:
     world.has_moved()
     for host in world.hosts.values():
