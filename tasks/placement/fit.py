@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -115,11 +115,10 @@ def _kept_off(pod: Manifest, place: Place) -> str:
     return taint and f"no toleration of the taint {taint}"
 
 
-def _too_big(asked: dict[str, Decimal], has: dict[str, Decimal] | object, verb: str) -> str:
-    known = dict(has)  # type: ignore[call-overload]
+def _too_big(asked: Mapping[str, Decimal], has: Mapping[str, Decimal], verb: str) -> str:
     for name, value in asked.items():
-        if name in known and value > known[name]:
-            return f"requests {_shown(name, value)}, {verb} {_shown(name, max(known[name], Decimal(0)))}"
+        if name in has and value > has[name]:
+            return f"requests {_shown(name, value)}, {verb} {_shown(name, max(has[name], Decimal(0)))}"
     return ""
 
 

@@ -94,8 +94,8 @@ def _marks(target: Target, platform: Platform, nodes: list[Manifest]) -> tuple[d
 def _automatic(target: Target, platform: Platform, nodes: list[Manifest]) -> dict[str, str]:
     """As on a source; roles are for servers only, and what identifies a machine is the target's own."""
     sources = {source.name for source in platform.sources}
-    like = next((node for node in nodes if node["metadata"]["name"] in sources), {"metadata": {}})
-    found = {key: value for key, value in (like["metadata"].get("labels") or {}).items() if AUTOMATIC.fullmatch(key)}
+    labels = next((node["metadata"].get("labels") or {} for node in nodes if node["metadata"]["name"] in sources), {})
+    found = {key: value for key, value in labels.items() if AUTOMATIC.fullmatch(key)}
     if target.role is Role.AGENT:
         found = {key: value for key, value in found.items() if not key.startswith(ROLES)}
     own = {"hostname": target.name, "internal-ip": str(target.address)}
