@@ -50,6 +50,16 @@ def needed_images(platform: Platform, kube: KubeApi) -> set[str]:
     return {one["image"] for one in containers} | {image for daemon in daemons for image in daemon.images.values()}
 
 
+def daemons(kube: KubeApi) -> list[Evicted]:
+    """A pod of each DaemonSet, as a new node would get it."""
+    found = []
+    for manifest in kube.listed("DaemonSet"):
+        namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        pod = Pod(namespace, name, "", "", "DaemonSet", "Pending", ready=False, controller=f"DaemonSet {namespace}/{name}")
+        found.append(Evicted(pod, {"metadata": {}, **manifest["spec"]["template"]}))
+    return found
+
+
 def one_per_owner(pods: Iterable[Evicted]) -> Iterator[Evicted]:
     """The first of each controller's pods, which are made from one template."""
     seen = set[str]()

@@ -8,7 +8,7 @@ from blocks.ports import Host, KubeApi
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.placement.evicted import Evicted, evicted_pods, one_per_owner
+from tasks.placement.evicted import Evicted, daemons, evicted_pods, one_per_owner
 from tasks.placement.fit import Room, fill, why_not
 from tasks.placement.places import Place, future_places
 from tasks.placement.volumes import Bound, bound_elsewhere, bound_volumes, data_left, needed_paths
@@ -59,13 +59,18 @@ def _judge_nowhere(found: Findings, pod: Evicted, places: list[Place], bound: Bo
 def _judge_together(
     found: Findings, kube: KubeApi, places: list[Place], pods: list[Evicted], fitting: dict[str, set[str]]
 ) -> None:
-    """Pods that already run on these nodes are there first."""
+    """Pods that already run on these nodes are there first, and on new ones those of DaemonSets."""
     rooms = {place.name: Room(place) for place in places}
     there = {str(pod): pod for pod in kube.pods() if pod.node in rooms and why_stays(pod) != "finished"}
     for manifest in kube.listed("Pod") if there else ():
         name = f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
         if name in there:
             rooms[there[name].node].take(Evicted(there[name], manifest))
+    coming = daemons(kube)
+    for room in (room for room in rooms.values() if not room.place.joined):
+        for daemon in coming:
+            if not why_not(daemon, room.place, {}):
+                room.take(daemon)
     choices = [(pod, [rooms[name] for name in sorted(fitting[str(pod.pod)])]) for pod in pods if fitting[str(pod.pod)]]
     left = dict((str(pod.pod), (pod, reasons)) for pod, reasons in fill(list(rooms.values()), choices))
     for pod in one_per_owner(pod for pod, _ in left.values()):

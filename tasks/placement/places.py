@@ -38,6 +38,7 @@ class Place:
     has: Mapping[str, Decimal]
     missing: frozenset[str] = frozenset()
     """Of the paths that pods mount from their node, those that it has not."""
+    joined: bool = True
 
 
 def quantity(text: str | int | float) -> Decimal:
@@ -59,7 +60,7 @@ def future_places(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], 
         else:
             has = {CPU: said["cpu"], MEMORY: f"{said['memory']}Ki"}
             known = {name: quantity(value) for name, value in has.items() if quantity(value)}
-            found.append(Place(target.name, *_marks(target, platform, list(nodes.values())), known, missing))
+            found.append(Place(target.name, *_marks(target, platform, list(nodes.values())), known, missing, joined=False))
     return [*found, *(_of_node(nodes[name], frozenset()) for name in platform.keep_nodes if name in nodes)]
 
 

@@ -182,6 +182,16 @@ def test_a_host_port_is_on_a_node_once(world: World, spec: dict[str, Any]) -> No
     assert "phys-1, phys-2, phys-3: hostPort 80 is taken" in refused(world)[0]
 
 
+def test_a_daemon_set_is_on_a_new_node_first(world: World) -> None:
+    taking = container(ports=[{"hostPort": 80}])
+    needs(world, **taking)
+    world.kube.has(FakeWorkload("DaemonSet", "shop", "ingress", 0, spec={**taking, "nodeSelector": {"edge": "1"}}))
+    assert check(world).findings == ()
+
+    world.kube.workload_list[-1].spec.pop("nodeSelector")
+    assert "phys-1, phys-2, phys-3: hostPort 80 is taken" in refused(world)[0]
+
+
 def test_replicas_that_must_be_apart_need_as_many_targets(world: World) -> None:
     either = {"key": "app", "operator": "In", "values": ["db", "db-more"]}
     term = {"labelSelector": {"matchExpressions": [either]}, "topologyKey": HOSTNAME}
