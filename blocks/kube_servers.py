@@ -14,7 +14,7 @@ from kubernetes import client as kube
 from blocks.errors import EvictionBlockedError, HostError, KubeUnavailableError
 from blocks.failover import Failover
 from blocks.kube_credentials import KubeCredentials
-from blocks.kube_values import Manifest
+from blocks.ports import Manifest
 from configs.errors import EvenkeelError
 
 T = TypeVar("T")

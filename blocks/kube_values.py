@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
 
-from blocks.ports import Node, Pod, RestoreObject, Workload
-
-Manifest = dict[str, Any]
+from blocks.ports import Manifest, Node, Pod, RestoreObject, Workload
 
 WORKLOAD_KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
+NATIVE_GROUPS = ("", "apps", "batch")
 MIRROR = "kubernetes.io/config.mirror"
 NODE_ARGS = "k3s.io/node-args"
 
@@ -45,15 +43,16 @@ def pod_of(item: Manifest) -> Pod:
     """A pod, with why it is not Ready."""
     meta, status = item["metadata"], item["status"]
     conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
-    owners = meta.get("ownerReferences") or ()
+    controller = next((owner for owner in meta.get("ownerReferences") or () if owner.get("controller")), None)
     return Pod(
         namespace=meta["namespace"],
         name=meta["name"],
         uid=meta["uid"],
         node=item["spec"].get("nodeName", ""),
-        owner=next((owner["kind"] for owner in owners if owner.get("controller")), None),
+        owner=controller and controller["kind"],
         phase=status.get("phase", "Unknown"),
         ready=conditions.get("Ready", {}).get("status") == "True",
+        controller=_controller(meta, controller) if controller else "",
         mirror=MIRROR in (meta.get("annotations") or {}),
         deleting="deletionTimestamp" in meta,
         reason=_why_not_ready(status, conditions),
@@ -67,6 +66,26 @@ def _first_port(spec: Manifest) -> int:
     return next((port["containerPort"] for port in declared if port.get("protocol", "TCP") == "TCP"), 0)
 
 
+def _controller(meta: Manifest, owner: Manifest) -> str:
+    """As kubectl names it. The hash of a Deployment's template is a label of its pods and ends its ReplicaSets' names."""
+    group = owner.get("apiVersion", "").rpartition("/")[0]
+    kind, name = owner["kind"], owner["name"]
+    suffix = f"-{(meta.get('labels') or {}).get('pod-template-hash')}"
+    if (group, kind) == ("apps", "ReplicaSet") and name.endswith(suffix):
+        kind, name = "Deployment", name.removesuffix(suffix)
+    return f"{kind}{'' if group in NATIVE_GROUPS else f'.{group}'} {meta['namespace']}/{name}"
+
+
+def selector_text(selector: Manifest) -> str:
+    """A label selector as a query has it."""
+    parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for one in selector.get("matchExpressions") or ():
+        values = f"({','.join(one.get('values') or ())})"
+        words = {"In": f"{one['key']} in {values}", "NotIn": f"{one['key']} notin {values}", "DoesNotExist": f"!{one['key']}"}
+        parts.append(words.get(one["operator"], one["key"]))
+    return ",".join(parts)
+
+
 def workload_of(kind: str, item: Manifest) -> Workload:
     """A workload's spec and state; a status that is older than the last change of the spec counts as nothing ready."""
     meta, status = item["metadata"], item["status"]
@@ -76,7 +95,7 @@ def workload_of(kind: str, item: Manifest) -> Workload:
         updated = status.get("updatedNumberScheduled", 0) >= desired
     else:
         desired, ready = item["spec"].get("replicas", 1), status.get("readyReplicas", 0)
-        updated = _replicas_updated(kind, status, desired)
+        updated = _replicas_updated(kind, item["spec"], status, desired)
     pod = item["spec"]["template"]["spec"]
     initial = pod.get("initContainers") or []
     return Workload(
@@ -88,15 +107,22 @@ def workload_of(kind: str, item: Manifest) -> Workload:
         {container["name"]: container["image"] for container in (*initial, *pod["containers"])},
         updated=current and updated,
         recreate=item["spec"].get("strategy", {}).get("type") == "Recreate",
+        on_delete=item["spec"].get("updateStrategy", {}).get("type") == "OnDelete",
         initial=frozenset(container["name"] for container in initial),
     )
 
 
-def _replicas_updated(kind: str, status: Manifest, desired: int) -> bool:
-    """As `kubectl rollout status` sees it: all replicas of the new template, none of the old one left."""
-    if kind == "StatefulSet":
-        return bool(status.get("updateRevision") == status.get("currentRevision"))
+def _replicas_updated(kind: str, spec: Manifest, status: Manifest, desired: int) -> bool:
+    """As `kubectl rollout status` sees it: all replicas of the new template, none of the old one left. A StatefulSet with a
+    partition keeps as many of the old one; with OnDelete none is replaced until somebody deletes it.
+    """
     replicas, updated = status.get("replicas", 0), status.get("updatedReplicas", 0)
+    if kind == "StatefulSet":
+        strategy = spec.get("updateStrategy") or {}
+        partition = (strategy.get("rollingUpdate") or {}).get("partition") or 0
+        if partition or strategy.get("type") == "OnDelete":
+            return bool(updated >= desired - partition)
+        return bool(status.get("updateRevision") == status.get("currentRevision"))
     return bool(updated >= desired and replicas <= updated)
 
 

@@ -6,25 +6,41 @@ Answers are read as JSON, not as the client's typed models: those are of one Kub
 from __future__ import annotations
 
 import json
-from typing import Any
 from urllib.parse import quote
 
 from blocks.errors import HostError, KubeUnavailableError
 from blocks.kube_credentials import KubeCredentials
 from blocks.kube_exec import run_in_pod
 from blocks.kube_servers import STRATEGIC_PATCH, KubeServers, NotFoundError, or_none, request
-from blocks.kube_values import WORKLOAD_KINDS, image_ids, node_of, pod_of, restore_of, workload_of
-from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
+from blocks.kube_values import WORKLOAD_KINDS, image_ids, node_of, pod_of, restore_of, selector_text, workload_of
+from blocks.ports import ExecResult, Manifest, Node, Pod, RestoreObject, Workload
 
-ADDRESSED_KINDS = {
+PATHS: dict[str, tuple[str, ...]] = {
     "ConfigMap": ("/api/v1/configmaps",),
     "Endpoints": ("/api/v1/endpoints",),
     "Service": ("/api/v1/services",),
     "PersistentVolume": ("/api/v1/persistentvolumes",),
     "StorageClass": ("/apis/storage.k8s.io/v1/storageclasses",),
     "CronJob": ("/apis/batch/v1/cronjobs", "/apis/batch/v1beta1/cronjobs"),  # v1 has them from Kubernetes 1.21
+    **{kind: (f"/apis/apps/v1/{plural}",) for kind, plural in WORKLOAD_KINDS.items()},
+    "Node": ("/api/v1/nodes",),
+    "Pod": ("/api/v1/pods",),
+    "PersistentVolumeClaim": ("/api/v1/persistentvolumeclaims",),
+    "PodDisruptionBudget": ("/apis/policy/v1/poddisruptionbudgets", "/apis/policy/v1beta1/poddisruptionbudgets"),
+    "HorizontalPodAutoscaler": ("/apis/autoscaling/v1/horizontalpodautoscalers",),
+    "Ingress": ("/apis/networking.k8s.io/v1/ingresses", "/apis/networking.k8s.io/v1beta1/ingresses", "/apis/extensions/v1beta1/ingresses"),
+    **{
+        f"{what}WebhookConfiguration": (f"/apis/admissionregistration.k8s.io/v1/{what.lower()}webhookconfigurations",)
+        for what in ("Validating", "Mutating")
+    },
 }
-"""What may name a machine, besides workloads, and where servers of several versions list it."""
+"""Where servers of several versions list a kind: the first path that one knows."""
+
+ADDRESSED = (
+    "ConfigMap", "Endpoints", "Service", "Ingress", "PersistentVolume", "StorageClass", "ValidatingWebhookConfiguration",
+    "MutatingWebhookConfiguration", "CronJob", *WORKLOAD_KINDS,
+)  # fmt: skip
+"""The kinds that may name a machine."""
 
 
 class KubeCluster:
@@ -39,6 +55,10 @@ class KubeCluster:
 
     def set_unschedulable(self, node: str, value: bool) -> None:
         self._servers.call("PATCH", f"/api/v1/nodes/{quote(node)}", {"spec": {"unschedulable": value}})
+
+    def label_node(self, node: str, labels: dict[str, str], taints: list[Manifest], *, version: str) -> None:
+        body = {"metadata": {"labels": labels, "resourceVersion": version}, "spec": {"taints": taints}}
+        self._servers.call("PATCH", f"/api/v1/nodes/{quote(node)}", body)
 
     def delete_node(self, node: str) -> None:
         or_none(lambda: self._servers.call("DELETE", f"/api/v1/nodes/{quote(node)}"))
@@ -56,10 +76,10 @@ class KubeCluster:
         }
         or_none(lambda: self._servers.call("POST", f"{_pod_path(pod.namespace, pod.name)}/eviction", eviction))
 
-    def pod_manifest(self, namespace: str, name: str) -> dict[str, Any] | None:
+    def pod_manifest(self, namespace: str, name: str) -> Manifest | None:
         return or_none(lambda: self._servers.call("GET", _pod_path(namespace, name)))
 
-    def create_pod(self, manifest: dict[str, Any]) -> None:
+    def create_pod(self, manifest: Manifest) -> None:
         self._servers.call("POST", f"/api/v1/namespaces/{quote(manifest['metadata']['namespace'])}/pods", manifest)
 
     def workloads(self) -> list[Workload]:
@@ -70,8 +90,7 @@ class KubeCluster:
         ]
 
     def pods_of(self, workload: Workload) -> list[Pod]:
-        labels = self._servers.call("GET", _workload_path(workload))["spec"]["selector"].get("matchLabels", {})
-        chosen = {"labelSelector": ",".join(f"{name}={value}" for name, value in labels.items())}
+        chosen = {"labelSelector": selector_text(self._servers.call("GET", _workload_path(workload))["spec"]["selector"])}
         return [pod_of(item) for item in self._servers.list_all(f"/api/v1/namespaces/{quote(workload.namespace)}/pods", chosen)]
 
     def running_images(self) -> dict[str, str]:
@@ -89,14 +108,13 @@ class KubeCluster:
         except (KubeUnavailableError, HostError):
             return False
 
+    def listed(self, kind: str) -> list[Manifest]:
+        return self._servers.list_first(PATHS[kind])
+
     def manifests(self) -> dict[str, str]:
-        paths = {
-            **ADDRESSED_KINDS,
-            **{kind: (f"/apis/apps/v1/{plural}",) for kind, plural in WORKLOAD_KINDS.items()},
-        }
         found: dict[str, str] = {}
-        for kind, versions in paths.items():
-            for item in self._servers.list_first(versions):
+        for kind in ADDRESSED:
+            for item in self.listed(kind):
                 meta = item["metadata"]
                 meta.pop("managedFields", None)
                 found[f"{kind} {meta.get('namespace', '-')}/{meta['name']}"] = json.dumps(item)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
+Manifest = dict[str, Any]
+"""An object as the Kubernetes API has it: of one version of many, so it is read field by field."""
+
 round_trips: ContextVar[list[str] | None] = ContextVar("round_trips", default=None)
 """Where a Host notes its name at every round trip, for the step that counts them in this context."""
 
@@ -136,6 +139,8 @@ class Pod:
     """Kind of the controller, None for a bare pod."""
     phase: str
     ready: bool
+    controller: str = ""
+    """What keeps it running, as "kind namespace/name": of a ReplicaSet's pod its Deployment; empty for a bare pod."""
     mirror: bool = False
     deleting: bool = False
     reason: str = ""
@@ -163,6 +168,8 @@ class Workload:
     """Whether all of its pods are of its present template."""
     recreate: bool = False
     """Whether its strategy forbids two at once."""
+    on_delete: bool = False
+    """Whether its pods get a new template only when somebody deletes them."""
     initial: frozenset[str] = frozenset()
     """Names of the containers that only initialise."""
 
@@ -196,6 +203,9 @@ class KubeApi(Protocol):
 
     def set_unschedulable(self, node: str, value: bool) -> None: ...
 
+    def label_node(self, node: str, labels: dict[str, str], taints: list[Manifest], *, version: str) -> None:
+        """Set these labels beside its others, and these taints in the place of its own, if it is still of this version."""
+
     def delete_node(self, node: str) -> None: ...
 
     def pods(self, node: str | None = None) -> list[Pod]: ...
@@ -206,9 +216,9 @@ class KubeApi(Protocol):
         Raises EvictionBlockedError with the budget's reason.
         """
 
-    def pod_manifest(self, namespace: str, name: str) -> dict[str, Any] | None: ...
+    def pod_manifest(self, namespace: str, name: str) -> Manifest | None: ...
 
-    def create_pod(self, manifest: dict[str, Any]) -> None: ...
+    def create_pod(self, manifest: Manifest) -> None: ...
 
     def workloads(self) -> list[Workload]: ...
 
@@ -223,6 +233,9 @@ class KubeApi(Protocol):
 
     def is_ready(self, address: str) -> bool:
         """Whether the API server at `address` answers /readyz, with a certificate of this cluster."""
+
+    def listed(self, kind: str) -> list[Manifest]:
+        """All objects of this kind; none when the API does not know it."""
 
     def manifests(self) -> dict[str, str]:
         """Everything that could name a machine, as "kind namespace/name" to JSON text."""

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+WORKLOAD = re.compile(r"[A-Z][A-Za-z0-9]*(\.[a-z0-9.-]+)? [a-z0-9-]+/[a-z0-9.-]+")
 SHELL_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~\[\]-]+")
 
 
@@ -55,9 +56,16 @@ def _is_node_name(value: str) -> str:
     return value
 
 
+def _is_workload_name(value: str) -> str:
+    if WORKLOAD.fullmatch(value) is None:
+        raise ValueError(f"{value!r} names no workload: write KIND NAMESPACE/NAME as reports do, for example Deployment shop/web")
+    return value
+
+
 Label = Annotated[str, AfterValidator(_is_label)]
 NodeName = Annotated[str, AfterValidator(_is_node_name)]
 ShellSafe = Annotated[str, AfterValidator(_is_shell_safe)]
+WorkloadName = Annotated[str, AfterValidator(_is_workload_name)]
 HostPath = Annotated[str, AfterValidator(_is_absolute)]
 
 

@@ -43,14 +43,15 @@ class Ssh(StrictModel):
 
 
 def _is_label_key(value: str) -> str:
-    """A kubelet that is to set a label of a reserved domain on its own node ends at once."""
-    found = LABEL_KEY.fullmatch(value)
-    if found is None:
+    if LABEL_KEY.fullmatch(value) is None:
         raise ValueError(f"{value!r} is no label's name: write NAME or DOMAIN/NAME, see kubectl get nodes --show-labels")
-    domain = found["domain"] or ""
-    if RESERVED_DOMAIN.fullmatch(domain) and not OPEN_DOMAIN.fullmatch(domain):
-        raise ValueError(f"{value!r} is of a domain that kubelet refuses: leave it out, kubectl label node it after the join")
     return value
+
+
+def is_reserved(key: str) -> bool:
+    """Whether a kubelet that is to set this label on its own node ends at once; through the API it can be set."""
+    domain = key.rpartition("/")[0]
+    return bool(RESERVED_DOMAIN.fullmatch(domain)) and not OPEN_DOMAIN.fullmatch(domain)
 
 
 def _is_label_value(value: str) -> str:
@@ -90,6 +91,7 @@ class Target(StrictModel):
     args: tuple[Argument, ...] = Field((), description="k3s's flags for this machine only, after those of its role")
     labels: dict[LabelKey, LabelValue] = Field({}, description="its node's labels, set when it joins")
     taints: tuple[Taint, ...] = Field((), description="its node's taints, set when it joins")
+    labels_from: NodeName | None = Field(None, description="a source whose labels and taints it gets, too; its own win")
 
     @model_validator(mode="after")
     def _args_are_one_machines(self) -> Target:

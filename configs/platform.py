@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field, HttpUrl, model_validator
 
-from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel
+from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel, WorkloadName
 from configs.database import Backup, Database, Rollback
 from configs.etcd import Etcd
 from configs.hosts import Machine, Role, Source, Ssh, Target
@@ -31,9 +31,19 @@ class Keepalived(StrictModel):
 class Drain(StrictModel):
     """What a drain may do to workloads."""
 
+    surge: tuple[ShellSafe, ...] = Field(
+        (), description="namespace/name of Deployments of one replica that get a second one although they share a volume or a port"
+    )
     no_surge: tuple[ShellSafe, ...] = Field(
         (), description="namespace/name of Deployments of one replica that must not get a second one while they move"
     )
+
+    @model_validator(mode="after")
+    def _is_either(self) -> Drain:
+        both = sorted(set(self.surge).intersection(self.no_surge))
+        if both:
+            raise ValueError(f"{', '.join(both)} is in surge and in no_surge: leave it out of one of them")
+        return self
 
 
 class Uninstall(StrictModel):
@@ -80,6 +90,9 @@ class Platform(StrictModel):
     k3s: K3s
     keepalived: Keepalived
     drain: Drain = Drain()
+    ignore_workloads: tuple[WorkloadName, ...] = Field(
+        (), description="KIND NAMESPACE/NAME of workloads that nothing waits for: broken for long, or of no matter"
+    )
     uninstall: Uninstall = Uninstall()
     backup: Backup
     database: Database | None = None
@@ -161,6 +174,14 @@ class Platform(StrictModel):
         both = sorted({machine.name for machine in self.machines}.intersection(self.keep_nodes))
         if both:
             raise ValueError(f"keep_nodes: {', '.join(both)} is a source or a target, too: leave it out here or there")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_of_sources(self) -> Platform:
+        sources = {source.name for source in self.sources}
+        for target in self.targets:
+            if target.labels_from is not None and target.labels_from not in sources:
+                raise ValueError(f"targets: labels_from of {target.name}: {target.labels_from} is no source: write a source's name")
         return self
 
     @model_validator(mode="after")

@@ -8,14 +8,13 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 
 from blocks.http import get
-from configs.hosts import Role, Target
 from configs.load import load_platform
-from configs.platform import Gate, Platform
+from configs.platform import Gate
 from flows.backup import take_backup
+from flows.bring_in import bring_in, canary_and_others
 from flows.clients import watched
 from flows.composition import open_session
 from flows.drain import drain_sources
-from flows.etcd_join import growing
 from flows.gate import pass_gate
 from flows.opening import open_migration
 from flows.preflight import has_second_identity, preflight
@@ -24,23 +23,19 @@ from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
 from tasks.etcd.checks import verify_etcd
 from tasks.etcd.leave import ensure_etcd_retired, ensure_not_leader, ensure_not_member
-from tasks.images.load import ensure_images_loaded
 from tasks.images.record import ensure_old_images_recorded
-from tasks.k3s.bundle import ensure_k3s_files
-from tasks.k3s.join import ensure_node
 from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
 from tasks.k3s.nodes import verify_nodes
 from tasks.k3s.rogue import ensure_rogue_removed
-from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
-from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.machine.hosts import ensure_hosts_file
 from tasks.report.accepted import check_accepted
+from tasks.residue.checks import check_unreferenced, verify_no_residue
 from tasks.vip.checks import verify_vip
 from tasks.vip.handover import ensure_keepalived_stopped
 from tasks.vip.holder import holders
 from tasks.vip.standby import ensure_standby
-from tasks.workloads.pod_network import check_pod_network
+from tasks.workloads.owners import ensure_ready_recorded
 from tasks.workloads.readiness import check_workloads, verify_workloads
-from tasks.workloads.residue import check_unreferenced, verify_no_residue
 from tasks.workloads.services import verify_services
 
 Futures = list[PrefectFuture[Outcome]]
@@ -73,12 +68,14 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
     remove_lost(session)
     take_backup(session)
     record_old_images(session)
+    ensure_ready_recorded(session.run, session.platform, session.kube, session.record)
     with watched(session, enforced=enforced):  # not before: the backup would have the rows that the probe writes
         named = begin_hosts_files(session)
-        for group in groups(session.platform):
-            bring_in(session, group)
-            if group != session.platform.targets:
-                pass_gate(session, Gate.CANARY, approved=approved)
+        first, others = canary_and_others(session.platform)
+        bring_in(session, first)
+        if others:
+            pass_gate(session, Gate.CANARY, approved=approved)
+            bring_in(session, others)
         session.all_done(named)
         standbys = begin_standbys(session)
         pass_gate(session, Gate.DRAIN, approved=approved)
@@ -103,7 +100,7 @@ def remove_rogues(session: Session) -> None:
         for t in platform.targets
     )
     if not session.run.dry_run:
-        session.all_checked([session.submit(check_workloads, platform, kube)])
+        session.all_checked([session.submit(check_workloads, platform, kube, session.record)])
 
 
 def remove_lost(session: Session) -> None:
@@ -123,65 +120,9 @@ def record_old_images(session: Session) -> None:
     )
 
 
-def groups(platform: Platform) -> list[tuple[Target, ...]]:
-    """The targets that are brought in together: the canary goes all the way before any other machine is touched."""
-    first = 1 if platform.canary else len(platform.targets)
-    return [group for group in (platform.targets[:first], platform.targets[first:]) if group]
-
-
 def begin_hosts_files(session: Session) -> Futures:
     """Begin to make the sources' /etc/hosts name the targets, too."""
     return [session.submit(ensure_hosts_file, session.hosts[source.name], session.platform) for source in session.sources]
-
-
-def bring_in(session: Session, targets: tuple[Target, ...]) -> None:
-    """Make `targets` machines of the live platform: prepared, their etcd members voting, their nodes Ready and reached by pods.
-
-    etcd grows by one member at a time; nodes join beside it, each as soon as nothing that it needs is missing.
-    """
-    prepare_machines(session, targets)
-    with growing(session, [target.name for target in targets if target.etcd]):
-        join_k3s(session, targets)
-    check_pods_reached(session, targets)
-
-
-def prepare_machines(session: Session, targets: tuple[Target, ...]) -> None:
-    """Begin all steps that prepare machines, side by side."""
-    platform, live = session.platform, session.live()
-    for host in (session.hosts[target.name] for target in targets):
-        gone = session.submit(ensure_old_platform_gone, host, platform, live)
-        named = session.submit(ensure_hostname, host, platform, after=[gone])
-        session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named])
-        staged = session.submit(ensure_k3s_files, host, platform, after=[gone])
-        session.loaded[host.name] = session.submit(ensure_images_loaded, host, platform, after=[staged])
-
-
-def join_k3s(session: Session, targets: tuple[Target, ...]) -> None:
-    """Servers one after another, because each reads all of etcd when it starts; agents beside them."""
-    agents = [begin_node(session, target) for target in targets if target.role is Role.AGENT]
-    for server in (target for target in targets if target.role is Role.SERVER):
-        session.growth.await_members([server.name] if server.etcd else [])
-        session.all_done([begin_node(session, server)])
-    session.all_done(agents)
-
-
-def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
-    """Begin to make a target a node, after it has its name, its hosts file and its images."""
-    ready = [session.prepared[target.name], session.loaded[target.name]]
-    kube, keys, access = session.kube, session.keys, session.access
-    return session.submit(
-        ensure_node, session.hosts[target.name], session.platform, target, kube, keys, access, after=ready
-    )
-
-
-def check_pods_reached(session: Session, targets: tuple[Target, ...]) -> None:
-    """Pods of the new nodes and of all others reach each other; afterwards drains rely on it."""
-    new, nodes = {target.name for target in targets}, {node.name for node in session.kube.nodes()}
-    session.all_checked(
-        session.submit(check_pod_network, host, session.platform, session.kube, new)
-        for host in session.hosts.values()
-        if host.name in nodes
-    )
 
 
 def begin_standbys(session: Session) -> Futures:

@@ -15,6 +15,7 @@ from tasks.engine.outcome import Outcome
 from tasks.engine.record import Facts
 from tasks.etcd.carried import check_etcd_flags
 from tasks.etcd.checks import check_etcd
+from tasks.images.presence import check_pod_images
 from tasks.images.rollout import Images, check_images
 from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.nodes import check_nodes
@@ -23,8 +24,13 @@ from tasks.k3s.server_args import check_datastore, check_flags
 from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
+from tasks.placement.budgets import check_budgets
+from tasks.placement.evicted import needed_images
+from tasks.placement.placement import check_placement
+from tasks.residue.checks import check_residue
 from tasks.vip.checks import check_vip
 from tasks.workloads.readiness import check_workloads
+from tasks.workloads.singles import check_surge
 
 
 def preflight(session: Session) -> None:
@@ -32,6 +38,7 @@ def preflight(session: Session) -> None:
     platform, live = session.platform, session.live()
     running = read_versions(session.etcd, session.kube)
     machines = [machine for machine in platform.machines if machine.name in session.hosts]
+    images = needed_images(platform, session.kube)
     joining = [] if session.record.finished else machines  # after the move nothing joins, and sources may be firewalled off
     session.all_checked(
         [
@@ -43,7 +50,12 @@ def preflight(session: Session) -> None:
             session.submit(check_datastore, platform, session.kube, session.keys),
             session.submit(check_nodes, platform, session.kube, session.record),
             session.submit(check_flags, platform, session.kube, dict(session.hosts)),
-            *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube)]),
+            *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube, session.record)]),
+            session.submit(check_surge, platform, session.kube),
+            session.submit(check_budgets, platform, session.kube),
+            session.submit(check_placement, platform, session.kube, dict(session.hosts)),
+            *(session.submit(check_pod_images, host, platform, images) for host in session.targets),
+            session.submit(check_residue, platform, session.kube),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
             ),

@@ -12,7 +12,9 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parent.parent
-TASKS_TOP_TO_BOTTOM = ("report", "database", "workloads", "images", "vip", "machine", "k3s", "etcd", "shell", "engine")
+TASKS_TOP_TO_BOTTOM = (
+    "report", "database", "residue", "placement", "workloads", "images", "vip", "machine", "k3s", "etcd", "shell", "engine",
+)  # fmt: skip
 MOST_FILES = 9
 ROW = "{:24} {:>5} {:>6} {:>6}  {}"
 

@@ -110,6 +110,8 @@ def ensure_images(
         )
     except DeadlineExceededError as error:
         reasons = [f"{pod}: {pod.reason}" for pod in kube.pods_of(workload) if not pod.ready]
+        if workload.on_delete:
+            reasons.append(f"its strategy is OnDelete: kubectl delete pod -n {workload.namespace} each of its pods")
         raise DeadlineExceededError(
             f"{workload}: not rolled out within {platform.timeouts.rollout_s:g} s: {'; '.join(reasons) or error.message}: "
             f"kubectl describe pods -n {workload.namespace}",

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from blocks.errors import CommandFailedError, DeadlineExceededError, RefusedError
 from blocks.ports import Host, KeyValues, KubeApi
-from configs.hosts import Role, Target
+from configs.hosts import Role, Target, is_reserved
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
@@ -27,7 +27,7 @@ from tasks.shell.units import is_on, unit_state
 
 def command_line(target: Target, common: Iterable[str]) -> list[str]:
     """The words that k3s is started with: those of its role, then the target's own."""
-    labels = [f"--node-label={name}={value}" for name, value in target.labels.items()]
+    labels = [f"--node-label={name}={value}" for name, value in target.labels.items() if not is_reserved(name)]
     taints = [f"--node-taint={taint}" for taint in target.taints]
     identity = [f"--node-name={target.name}", f"--node-ip={target.address}"]
     return [target.role.value, *common, *target.args, *labels, *taints, *identity]

@@ -17,7 +17,7 @@ from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.k3s.nodes import find_source
 from tasks.workloads.bare_pods import keep_bare, restore_bare, unrestored_bare
-from tasks.workloads.readiness import awaited
+from tasks.workloads.owners import lacking
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +69,9 @@ def ensure_drained(run: Run, source: Machine, platform: Platform, kube: KubeApi,
     # verify
     wait_until(
         f"all workloads are complete without {source.name}",
-        lambda: not awaited(platform, kube),
+        lambda: not lacking(platform, kube, record),
         timeout_s=platform.timeouts.pod_ready_s,
-        still=lambda: "; ".join(map(str, awaited(platform, kube))),
+        still=lambda: "; ".join(map(str, lacking(platform, kube, record))) + ": list in ignore_workloads what need not come back",
         id="drain-workloads-incomplete",
     )
     return changed(f"evicted: {', '.join(map(str, pods)) or 'nothing, bare pods made anew'}")

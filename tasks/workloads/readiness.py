@@ -2,71 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from blocks.errors import DeadlineExceededError
-from blocks.ports import KubeApi, Workload
+from blocks.ports import KubeApi
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.engine.record import Record
 from tasks.engine.waiting import wait_until
 from tasks.images.record import NEW
-
-
-@dataclass(frozen=True)
-class Incomplete:
-    """A workload that lacks replicas; `reasons` are its pods that are not Ready, each with the reason."""
-
-    workload: Workload
-    reasons: tuple[str, ...]
-
-    @property
-    def what(self) -> str:
-        """How far it is, and why no further."""
-        return "; ".join((f"{self.workload.ready} of {self.workload.desired} ready", *self.reasons))
-
-    def __str__(self) -> str:
-        return f"{self.workload}: {self.what}"
-
-
-def unready(kube: KubeApi) -> list[Incomplete]:
-    """Workloads that lack replicas, each with the reasons of its pods' not being Ready."""
-    lacking = [workload for workload in kube.workloads() if workload.ready < workload.desired]
-    if not lacking:
-        return []
-    # A DaemonSet is desired on every node, also on one that has just been stopped and is not deleted yet.
-    stopped = sum(not node.ready for node in kube.nodes())
-    lacking = [w for w in lacking if w.ready < w.desired - (stopped if w.kind == "DaemonSet" else 0)]
-    reasons = {str(pod): pod.reason for pod in kube.pods() if not pod.ready and pod.reason}
-    return [Incomplete(workload, _reasons_of(workload, reasons)) for workload in lacking]
-
-
-def accepted_incomplete(platform: Platform) -> set[str]:
-    """Workloads that the config accepts to be incomplete: nothing waits for their replicas."""
-    return {one.where for one in platform.accepted if one.id == "workload-incomplete"}
-
-
-def awaited(platform: Platform, kube: KubeApi) -> list[Incomplete]:
-    """Workloads that lack replicas and must not, by the config."""
-    accepted = accepted_incomplete(platform)
-    return [lacking for lacking in unready(kube) if str(lacking.workload) not in accepted]
+from tasks.workloads.owners import READY, Incomplete, lacking
 
 
 @check("check workloads")
-def check_workloads(platform: Platform, kube: KubeApi) -> Checked:
-    """Every workload is complete before the move: otherwise nobody could say afterwards what the move broke."""
+def check_workloads(platform: Platform, kube: KubeApi, record: Record) -> Checked:
+    """Every workload is complete before the move; what is broken then is reported, and need not heal.
+
+    Once the move has begun, the record says what was broken before, and only that may be.
+    """
     found = Findings("cluster")
-    _judge_replicas(found, platform, kube)
-    total = len(kube.workloads())
-    return found.checked(f"{total - len(found.found)} of {total} workloads are complete")
+    begun = record.read(READY) is not None
+    incomplete = _settled(platform, kube, record)
+    for one in incomplete:
+        if begun:
+            _refuse(found, one)
+        else:
+            found.warn(
+                "workload-broken-before",
+                f"{one.what}; after the move it has to have no more than that",
+                f"{_describing(one)}; list it in ignore_workloads if nothing shall wait for it",
+                where=one.owner,
+            )
+    return found.checked(f"{len(kube.workloads())} workloads, {len(incomplete)} incomplete")
 
 
 @check("verify workloads", after_acts=True)
 def verify_workloads(platform: Platform, kube: KubeApi, record: Record) -> Checked:
     """Every recorded workload is there, complete, with the images that were recorded."""
     found = Findings("cluster")
-    _judge_replicas(found, platform, kube)
+    for one in _settled(platform, kube, record):
+        _refuse(found, one)
     before: dict[str, dict[str, str]] = (record.read(NEW) or {"workloads": {}})["workloads"]
     after = {str(workload): workload.images for workload in kube.workloads()}
     for name in sorted(before.keys() - after.keys()):
@@ -83,32 +57,34 @@ def verify_workloads(platform: Platform, kube: KubeApi, record: Record) -> Check
     return found.checked(f"{len(after)} workloads checked, {len(before)} on record")
 
 
-def _judge_replicas(found: Findings, platform: Platform, kube: KubeApi) -> None:
-    """Refuse every workload that is incomplete when `pod_ready_s` has passed, or earlier where only accepted ones are."""
-    accepted, lacking = accepted_incomplete(platform), list[Incomplete]()
+def _settled(platform: Platform, kube: KubeApi, record: Record) -> list[Incomplete]:
+    """What is incomplete when `pod_ready_s` has passed; nothing as soon as all is complete."""
+    last = list[Incomplete]()
 
     def complete() -> bool:
-        lacking[:] = unready(kube)
-        return all(str(one.workload) in accepted for one in lacking)
+        last[:] = lacking(platform, kube, record)
+        return not last
 
     try:
         wait_until(
             "all workloads are complete",
             complete,
             timeout_s=platform.timeouts.pod_ready_s,
-            still=lambda: "; ".join(map(str, lacking)),
+            still=lambda: "; ".join(map(str, last)),
         )
     except DeadlineExceededError:
-        lacking[:] = unready(kube)  # the last answer may be of long ago, if the API does not answer
-    for one in lacking:
-        workload = one.workload
-        remedy = f"kubectl describe {workload.kind.lower()} -n {workload.namespace} {workload.name}"
-        found.refuse("workload-incomplete", one.what, remedy, where=str(workload))
+        return lacking(platform, kube, record)  # the last answer may be of long ago, if the API does not answer
+    return []
 
 
-def _reasons_of(workload: Workload, reasons: dict[str, str]) -> tuple[str, ...]:
-    start = f"{workload.namespace}/{workload.name}-"
-    return tuple(f"{pod}: {reason}" for pod, reason in reasons.items() if pod.startswith(start))
+def _refuse(found: Findings, one: Incomplete) -> None:
+    found.refuse("workload-incomplete", one.what, f"{_describing(one)}; list it in ignore_workloads if it need not heal", where=one.owner)
+
+
+def _describing(one: Incomplete) -> str:
+    kind, _, name = one.owner.partition(" ")
+    namespace, _, name = name.partition("/")
+    return f"kubectl describe {kind.lower()} -n {namespace} {name}"
 
 
 def _written(images: dict[str, str]) -> str:

@@ -11,28 +11,15 @@ from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
-from tasks.workloads.readiness import accepted_incomplete
 from tasks.workloads.replicas import are_scaled_by_us, ensure_replicas_recorded, ensure_replicas_restored
+from tasks.workloads.singles import singles
 
 SURGES = "surges"
 
 
 def to_surge(platform: Platform, kube: KubeApi, sources: Collection[str]) -> list[Workload]:
-    """Deployments whose only pod is on one of the sources, and of which two may run at once.
-
-    One that may be incomplete is left as it is: its second replica would not become Ready either.
-    """
-    broken = accepted_incomplete(platform)
-    return [
-        workload
-        for workload in kube.workloads()
-        if workload.kind == "Deployment"
-        and workload.desired == 1
-        and not workload.recreate
-        and f"{workload.namespace}/{workload.name}" not in platform.drain.no_surge
-        and str(workload) not in broken
-        and any(pod.node in sources for pod in kube.pods_of(workload))
-    ]
+    """Deployments whose only pod is on one of the sources, and of which two may run at once."""
+    return [one.workload for one in singles(platform, kube, sources) if not one.why_not]
 
 
 def surged(kube: KubeApi, record: Record) -> list[Workload]:
@@ -52,7 +39,7 @@ def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeAp
     if are_scaled_by_us(record, _key(workload)) and present.desired > 1 and present.ready > 1:
         return unchanged("two replicas are Ready")
     if run.dry_run:
-        return planned("a second replica is made, and awaited")
+        return planned(f"a second replica is made, and awaited, unless drain.no_surge lists {_name(workload)}")
 
     # act
     with run.acting(str(workload), "making a second replica"):
@@ -64,6 +51,7 @@ def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeAp
         f"two replicas of {workload} are Ready",
         lambda: _find(kube, workload).ready > 1,
         timeout_s=platform.timeouts.pod_ready_s,
+        still=lambda: f"{_reasons(kube, workload)}if it can't run twice, list {_name(workload)} in drain.no_surge",
         id="surge-not-ready",
     )
     return changed("two replicas are Ready")
@@ -85,5 +73,15 @@ def _find(kube: KubeApi, workload: Workload) -> Workload:
     return next((found for found in kube.workloads() if str(found) == str(workload)), workload)
 
 
+def _reasons(kube: KubeApi, workload: Workload) -> str:
+    """Why its pods are not Ready, before what comes next."""
+    return "".join(f"{pod}: {pod.reason}: " for pod in kube.pods_of(workload) if not pod.ready and pod.reason)
+
+
+def _name(workload: Workload) -> str:
+    """As the config lists it."""
+    return f"{workload.namespace}/{workload.name}"
+
+
 def _key(workload: Workload) -> str:
-    return f"{SURGES}/{workload.namespace}/{workload.name}"
+    return f"{SURGES}/{_name(workload)}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from blocks.errors import EvictionBlockedError, KubeUnavailableError
-from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
+from blocks.ports import ExecResult, Manifest, Node, Pod, RestoreObject, Workload
 from tests.fakes.faults import Faulty
-from tests.fakes.workload import FakeWorkload
+from tests.fakes.workload import FakeWorkload, pod_manifest
 
 
 class FakeKube(Faulty):
@@ -29,6 +30,10 @@ class FakeKube(Faulty):
         self.budgets: dict[str, int] = {}
         """By "namespace/pod prefix": how many evictions are declined."""
         self.objects: dict[str, str] = {}
+        """By "kind namespace/name": the JSON of what is neither a pod nor a node nor a workload."""
+        self.node_labels: dict[str, dict[str, str]] = {}
+        """By node, beside those that k3s gives to all."""
+        self.node_taints: dict[str, list[Manifest]] = {}
         self.answers: dict[str, ExecResult] = {}
         """By a word of the command line; they come before what programs say."""
         self.programs: dict[str, Callable[[list[str], str], ExecResult]] = {}
@@ -63,6 +68,12 @@ class FakeKube(Faulty):
             self.changes(f"{'cordon' if value else 'uncordon'} {node}")
             self.node_map[node] = replace(self.node_map[node], unschedulable=value)
 
+    def label_node(self, node: str, labels: dict[str, str], taints: list[Manifest], *, version: str) -> None:
+        with self.calling("label_node"):
+            self.changes(f"label {node}")
+            self.node_labels.setdefault(node, {}).update(labels)
+            self.node_taints[node] = taints
+
     def delete_node(self, node: str) -> None:
         with self.calling("delete_node"):
             self.changes(f"delete node {node}")
@@ -94,8 +105,7 @@ class FakeKube(Faulty):
             pod = self._pods.get(f"{namespace}/{name}")
             if pod is None:
                 return None
-            spec = {"nodeName": pod.node, "containers": [{"name": "main", "image": "app/tool:1.0"}]}
-            return {"metadata": {"namespace": namespace, "name": name, "uid": pod.uid}, "spec": spec, "status": {}}
+            return pod_manifest(pod, self._owner(pod))
 
     def create_pod(self, manifest: dict[str, Any]) -> None:
         with self.calling("create_pod"):
@@ -108,7 +118,7 @@ class FakeKube(Faulty):
     def workloads(self) -> list[Workload]:
         with self.calling("workloads"):
             self._turn()
-            return [self._seen(workload) for workload in self.workload_list]
+            return [self._seen(workload) for workload in self.workload_list if workload.native]
 
     def pods_of(self, workload: Workload) -> list[Pod]:
         with self.calling("pods_of"):
@@ -126,6 +136,15 @@ class FakeKube(Faulty):
     def is_ready(self, address: str) -> bool:
         with self.calling("is_ready"):
             return self.api_servers.get(self.reach(address) or "", False)
+
+    def listed(self, kind: str) -> list[Manifest]:
+        with self.calling(f"listed {kind}"):
+            if kind == "Pod":
+                return [pod_manifest(pod, self._owner(pod)) for pod in self._pods.values()]
+            if kind == "Node":
+                return [self._node(node) for node in self.node_map.values()]
+            own = [workload.manifest() for workload in self.workload_list if workload.native and workload.kind == kind]
+            return own + [json.loads(text) for what, text in self.objects.items() if what.startswith(f"{kind} ")]
 
     def manifests(self) -> dict[str, str]:
         with self.calling("manifests"):
@@ -191,6 +210,11 @@ class FakeKube(Faulty):
         for _ in range(0 if workload.kind == "DaemonSet" else workload.replicas):
             self._replica(workload, node=on, turns=0)
 
+    def put(self, kind: str, namespace: str, name: str, **parts: Any) -> None:
+        """An object of another kind; "-" is no namespace."""
+        meta = {"name": name, **({} if namespace == "-" else {"namespace": namespace}), **parts.pop("metadata", {})}
+        self.objects[f"{kind} {namespace}/{name}"] = json.dumps({"metadata": meta, **parts})
+
     def bare(self, namespace: str, name: str, *, on: str, **facts: Any) -> None:
         self._place(namespace, name, None, node=on, turns=0)
         self._pods[f"{namespace}/{name}"] = replace(self._pods[f"{namespace}/{name}"], **facts)
@@ -221,9 +245,18 @@ class FakeKube(Faulty):
     def _called(self, workload: Workload) -> FakeWorkload:
         return next(w for w in self.workload_list if (w.kind, w.namespace, w.name) == workload_name(workload))
 
+    def _owner(self, pod: Pod) -> FakeWorkload | None:
+        return next((workload for workload in self.workload_list if pod.owner and pod.controller == workload.controller), None)
+
+    def _node(self, node: Node) -> Manifest:
+        role = {"node-role.kubernetes.io/master": "true"} if node.args[:1] == ("server",) else {}
+        labels = {"kubernetes.io/hostname": node.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", **role}
+        meta = {"name": node.name, "labels": {**labels, **self.node_labels.get(node.name, {})}, "resourceVersion": "1"}
+        status = {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}}
+        return {"metadata": meta, "spec": {"taints": self.node_taints.get(node.name, [])}, "status": status}
+
     def _of(self, workload: FakeWorkload) -> list[Pod]:
-        prefix = f"{workload.namespace}/{workload.name}-"
-        return [pod for pod in self._pods.values() if str(pod).startswith(prefix) and not pod.deleting]
+        return [pod for pod in self._pods.values() if pod.controller == workload.controller and not pod.deleting]
 
     def _seen(self, workload: FakeWorkload) -> Workload:
         if workload.kind == "DaemonSet":
@@ -235,16 +268,26 @@ class FakeKube(Faulty):
 
     def _replica(self, workload: FakeWorkload, *, node: str | None = None, turns: int | None = None) -> None:
         self._born += 1
-        self._place(workload.namespace, f"{workload.name}-{self._born}", workload.kind, node=node, turns=turns)
+        owner = "ReplicaSet" if workload.kind == "Deployment" else workload.kind
+        name = f"{workload.name}-{self._born}"
+        self._place(workload.namespace, name, owner, node=node, turns=turns, controller=workload.controller)
 
     def _place(
-        self, namespace: str, name: str, owner: str | None, *, node: str | None = None, turns: int | None = None
+        self,
+        namespace: str,
+        name: str,
+        owner: str | None,
+        *,
+        node: str | None = None,
+        turns: int | None = None,
+        controller: str = "",
     ) -> None:
         fit = [other.name for other in self.node_map.values() if other.ready and not other.unschedulable]
         node = node or next(iter(reversed(fit)), "")
         ready, reason = turns == 0, "" if node else "0 nodes are available"
         pod = Pod(
-            namespace, name, f"uid-{name}", node, owner, "Running", ready, reason=reason, address=f"10.42.0.{len(self._pods) + 2}"
+            namespace, name, f"uid-{name}", node, owner, "Running", ready,
+            reason=reason, controller=controller, address=f"10.42.0.{len(self._pods) + 2}",
         )
         self._pods[str(pod)] = pod
         self._turns[str(pod)] = self.polls if turns is None else turns

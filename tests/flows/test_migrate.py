@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from blocks.errors import HostError
 from configs.platform import Platform
 from flows.migrate import move
 from tasks.engine import waiting
+from tasks.engine.finding import FindingsError
 from tasks.engine.journal import Entry, Report
 from tests.conftest import MEMORY
 from tests.fakes import machines
 from tests.fakes.clock import FakeTime
 from tests.fakes.platform import CONFIG, platform
+from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 
@@ -196,6 +198,43 @@ def test_a_second_cluster_of_an_earlier_release_is_taken_back_before_workloads_a
     assert steps.index("remove rogue server") < steps.index("check workloads") < steps.index("backup")
     assert world.keys.names("/bootstrap/") == [world.bootstrap_key]
     assert sorted(world.kube.node_map) == ["phys-2", "phys-3"]
+
+
+def has_budget_that_never_allows(world: World) -> None:
+    selector = {"matchLabels": {"app": "backup-ctl"}}
+    world.kube.put("PodDisruptionBudget", "uap", "backup-ctl", spec={"selector": selector, "minAvailable": 1})
+
+
+def has_pod_of_a_labelled_node(world: World) -> None:
+    world.kube.has(FakeWorkload("StatefulSet", "shop", "db", 1, spec={"nodeSelector": {"disk": "ssd"}}), on="vm-1")
+
+
+def has_local_volume(world: World) -> None:
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}
+    world.kube.has(FakeWorkload("StatefulSet", "shop", "db", 1, spec={"volumes": [volume]}), on="vm-1")
+    terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["vm-1"]}]}]
+    claim = {"namespace": "shop", "name": "data-db-0"}
+    world.kube.put("PersistentVolume", "-", "pv", spec={"claimRef": claim, "nodeAffinity": {"required": {"nodeSelectorTerms": terms}}})
+
+
+@pytest.mark.parametrize(
+    ("given", "id"),
+    [
+        (has_budget_that_never_allows, "budget-never-allows"),
+        (has_pod_of_a_labelled_node, "pod-runs-nowhere"),
+        (has_local_volume, "volume-stays"),
+    ],
+)
+def test_what_would_fail_at_the_drains_is_refused_before_anything_is_changed(
+    folder: Path, time: FakeTime, given: Callable[[World], None], id: str
+) -> None:
+    world = World(folder, time, small())
+    given(world)
+    world.forget()
+
+    with pytest.raises(FindingsError, match=rf"\[{id}\]"):
+        perform(move, world)
+    assert world.mutations == []
 
 
 def test_a_platform_moves_on_without_a_source_that_died_for_good(folder: Path, time: FakeTime) -> None:

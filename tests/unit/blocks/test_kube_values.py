@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from blocks.kube_values import image_ids, node_of, pod_of, workload_of
+from blocks.kube_values import image_ids, node_of, pod_of, selector_text, workload_of
 from blocks.ports import Workload
 
 
@@ -13,8 +13,8 @@ def pod(**parts: Any) -> dict[str, Any]:
     return {"metadata": meta, "spec": {"nodeName": "vm-1"}, "status": {"phase": "Running", **parts}}
 
 
-def controller(kind: str, *, controls: bool = True) -> dict[str, Any]:
-    return {"ownerReferences": [{"kind": kind, "controller": controls}]}
+def controller(kind: str, *, controls: bool = True, name: str = "web", api: str = "apps/v1") -> dict[str, Any]:
+    return {"ownerReferences": [{"apiVersion": api, "kind": kind, "name": name, "controller": controls}]}
 
 
 @pytest.mark.parametrize(("said", "ready"), [("True", True), ("False", False), ("Unknown", False)])
@@ -42,6 +42,29 @@ def test_a_pod_names_its_controller() -> None:
 def test_a_pod_whose_owner_does_not_control_it_is_bare() -> None:
     assert pod_of(pod(metadata=controller("Backup", controls=False))).owner is None
     assert pod_of(pod()).owner is None
+
+
+@pytest.mark.parametrize(
+    ("owner", "labels", "named"),
+    [
+        (controller("StatefulSet"), {}, "StatefulSet shop/web"),
+        (controller("StatefulSet", api="apps.pingcap.com/v1"), {}, "StatefulSet.apps.pingcap.com shop/web"),
+        (controller("CloneSet", api="apps.kruise.io/v1alpha1"), {}, "CloneSet.apps.kruise.io shop/web"),
+        (controller("Job", api="batch/v1"), {}, "Job shop/web"),
+        (controller("ReplicaSet", name="web-5d9"), {"pod-template-hash": "5d9"}, "Deployment shop/web"),
+        (controller("ReplicaSet", name="web-5d9"), {}, "ReplicaSet shop/web-5d9"),
+    ],
+)
+def test_a_controller_is_named_as_kubectl_names_it(owner: dict[str, Any], labels: dict[str, str], named: str) -> None:
+    assert pod_of(pod(metadata={**owner, "labels": labels})).controller == named
+
+
+def test_a_selector_with_expressions_is_a_query() -> None:
+    one = {"key": "a", "operator": "In", "values": ["1", "2"]}
+    other = {"key": "b", "operator": "NotIn", "values": ["3"]}
+    others = [other, {"key": "c", "operator": "Exists"}, {"key": "d", "operator": "DoesNotExist"}]
+
+    assert selector_text({"matchLabels": {"app": "web"}, "matchExpressions": [one, *others]}) == "app=web,a in (1,2),b notin (3),c,!d"
 
 
 def test_a_static_pod_is_a_mirror() -> None:
@@ -74,6 +97,10 @@ def test_a_waiting_container_says_why() -> None:
         ("Deployment", {}, {}, 1, 0, False),
         ("StatefulSet", {"replicas": 0}, {}, 0, 0, True),
         ("StatefulSet", {"replicas": 1}, {"updateRevision": "b", "currentRevision": "a"}, 1, 0, False),
+        ("StatefulSet", {"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}},
+         {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": 1, "readyReplicas": 3}, 3, 3, True),
+        ("StatefulSet", {"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}},
+         {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": 0, "readyReplicas": 3}, 3, 3, False),
         ("DaemonSet", {}, {"desiredNumberScheduled": 9, "updatedNumberScheduled": 9, "numberReady": 8}, 9, 8, True),
         ("DaemonSet", {}, {"desiredNumberScheduled": 9, "updatedNumberScheduled": 2, "numberReady": 9}, 9, 9, False),
     ],
@@ -138,3 +165,13 @@ def test_a_node_that_waits_for_its_finalizer_is_deleting() -> None:
     meta = {"name": "vm-1", "deletionTimestamp": "2026-01-01T00:00:00Z"}
 
     assert node_of({"metadata": meta, "spec": {}, "status": {}}).deleting
+
+
+@pytest.mark.parametrize("updated", [0, 1])
+def test_a_stateful_set_whose_pods_somebody_must_delete_is_updated_when_they_were(updated: int) -> None:
+    status = {"updateRevision": "b", "currentRevision": "a", "updatedReplicas": updated, "readyReplicas": 1}
+    spec = {"replicas": 1, "updateStrategy": {"type": "OnDelete"}, "template": {"spec": {"containers": []}}}
+
+    found = workload_of("StatefulSet", {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status})
+
+    assert (found.on_delete, found.updated) == (True, bool(updated))

@@ -97,13 +97,17 @@ BAD = {
         {"targets": [{**TARGET, "args": ["--cluster-cidr=10.7.0.0/16"]}]},
         "targets[0]: args: --cluster-cidr: all servers must have it alike: write it in k3s.server_args",
     ),
-    "a label that kubelet refuses": (
-        {"targets": [{**TARGET, "labels": {"node-role.kubernetes.io/db": "true"}}]},
-        "targets[0].labels.node-role.kubernetes.io/db.[key]: 'node-role.kubernetes.io/db' is of a domain that kubelet refuses",
-    ),
     "a label that is none": ({"targets": [{**TARGET, "labels": {"a b": "c"}}]}, "targets[0].labels.a b.[key]: 'a b' is no"),
     "a label's value that is none": ({"targets": [{**TARGET, "labels": {"a": "b c"}}]}, "targets[0].labels.a: 'b c' is no"),
     "a taint without an effect": ({"targets": [{**TARGET, "taints": ["a=b"]}]}, "targets[0].taints[0]: 'a=b' is no taint"),
+    "labels of no source": (
+        {"targets": [{**TARGET, "labels_from": "vm-9"}]},
+        "targets: labels_from of phys-1: vm-9 is no source: write a source's name",
+    ),
+    "a workload without its kind": (
+        {"ignore_workloads": ["shop/web"]},
+        "ignore_workloads[0]: 'shop/web' names no workload: write KIND NAMESPACE/NAME",
+    ),
     "a kept node that is a source": ({"keep_nodes": ["vm-1"]}, "keep_nodes: vm-1 is a source or a target, too"),
     "a quote": ({"database": {**DATABASE, "user": "o'neill"}}, "database.user: "),
     "a newline": ({"etcd": {"cluster_token": "a\nb"}}, "etcd.cluster_token: "),

@@ -65,6 +65,14 @@ def cordoned(world: World) -> None:
     world.forget()
 
 
+def labelled(world: World) -> None:
+    """phys-1 is to have a label of the config's, and those of vm-1."""
+    first, *others = CONFIG["targets"]
+    world.platform = platform(targets=[{**first, "labels": {"zone": "a"}, "labels_from": "vm-1"}, *others])
+    world.kube.node_labels["vm-1"] = {"disk": "ssd"}
+    cordoned(world)
+
+
 def leading(world: World) -> None:
     world.has_moved()
     world.etcd.leader = world.etcd.called("vm-1").id
@@ -155,7 +163,13 @@ CASES: dict[str, Case] = {
     "check_datastore": Case(lambda w: (w.platform, w.kube, w.keys), asks=True),
     "check_flags": Case(lambda w: (w.platform, w.kube, w.hosts), asks=True),
     "check_nodes": Case(lambda w: (w.platform, w.kube, w.record), asks=True),
-    "check_workloads": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_workloads": Case(lambda w: (w.platform, w.kube, w.record), asks=True),
+    "check_surge": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_budgets": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_placement": Case(lambda w: (w.platform, w.kube, w.hosts), asks=True),
+    "ensure_labelled": Case(lambda w: (w.platform.targets[0], w.kube), labelled),
+    "check_pod_images": Case(lambda w: (*on_target(w), {"app/web:2.0"}), asks=True),
+    "check_residue": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_vip": Case(lambda w: (w.platform, w.hosts, w.auth_pass, w.kube), asks=True),
     "ensure_backup_ctl": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube)),
     "ensure_tidb_patched": Case(lambda w: (w.platform, w.kube)),
@@ -163,6 +177,7 @@ CASES: dict[str, Case] = {
     "expire_backups": Case(lambda w: (w.hosts["vm-1"], w.platform, w.kube), tidy),
     "expire_records": Case(lambda w: (w.platform, w.kube, w.keys, w.record), with_records_of_old_backups),
     "ensure_new_images_recorded": Case(lambda w: (w.platform, w.kube, w.record)),
+    "ensure_ready_recorded": Case(lambda w: (w.platform, w.kube, w.record)),
     "ensure_old_images_recorded": Case(lambda w: (*on_target(w), w.record)),
     "ensure_old_platform_gone": Case(lambda w: (*on_target(w), w.live)),
     "ensure_hostname": Case(on_target),

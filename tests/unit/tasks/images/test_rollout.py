@@ -1,5 +1,6 @@
 """Old images come back by container, only where machines have them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +71,16 @@ def test_a_rollout_that_hangs_is_an_error_with_the_pods_reason(world: World) -> 
     ) as late:
         put(world, main="app/web:1.9")
     assert str(late.value).endswith("0 nodes are available: kubectl describe pods -n shop [rollout-not-finished]")
+
+
+def test_a_rollout_that_waits_for_somebody_to_delete_pods_says_so(world: World) -> None:
+    world.platform = platform(timeouts={"rollout_s": 5})
+    for node in world.kube.node_map:
+        world.kube.set_unschedulable(node, True)
+    by_hand = replace(workload(world), on_delete=True)
+
+    with pytest.raises(DeadlineExceededError, match="its strategy is OnDelete: kubectl delete pod -n shop each of its pods"):
+        ensure_images.fn(world.run(), by_hand, world.platform, world.kube, {"main": "app/web:1.9"})
 
 
 def test_a_workload_that_has_gone_is_an_error(world: World) -> None:

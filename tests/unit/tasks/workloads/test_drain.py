@@ -7,7 +7,7 @@ import pytest
 from blocks.errors import DeadlineExceededError, EtcdUnavailableError, KubeUnavailableError, RefusedError
 from tasks.engine.outcome import Change, Outcome
 from tasks.workloads.drain import ensure_drained, why_stays
-from tasks.workloads.readiness import unready
+from tasks.workloads.owners import ensure_ready_recorded
 from tests.fakes.platform import platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
@@ -130,16 +130,25 @@ def test_a_workload_that_does_not_come_back_is_an_error_with_its_pods_reasons(wo
         drain(world)
 
 
-def test_a_workload_that_may_be_incomplete_is_not_awaited(world: World) -> None:
-    accepted = {"id": "workload-incomplete", "where": "Deployment shop/broken", "reason": "broken since May"}
-    world.platform = platform(timeouts={"pod_ready_s": 5}, accepted=[accepted])
+def test_an_ignored_workload_is_not_awaited(world: World) -> None:
+    world.platform = platform(timeouts={"pod_ready_s": 5}, ignore_workloads=["Deployment shop/broken"])
     world.kube.never_ready = {"shop/broken-"}
     world.kube.has(FakeWorkload("Deployment", "shop", "broken", 0))
     world.kube.workload_list[-1].replicas = 1
     cordoned(world)
 
     assert drain(world).change is Change.CHANGED
-    assert [str(lacking) for lacking in unready(world.kube)] == ["Deployment shop/broken: 0 of 1 ready"]
+
+
+def test_pods_of_an_operators_controller_are_awaited_before_the_next_source(world: World) -> None:
+    world.platform = platform(timeouts={"pod_ready_s": 5})
+    world.kube.has(FakeWorkload("CloneSet", "shop", "tikv", 2, api="apps.kruise.io/v1alpha1"), on="vm-1")
+    ensure_ready_recorded.fn(world.run(), world.platform, world.kube, world.record)
+    cordoned(world)
+    world.kube.never_ready = {"shop/tikv-"}
+
+    with pytest.raises(DeadlineExceededError, match=r"CloneSet.apps.kruise.io shop/tikv: 0 of 2 ready: list in ignore_workloads"):
+        drain(world)
 
 
 def test_a_source_that_is_no_longer_a_node_is_drained(world: World) -> None:

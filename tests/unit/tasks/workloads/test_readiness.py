@@ -6,16 +6,15 @@ from blocks.errors import KubeUnavailableError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
 from tasks.images.record import ensure_new_images_recorded
-from tasks.workloads.readiness import check_workloads, unready, verify_workloads
+from tasks.workloads.owners import READY, ensure_ready_recorded, lacking
+from tasks.workloads.readiness import check_workloads, verify_workloads
 from tests.fakes.platform import platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 
-ACCEPTED = {"id": "workload-incomplete", "where": "Deployment shop/broken", "reason": "broken since May"}
-
 
 def check(world: World) -> Outcome:
-    return check_workloads.fn(world.run(), world.platform, world.kube)
+    return check_workloads.fn(world.run(), world.platform, world.kube, world.record)
 
 
 def verify(world: World) -> Outcome:
@@ -28,12 +27,16 @@ def lacks_a_replica(world: World, name: str) -> None:
     world.kube.workload_list[-1].replicas = 1
 
 
+def record_ready(world: World) -> None:
+    ensure_ready_recorded.fn(world.run(), world.platform, world.kube, world.record)
+
+
 def record_images(world: World) -> None:
     ensure_new_images_recorded.fn(world.run(), world.platform, world.kube, world.record)
 
 
 def test_complete_workloads_are_not_listed(world: World) -> None:
-    assert unready(world.kube) == []
+    assert lacking(world.platform, world.kube) == []
 
 
 def test_a_workload_that_lacks_replicas_is_listed_with_its_pods_reasons(world: World) -> None:
@@ -42,66 +45,114 @@ def test_a_workload_that_lacks_replicas_is_listed_with_its_pods_reasons(world: W
     world.kube.has(FakeWorkload("Deployment", "shop", "late", 0))
     world.kube.workload_list[-1].replicas = 1
 
-    (lacking,) = map(str, unready(world.kube))
+    (late,) = map(str, lacking(world.platform, world.kube))
 
-    assert lacking.startswith("Deployment shop/late: 0 of 1 ready; shop/late-")
-    assert lacking.endswith(": 0 nodes are available")
+    assert late.startswith("Deployment shop/late: 0 of 1 ready; shop/late-")
+    assert late.endswith(": 0 nodes are available")
 
 
 def test_a_daemon_set_is_not_missed_on_a_node_that_has_stopped(world: World) -> None:
     world.kube.stops("vm-2")
 
-    assert unready(world.kube) == []
+    assert lacking(world.platform, world.kube) == []
 
 
 def test_complete_workloads_are_counted(world: World) -> None:
     outcome = check(world)
 
-    assert (outcome.why, outcome.findings) == ("3 of 3 workloads are complete", ())
+    assert (outcome.why, outcome.findings) == ("3 workloads, 0 incomplete", ())
 
 
 def test_a_workload_that_becomes_complete_in_time_is_waited_for(world: World) -> None:
     world.kube.has(FakeWorkload("Deployment", "shop", "late", 0))
     world.kube.workload_list[-1].replicas = 1
 
-    assert check(world).why == "4 of 4 workloads are complete"
+    assert check(world).why == "4 workloads, 0 incomplete"
 
 
-def test_every_workload_that_is_incomplete_before_the_move_is_a_refusal_of_its_own(world: World) -> None:
+def test_what_is_broken_before_the_move_is_a_warning(world: World) -> None:
     world.platform = platform(timeouts={"pod_ready_s": 5})
     lacks_a_replica(world, "broken")
-    lacks_a_replica(world, "torn")
-
-    with pytest.raises(FindingsError) as refused:
-        check(world)
-    assert str(refused.value).splitlines() == [
-        f"Deployment shop/{name}: 0 of 1 ready: kubectl describe deployment -n shop {name} [workload-incomplete]"
-        for name in ("broken", "torn")
-    ]
-
-
-def test_a_refused_workload_is_reported_with_its_pods_reasons(world: World) -> None:
-    world.platform = platform(timeouts={"pod_ready_s": 5})
-    for node in list(world.kube.node_map):
-        world.kube.set_unschedulable(node, True)
-    lacks_a_replica(world, "late")
-
-    with pytest.raises(
-        FindingsError, match=r"^Deployment shop/late: 0 of 1 ready; shop/late-\d+: 0 nodes are available: kubectl"
-    ):
-        check(world)
-
-
-def test_an_accepted_workload_is_reported_and_not_waited_for(world: World) -> None:
-    world.platform = platform(accepted=[ACCEPTED])
-    lacks_a_replica(world, "broken")
-    begun = world.time.now()
 
     outcome = check(world)
 
-    assert world.time.now() == begun
-    assert outcome.why == "3 of 4 workloads are complete"
-    assert [finding.accepted for finding in outcome.findings] == ["broken since May"]
+    assert outcome.why == "4 workloads, 1 incomplete"
+    assert [str(finding) for finding in outcome.findings] == [
+        "Deployment shop/broken: 0 of 1 ready; after the move it has to have no more than that: kubectl describe deployment -n shop "
+        "broken; list it in ignore_workloads if nothing shall wait for it [workload-broken-before]"
+    ]
+
+
+def test_what_was_broken_before_need_not_heal_and_what_was_not_must_come_back(world: World) -> None:
+    world.platform = platform(timeouts={"pod_ready_s": 5})
+    lacks_a_replica(world, "broken")
+    record_ready(world)
+    assert check(world).findings == ()
+
+    lacks_a_replica(world, "torn")
+    with pytest.raises(FindingsError) as refused:
+        check(world)
+    assert str(refused.value) == (
+        "Deployment shop/torn: 0 of 1 ready: kubectl describe deployment -n shop torn; list it in ignore_workloads if it need not heal "
+        "[workload-incomplete]"
+    )
+
+
+def test_a_workload_that_had_some_replicas_must_have_them_again(world: World) -> None:
+    world.record.write(READY, {"broken": {"Deployment shop/web": 1}, "others": {}})
+    world.platform = platform(timeouts={"pod_ready_s": 5})
+    world.kube.workload_list[0].replicas = 3
+    world.kube.never_ready = {"shop/web-"}
+
+    assert lacking(world.platform, world.kube, world.record) == []
+    for pod in world.kube.pods("vm-1"):
+        world.kube.evict(pod)
+    for _ in range(5):
+        world.kube.pods()
+    assert [one.owner for one in lacking(world.platform, world.kube, world.record)] == ["Deployment shop/web"]
+
+
+def test_an_ignored_workload_is_not_waited_for(world: World) -> None:
+    world.platform = platform(ignore_workloads=["Deployment shop/broken"])
+    lacks_a_replica(world, "broken")
+    begun = world.time.now()
+
+    assert (check(world).why, world.time.now()) == ("4 workloads, 0 incomplete", begun)
+
+
+@pytest.mark.parametrize(
+    ("kind", "api", "owner"),
+    [
+        ("CloneSet", "apps.kruise.io/v1alpha1", "CloneSet.apps.kruise.io shop/tikv"),
+        ("StatefulSet", "apps.pingcap.com/v1", "StatefulSet.apps.pingcap.com shop/tikv"),
+        ("ReplicaSet", "apps/v1", "ReplicaSet shop/tikv"),
+    ],
+)
+def test_pods_of_any_controller_are_awaited(world: World, kind: str, api: str, owner: str) -> None:
+    world.kube.has(FakeWorkload(kind, "shop", "tikv", 2, api=api), on="vm-1")
+    record_ready(world)
+    assert lacking(world.platform, world.kube, world.record) == []
+
+    world.kube.never_ready = {"shop/tikv-"}
+    world.kube.evict(next(pod for pod in world.kube.pods() if pod.name.startswith("tikv")))
+    for _ in range(5):
+        world.kube.pods()
+
+    (one,) = lacking(world.platform, world.kube, world.record)
+    assert (one.owner, one.ready, one.expected) == (owner, 1, 2)
+
+
+def test_pods_that_their_controller_does_not_make_anew_are_missed(world: World) -> None:
+    world.record.write(READY, {"broken": {}, "others": {"CloneSet.apps.kruise.io shop/gone": 2}})
+
+    assert list(map(str, lacking(world.platform, world.kube, world.record))) == ["CloneSet.apps.kruise.io shop/gone: 0 of 2 ready"]
+
+
+def test_a_job_ends_by_itself(world: World) -> None:
+    world.kube.has(FakeWorkload("Job", "shop", "import", 1, api="batch/v1"), on="vm-1")
+    record_ready(world)
+
+    assert (world.record.read(READY) or {})["others"] == {}
 
 
 def test_an_api_that_stays_away_is_no_answer_about_workloads(world: World) -> None:

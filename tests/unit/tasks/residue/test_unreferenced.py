@@ -4,7 +4,7 @@ import pytest
 
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
-from tasks.workloads.residue import check_unreferenced, verify_no_residue
+from tasks.residue.checks import check_residue, check_unreferenced, verify_no_residue
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.unit.tasks.cases import hosts_of, targets_of
@@ -104,10 +104,22 @@ def test_what_is_still_needed_can_be_accepted_place_by_place(world: World) -> No
 
 def test_a_mere_mention_is_a_note(world: World) -> None:
     world.has_moved()
-    world.hosts["phys-2"].write("/etc/fstab", "10.0.0.11:/export /mnt nfs defaults 0 0\n")
+    world.hosts["phys-2"].write("/etc/fstab", "10.0.0.11:/export /mnt nfs noauto 0 0\n# 10.0.0.11:/export /mnt nfs defaults 0 0\n")
 
     assert [str(finding) for finding in check(world).findings] == [
         "phys-2:/etc/fstab: line 1 names 10.0.0.11 [source-mentioned]"
+    ]
+
+
+def test_what_will_need_a_source_is_a_warning_before_the_move(world: World) -> None:
+    world.kube.put("Service", "shop", "lake", spec={"externalIPs": ["10.0.0.12"]})
+    world.kube.put("ConfigMap", "shop", "app", data={"url": "http://10.0.0.11/"})
+
+    outcome = check_residue.fn(world.run(), world.platform, world.kube)
+
+    assert [str(finding) for finding in outcome.findings] == [
+        "Service shop/lake: spec.externalIPs[0] names 10.0.0.12, which leaves; it is refused when the source is to be stopped: "
+        "kubectl edit service -n shop lake, then run the same command again [source-needed-later]"
     ]
 
 

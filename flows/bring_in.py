@@ -1,0 +1,75 @@
+"""Targets become machines of the live platform: prepared, members of its etcd, nodes of its cluster."""
+
+from __future__ import annotations
+
+from prefect.futures import PrefectFuture
+
+from configs.hosts import Role, Target
+from configs.platform import Platform
+from flows.etcd_join import growing
+from flows.session import Session
+from tasks.engine.outcome import Outcome
+from tasks.images.load import ensure_images_loaded
+from tasks.k3s.bundle import ensure_k3s_files
+from tasks.k3s.join import ensure_node
+from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
+from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.placement.labels import ensure_labelled
+from tasks.workloads.pod_network import check_pod_network
+
+
+def canary_and_others(platform: Platform) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
+    """The canary goes all the way before any other machine is touched; without one all targets go together."""
+    first = 1 if platform.canary else len(platform.targets)
+    return platform.targets[:first], platform.targets[first:]
+
+
+def bring_in(session: Session, targets: tuple[Target, ...]) -> None:
+    """Make `targets` machines of the live platform: prepared, their etcd members voting, their nodes Ready and reached by pods.
+
+    etcd grows by one member at a time; nodes join beside it, each as soon as nothing that it needs is missing.
+    """
+    prepare_machines(session, targets)
+    with growing(session, [target.name for target in targets if target.etcd]):
+        join_k3s(session, targets)
+    check_pods_reached(session, targets)
+
+
+def prepare_machines(session: Session, targets: tuple[Target, ...]) -> None:
+    """Begin all steps that prepare machines, side by side."""
+    platform, live = session.platform, session.live()
+    for host in (session.hosts[target.name] for target in targets):
+        gone = session.submit(ensure_old_platform_gone, host, platform, live)
+        named = session.submit(ensure_hostname, host, platform, after=[gone])
+        session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named])
+        staged = session.submit(ensure_k3s_files, host, platform, after=[gone])
+        session.loaded[host.name] = session.submit(ensure_images_loaded, host, platform, after=[staged])
+
+
+def join_k3s(session: Session, targets: tuple[Target, ...]) -> None:
+    """Servers one after another, because each reads all of etcd when it starts; agents beside them."""
+    agents = [begin_node(session, target) for target in targets if target.role is Role.AGENT]
+    for server in (target for target in targets if target.role is Role.SERVER):
+        session.growth.await_members([server.name] if server.etcd else [])
+        session.all_done([begin_node(session, server)])
+    session.all_done(agents)
+
+
+def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
+    """Begin to make a target a node with its labels, after it has its name, its hosts file and its images."""
+    ready = [session.prepared[target.name], session.loaded[target.name]]
+    kube, keys, access = session.kube, session.keys, session.access
+    node = session.submit(
+        ensure_node, session.hosts[target.name], session.platform, target, kube, keys, access, after=ready
+    )
+    return session.submit(ensure_labelled, target, kube, after=[node])
+
+
+def check_pods_reached(session: Session, targets: tuple[Target, ...]) -> None:
+    """Pods of the new nodes and of all others reach each other; afterwards drains rely on it."""
+    new, nodes = {target.name for target in targets}, {node.name for node in session.kube.nodes()}
+    session.all_checked(
+        session.submit(check_pod_network, host, session.platform, session.kube, new)
+        for host in session.hosts.values()
+        if host.name in nodes
+    )

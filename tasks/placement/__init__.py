@@ -1,0 +1,1 @@
+"""What would become of the pods at the drains, found before anything is changed."""

@@ -1,0 +1,1 @@
+"""What still names a source: on the targets and in the cluster."""
