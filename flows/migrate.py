@@ -76,10 +76,9 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
         join_etcd([target.name for target in session.platform.new_members])
         session.all_done(loaded)
         join_k3s(session)
-        standbys = begin_standbys(session)
+        prepare_standbys(session)
         pass_gate(session, Gate.DRAIN, approved=approved)
         drain_sources([source.name for source in session.sources])
-        session.all_done(standbys)
         hand_over_vip(session)
         pass_gate(session, Gate.RETIRE, approved=approved)
         retire_sources(session)
@@ -142,15 +141,11 @@ def join_k3s(session: Session) -> None:
         )
 
 
-def begin_standbys(session: Session) -> Futures:
-    """Begin to make the first targets standbys of the VIP, beside the drains: each has to hear adverts before it is one."""
-    platform = session.platform
-    return [
-        session.submit(
-            ensure_standby, session.hosts[t.name], platform, t, session.secret(platform.keepalived.auth_pass)
-        )
-        for t in platform.vip_holders
-    ]
+def prepare_standbys(session: Session) -> None:
+    """Make the first targets standbys of the VIP, one after another: should one take it after all, it is the only one."""
+    hosts = dict(session.hosts)
+    for target in session.platform.vip_holders:
+        session.all_done([session.submit(ensure_standby, hosts[target.name], session.platform, target, hosts)])
 
 
 def hand_over_vip(session: Session) -> None:

@@ -24,6 +24,7 @@ from tasks.machine.fitness import check_machine
 from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
 from tasks.vip.checks import check_vip
+from tasks.vip.standby import check_standby
 from tasks.workloads.readiness import check_workloads
 
 
@@ -31,6 +32,7 @@ def preflight(session: Session) -> None:
     """Return only if no check refuses the move; all findings of all checks are reported together."""
     platform, live = session.platform, session.live()
     running = read_versions(session.etcd, session.kube)
+    auth_pass = session.secret(platform.keepalived.auth_pass) if platform.keepalived.auth_pass else None
     machines = [machine for machine in platform.machines if machine.name in session.hosts]
     joining = [] if session.record.finished else machines  # after the move nothing joins, and sources may be firewalled off
     session.all_checked(
@@ -44,9 +46,8 @@ def preflight(session: Session) -> None:
             session.submit(check_nodes, platform, session.kube, session.record),
             session.submit(check_flags, platform, session.kube, dict(session.hosts)),
             *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube)]),
-            session.submit(
-                check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
-            ),
+            session.submit(check_vip, platform, dict(session.hosts), auth_pass, session.kube),
+            *(session.submit(check_standby, session.hosts[t.name], platform, t, dict(session.hosts)) for t in platform.vip_holders),
         ]
     )
 

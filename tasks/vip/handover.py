@@ -12,8 +12,8 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.shell.script import facts, parse_facts
-from tasks.shell.units import is_off, is_on, unit_state
-from tasks.vip.holder import holds, only_holder
+from tasks.shell.units import is_off, unit_state
+from tasks.vip.holder import holds, only_holder, why_not_ready
 
 
 @step("hand over VIP")
@@ -63,10 +63,11 @@ def _keepalived_state(host: Host, platform: Platform) -> str:
 
 
 def _refuse_without_successor(source: Host, platform: Platform, hosts: Mapping[str, Host]) -> None:
-    ready = [t.name for t in platform.vip_holders if is_on(_keepalived_state(hosts[t.name], platform))]
-    if not ready:
+    lacking = {target.name: why_not_ready(hosts[target.name], platform) for target in platform.vip_holders}
+    if all(lacking.values()):
         raise RefusedError(
-            f"{source.name}: handing over the VIP: keepalived runs on no target that could take it: "
-            "systemctl status keepalived there, then run the same command again",
+            f"{source.name}: handing over the VIP: no target could take it: "
+            + "".join(f"{name}: {why}; " for name, why in lacking.items())
+            + "journalctl -u keepalived there, then run the same command again",
             id="vip-no-successor",
         )
