@@ -89,7 +89,7 @@ NEITHER = "neither"
 # What keepalived logs of an advert that is no peer's: another password, other addresses, or a master beside ours; 1.2 to 2.4.
 FOREIGN_ADVERT = re.compile(
     r"invalid passwd|auth(?: from \S+)?, expecting|[Ii]nvalid auth type|invalid ip number|unexpected ip number|VIPs but received"
-    r"|not present in (?:MASTER |received )?(?:advert|packet)|VIP associated with VRID mismatch|advertisse?ment interval mismatch"
+    r"|not present in (?:MASTER |received )?(?:advert|packet)|VIP associated with VRID mismatch|advertiss?ement interval mismatch"
     r"|(?:invalid|wrong)(?: VRRP)? version|Received (?:lower|higher) prio advert|(?:lower|higher) priority \d+, ours"
     r"|with same priority|equal priority advert|configured as address owner|AH header but auth type"
 )

@@ -96,7 +96,7 @@ def _pieces(conf: str) -> Iterator[str]:
 
 def _statement(text: str, number: int) -> Iterator[str]:
     text = text.strip()
-    if re.match(r"\$\w+\s*=|@|~|include[rmwba]?\s", text):
+    if re.match(r"\$\w+\s*=|@|~|include[rmwba]?(\s|$)", text):
         kind = re.split(r"[\s=]", text)[0]
         raise GrammarError(f"line {number} begins with {kind}, which is not evaluated")
     if re.search(r"\$\{?_[A-Z]", text):  # keepalived's own; other $NAMEs are text without a definition

@@ -33,11 +33,19 @@ def test_a_source_that_only_waits_leaves_without_moving_the_vip(world: World) ->
 
 def test_a_vip_without_a_successor_stays(world: World) -> None:
     with pytest.raises(
-        RefusedError, match=r"vm-1: .*keepalived runs on no target that could take it: systemctl"
+        RefusedError, match=r"vm-1: .*no target could take it: phys-1: keepalived does not run, or is not enabled; phys-2: .*; journalctl"
     ) as refused:
         hand_over(world)
     assert refused.value.id == "vip-no-successor"
     assert world.mutations == []
+
+
+def test_a_standby_in_fault_is_no_successor(world: World) -> None:
+    standing_by(world)
+    world.hosts["phys-1"].tell("journal", "(VI_1) Entering BACKUP STATE\n(VI_1) Entering FAULT STATE")
+
+    with pytest.raises(RefusedError, match=r"phys-1: keepalived is in FAULT; .* \[vip-no-successor\]"):
+        hand_over(world)
 
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
