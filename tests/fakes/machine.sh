@@ -17,14 +17,15 @@ id() { test $# -lt 2 || { ! grep -qxF "$2" "$S/lacks-users" 2>/dev/null; return;
 date() { command date -d "now + $(say clock 0) seconds" "$@"; }
 keepalived() { :; }
 # Both programs that are run by name, each with its text: one hears $S/adverts, lines of "SOURCE PAYLOAD", one announces.
-python3() {
+interpreter() {
     local source payload
     case $2 in
     *recv*) while read -r source payload; do test $((16#${payload:2:2})) != "$6" || echo "$source $payload"; done < <(say adverts) ;;
     *) did announce "${@:3}" ;;
     esac
 }
-perl() { python3 "$@"; }
+python3() { interpreter "$@"; }
+perl() { interpreter "$@"; }
 # A connection is refused, as by a machine where nothing listens. $S/unreachable has the others: "ADDRESS PORT error", or silent.
 timeout() {
     local address port said

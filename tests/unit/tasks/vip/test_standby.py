@@ -194,7 +194,7 @@ def test_a_script_that_differs_is_written_again(world: World) -> None:
 def test_a_standby_in_fault_could_not_take_the_vip(world: World) -> None:
     world.hosts["phys-1"].tell("journal", "(VI_1) Entering BACKUP STATE\n(VI_1) Entering FAULT STATE")
 
-    with pytest.raises(VerificationError, match="phys-1: .*could not take the VIP: keepalived is in FAULT") as wrong:
+    with pytest.raises(VerificationError, match=r"phys-1: .*could not take the VIP: keepalived is in FAULT") as wrong:
         stand_by(world)
     assert wrong.value.id == "vip-standby-faulty"
     world.hosts["phys-1"].tell("journal", "VRRP_Instance(VI_1) Entering FAULT STATE\nVRRP_Instance(VI_1) Entering BACKUP STATE")
@@ -205,7 +205,7 @@ def test_a_target_that_takes_the_vip_is_stopped_again_and_the_holder_announces_i
     world.discards_adverts = {"phys-1"}
 
     with pytest.raises(
-        VerificationError, match="phys-1: keepalived took the VIP .*; vm-1 has announced 10.0.0.100 by gratuitous ARP"
+        VerificationError, match=r"phys-1: keepalived took the VIP .*; vm-1 has announced 10.0.0.100 by gratuitous ARP"
     ) as wrong:
         stand_by(world)
 
