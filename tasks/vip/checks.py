@@ -73,11 +73,10 @@ def _judge_api(found: Findings, platform: Platform, kube: KubeApi) -> None:
 
 
 def _judge_addresses(found: Findings, holder: str, instance: Instance) -> None:
-    missing = [address for address in instance.all_addresses if address not in instance.present]
-    if missing:
+    if instance.missing:
         found.refuse(
             "vip-address-missing",
-            f"{CONF} has {', '.join(missing)} beside the VIP, the machine has not",
+            f"{CONF} has {', '.join(instance.missing)} beside the VIP, the machine has not",
             "systemctl reload keepalived there, journalctl -u keepalived",
             where=holder,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blocks.errors import RefusedError
+from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -14,6 +14,7 @@ from tasks.engine.waiting import wait_until
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_off, unit_state
 from tasks.vip.holder import holds, only_holder, why_not_ready
+from tasks.vip.instance import read_instance
 
 
 @step("hand over VIP")
@@ -22,7 +23,8 @@ def ensure_keepalived_stopped(
 ) -> Outcome:
     """Make keepalived on `source` stopped and disabled, and a VIP that it held a target's.
 
-    Its last advert has priority 0, so that a standby takes over at once; exactly one host holds the VIP before and after.
+    Its last advert has priority 0, so that a standby takes over at once; exactly one host holds the VIP before and after,
+    and with it all addresses of the VRRP instance.
     Undo: systemctl enable --now keepalived there.
     """
     # probe
@@ -54,6 +56,11 @@ def ensure_keepalived_stopped(
         timeout_s=platform.timeouts.vip_s,
         id="vip-api-silent",
     )
+    if had_it and (missing := read_instance(hosts[holder], platform).missing):
+        raise VerificationError(
+            f"{holder}: {', '.join(missing)} did not come with the VIP: systemctl reload keepalived there, journalctl -u keepalived",
+            id="vip-address-missing",
+        )
     return changed(f"the VIP is on {holder}" if had_it else "keepalived is off and disabled")
 
 

@@ -130,6 +130,11 @@ class Instance:
         return tuple(str(address.ip) for keyword in both for address in self._addresses(keyword))
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """Its addresses that its machine, the holder, does not have."""
+        return tuple(address for address in self.all_addresses if address not in self.present)
+
+    @property
     def group(self) -> str:
         """Where its adverts are sent to."""
         return self.own.said("mcast_dst_ip") or self._global("vrrp_mcast_group4") or GROUP

@@ -145,8 +145,8 @@ def _judge_target(found: Findings, host: Host, platform: Platform, target: Targe
 def _judge_adverts(found: Findings, device: str, instance: Instance, answer: str) -> None:
     """Final where nothing is heard: a keepalived that is started there makes itself a second master."""
     vrid, adverts = instance.virtual_router_id, parse_adverts(answer)
-    reasons = {advert.source: "; ".join(why_discarded(advert, instance)) for advert in adverts}
-    foreign = "; ".join(f"{source} has {why}" for source, why in reasons.items() if why)
+    reasons = dict.fromkeys((advert.source, "; ".join(why_discarded(advert, instance))) for advert in adverts)
+    foreign = "; ".join(f"{source} has {why}" for source, why in reasons if why)
     if answer == NEITHER:
         what = f"neither python nor perl is there, so adverts of VRID {vrid} can't be listened for"
         found.refuse("vip-listener-missing", what, "install one: apt-get install perl, or yum install python3", final=True)
@@ -155,7 +155,7 @@ def _judge_adverts(found: Findings, device: str, instance: Instance, answer: str
         what = f"no VRRP adverts of VRID {vrid} heard on {device} within {listens_for(instance):g} s{error}"
         remedy = f"let protocol 112 and multicast to {instance.group} through to it, in its own firewall: {FIREWALL}"
         found.refuse("vip-adverts-unheard", what, remedy, final=True)
-    elif all(reasons.values()):
+    elif all(why for _, why in reasons):
         what = f"the adverts of VRID {vrid} heard on {device} are others than the holder's configuration says: {foreign}"
         found.refuse("vip-adverts-differ", what, "systemctl reload keepalived on the holder", final=True)
     elif foreign:

@@ -113,14 +113,15 @@ def test_adverts_that_keepalived_would_discard_are_refused(world: World) -> None
     )
 
 
-def test_a_strangers_adverts_beside_the_holders_are_refused(world: World) -> None:
+@pytest.mark.parametrize("source", ["10.0.0.9", "10.0.0.11"], ids=["another machine", "the holder's machine"])
+def test_a_strangers_adverts_beside_the_holders_are_refused(world: World, source: str) -> None:
     own, other = (machines.advert("10.0.0.100", auth_pass=password) for password in ("s3cret", "strange"))
-    world.hosts["phys-1"].tell("adverts", f"10.0.0.11 {own}\n10.0.0.9 {other}")
+    world.hosts["phys-1"].tell("adverts", f"{source} {other}\n10.0.0.11 {own}\n{source} {other}")
 
     finding = refused(world)
 
     assert (finding.id, finding.final) == ("vip-vrid-foreign", False)
-    assert finding.what == "another router on this network uses VRID 51: 10.0.0.9 has another password than in its configuration"
+    assert finding.what == f"another router on this network uses VRID 51: {source} has another password than in its configuration"
     assert "strange" not in repr(finding)
 
 
