@@ -88,6 +88,7 @@ class Target(StrictModel):
     address: IPv4Address
     role: Role
     etcd: bool = Field(True, description="whether it will be an etcd member at the end")
+    interface: ShellSafe | None = Field(None, description="that carries the VIP, where it is not keepalived.interface")
     args: tuple[Argument, ...] = Field((), description="k3s's flags for this machine only, after those of its role")
     labels: dict[LabelKey, LabelValue] = Field({}, description="its node's labels, set when it joins")
     taints: tuple[Taint, ...] = Field((), description="its node's taints, set when it joins")

@@ -17,15 +17,15 @@ from configs.timeouts import Timeouts
 
 
 class Keepalived(StrictModel):
-    """The VRRP instance that holds the VIP. Timing and authentication must be those of the running holders."""
+    """Who can hold the VIP. The VRRP instance itself is read from its holder; what is written here has to agree with it."""
 
-    virtual_router_id: int = Field(ge=1, le=255, description="VRID, the same as on the sources")
-    interface: Label | ShellSafe = Field(description="network interface of the targets that carries the VIP")
-    auth_pass: SecretRef
-    prefix_length: int = Field(24, ge=1, le=32)
+    interface: Label | ShellSafe = Field(description="network interface of the targets that carries the VIP; see targets[].interface")
     first_priority: int = Field(250, ge=1, le=254, description="the gap of a hand-over is (256 - priority)/256 s")
     holders: int = Field(3, ge=1, description="how many targets, from the first, can hold the VIP")
-    advert_interval_s: int = Field(1, ge=1)
+    virtual_router_id: int | None = Field(None, ge=1, le=255, description="VRID; left out: the holder's")
+    auth_pass: SecretRef | None = Field(None, description="left out: the holder's, with or without one")
+    prefix_length: int | None = Field(None, ge=1, le=32, description="of the VIP; left out: the holder's")
+    advert_interval_s: float | None = Field(None, ge=0.01, description="left out: the holder's")
 
 
 class Drain(StrictModel):
@@ -145,6 +145,10 @@ class Platform(StrictModel):
     @property
     def vip_holders(self) -> tuple[Target, ...]:
         return self.targets[: self.keepalived.holders]
+
+    def interface_of(self, target: Target) -> str:
+        """The network interface of `target` that carries the VIP."""
+        return target.interface or self.keepalived.interface
 
     @property
     def join_url(self) -> str:

@@ -15,6 +15,7 @@ from tasks.k3s.join import ensure_node
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
 from tasks.placement.labels import ensure_labelled
+from tasks.vip.standby import ensure_standby
 from tasks.workloads.pod_network import check_pod_network
 
 
@@ -56,13 +57,22 @@ def join_k3s(session: Session, targets: tuple[Target, ...]) -> None:
 
 
 def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
-    """Begin to make a target a node with its labels, after it has its name, its hosts file and its images."""
+    """Begin to make a target a node with its labels, after it has its name, its hosts file and its images.
+
+    Those that may hold the VIP become its standbys then, one after another: should one take it after all, it is the only one.
+    """
     ready = [session.prepared[target.name], session.loaded[target.name]]
     kube, keys, access = session.kube, session.keys, session.access
     node = session.submit(
         ensure_node, session.hosts[target.name], session.platform, target, kube, keys, access, after=ready
     )
-    return session.submit(ensure_labelled, target, kube, after=[node])
+    labelled = session.submit(ensure_labelled, target, kube, after=[node])
+    if target in session.platform.vip_holders:
+        hosts, last = dict(session.hosts), session.standbys[-1:]
+        session.standbys.append(
+            session.submit(ensure_standby, hosts[target.name], session.platform, target, hosts, after=[labelled, *last])
+        )
+    return labelled
 
 
 def check_pods_reached(session: Session, targets: tuple[Target, ...]) -> None:

@@ -33,7 +33,7 @@ from tasks.engine.record import Facts, find_newest, prefix
 from tasks.engine.run import Run
 from tasks.etcd.unit import client_url
 from tasks.k3s.identity import ClusterAccess, find_cluster_access
-from tasks.vip.conf import refuse_long_auth_pass
+from tasks.vip.instance import refuse_long_auth_pass
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,8 @@ def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bo
     Secrets are resolved first: what is missing in the configuration is reported before any machine is contacted.
     """
     secrets = {ref: resolve_secret(ref) for ref in platform.secrets}
-    refuse_long_auth_pass(platform.keepalived.auth_pass, secrets[platform.keepalived.auth_pass])
+    if (auth_pass := platform.keepalived.auth_pass) is not None:
+        refuse_long_auth_pass(auth_pass, secrets[auth_pass])
     run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     report = Report(platform.name, run_id, flow, dry_run)
     journal = Journal(report, platform.reports / platform.name / run_id / "report.json")

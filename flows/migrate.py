@@ -33,7 +33,6 @@ from tasks.residue.checks import check_unreferenced, verify_no_residue
 from tasks.vip.checks import verify_vip
 from tasks.vip.handover import ensure_keepalived_stopped
 from tasks.vip.holder import holders
-from tasks.vip.standby import ensure_standby
 from tasks.workloads.owners import ensure_ready_recorded
 from tasks.workloads.readiness import check_workloads, verify_workloads
 from tasks.workloads.services import verify_services
@@ -77,10 +76,9 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
             pass_gate(session, Gate.CANARY, approved=approved)
             bring_in(session, others)
         session.all_done(named)
-        standbys = begin_standbys(session)
+        session.all_done(session.standbys)
         pass_gate(session, Gate.DRAIN, approved=approved)
         drain_sources([source.name for source in session.sources])
-        session.all_done(standbys)
         hand_over_vip(session)
         pass_gate(session, Gate.RETIRE, approved=approved)
         retire_sources(session)
@@ -123,17 +121,6 @@ def record_old_images(session: Session) -> None:
 def begin_hosts_files(session: Session) -> Futures:
     """Begin to make the sources' /etc/hosts name the targets, too."""
     return [session.submit(ensure_hosts_file, session.hosts[source.name], session.platform) for source in session.sources]
-
-
-def begin_standbys(session: Session) -> Futures:
-    """Begin to make the first targets standbys of the VIP, beside the drains: each has to hear adverts before it is one."""
-    platform = session.platform
-    return [
-        session.submit(
-            ensure_standby, session.hosts[t.name], platform, t, session.secret(platform.keepalived.auth_pass)
-        )
-        for t in platform.vip_holders
-    ]
 
 
 def hand_over_vip(session: Session) -> None:

@@ -29,6 +29,7 @@ from tasks.placement.evicted import needed_images
 from tasks.placement.placement import check_placement
 from tasks.residue.checks import check_residue
 from tasks.vip.checks import check_vip
+from tasks.vip.standby import check_standby
 from tasks.workloads.readiness import check_workloads
 from tasks.workloads.singles import check_surge
 
@@ -37,6 +38,7 @@ def preflight(session: Session) -> None:
     """Return only if no check refuses the move; all findings of all checks are reported together."""
     platform, live = session.platform, session.live()
     running = read_versions(session.etcd, session.kube)
+    auth_pass = session.secret(platform.keepalived.auth_pass) if platform.keepalived.auth_pass else None
     machines = [machine for machine in platform.machines if machine.name in session.hosts]
     images = needed_images(platform, session.kube)
     joining = [] if session.record.finished else machines  # after the move nothing joins, and sources may be firewalled off
@@ -56,9 +58,8 @@ def preflight(session: Session) -> None:
             session.submit(check_placement, platform, session.kube, dict(session.hosts)),
             *(session.submit(check_pod_images, host, platform, images) for host in session.targets),
             session.submit(check_residue, platform, session.kube),
-            session.submit(
-                check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube
-            ),
+            session.submit(check_vip, platform, dict(session.hosts), auth_pass, session.kube),
+            *(session.submit(check_standby, session.hosts[t.name], platform, t, dict(session.hosts)) for t in platform.vip_holders),
         ]
     )
 

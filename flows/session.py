@@ -58,6 +58,8 @@ class Session:
         """By target: the last step before its etcd may join."""
         self.loaded: dict[str, PrefectFuture[Outcome]] = {}
         """By target: the last step before its k3s may join, once it is prepared."""
+        self.standbys: list[PrefectFuture[Outcome]] = []
+        """Of the VIP, one after another; what may take it must be known before anything is drained."""
         self.growth = Growth()
         self._submitted: list[PrefectFuture[Outcome]] = []
 

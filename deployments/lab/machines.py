@@ -14,6 +14,7 @@ DOMAIN = "lab.example"
 GATEWAY = f"{PREFIX}.1"
 NOWHERE = f"{PREFIX}.254"
 VIP = f"{PREFIX}.100"
+SECOND_VIP = f"{PREFIX}.101"  # of the same VRRP instance; nothing in the lab asks it
 VRID = 51
 SSH_PORT = 2222
 API_PORT = 10443

@@ -7,7 +7,7 @@ import os
 
 from deployments.lab import keys, network, platform
 from deployments.lab.k3s.plays import VERSION, takes_token_as_given
-from deployments.lab.machines import API_PORT, SOURCES, VIP, VRID, Machine
+from deployments.lab.machines import API_PORT, SECOND_VIP, SOURCES, VIP, VRID, Machine
 from deployments.lab.root_shell import put, sh
 from deployments.lab.shell import LabError
 from deployments.lab.steps import Step, each, wait
@@ -66,25 +66,48 @@ ETCD_AUTO_COMPACTION_RETENTION="1"
 """
 
 # All three start as BACKUP, so on a common boot milliseconds decide; the delay lets vm-1 win every time.
+# As grown installations have it: a second address with a label, a quoted password, a script of their own, an included file.
 KEEPALIVED = """\
+! keepalived of the sources
 global_defs {{
+    script_user root
+    enable_script_security
+    vrrp_garp_master_refresh 60
     vrrp_startup_delay {delay}
 }}
+include conf.d/*.conf
 vrrp_instance VI_1 {{
     state BACKUP
     interface eth0
-    virtual_router_id {vrid}
+    virtual_router_id {vrid}    # ours
     priority {priority}
     advert_int 1
     nopreempt
     authentication {{
         auth_type PASS
-        auth_pass {password}
+        auth_pass "{password}"
     }}
     virtual_ipaddress {{
-        {vip}/24
+        {vip}/24 dev eth0
+        {second_vip}/24 dev eth0 label eth0:2
+    }}
+    track_script {{
+        maintenance
     }}
 }}
+"""
+MAINTENANCE_CONF = """\
+vrrp_script maintenance {
+    script "/etc/keepalived/not-in-maintenance.sh /etc/keepalived/maintenance"
+    interval 2
+    fall 2
+    rise 1
+}
+"""
+MAINTENANCE = """\
+#!/bin/sh
+# An operator who touches this file takes the machine out of the election.
+exec test ! -e "$1"
 """
 
 # As the vendor installs a server: images into Docker, the airgap tar for k3s, the binary, the profile, the script.
@@ -170,7 +193,11 @@ def _token_of_others() -> str:
 def _keepalived(current: Step) -> None:
     for machine, priority, delay in zip(SOURCES, (100, 90, 80), (0, 5, 5), strict=True):
         password = keys.read_secrets()["vrrp"]
-        text = KEEPALIVED.format(priority=priority, delay=delay, vrid=VRID, vip=VIP, password=password)
+        text = KEEPALIVED.format(
+            priority=priority, delay=delay, vrid=VRID, vip=VIP, second_vip=SECOND_VIP, password=password
+        )
         put(machine, "/etc/keepalived/keepalived.conf", text, "0600")
+        put(machine, "/etc/keepalived/conf.d/maintenance.conf", MAINTENANCE_CONF)
+        put(machine, "/etc/keepalived/not-in-maintenance.sh", MAINTENANCE, "0755")
         sh(machine, "systemctl enable --now keepalived")
     wait("the virtual address", lambda: "" if VIP in network.addresses(SOURCES[0]) else SOURCES[0].name, 20, current)

@@ -32,9 +32,11 @@ def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePl
     if isinstance(machine, Source):
         _judge_name(found, facts, machine)
     elif live.why_live(host, facts) is None:
-        _judge_software(found, facts)
+        _judge_software(found, facts, holds_vip=machine in platform.vip_holders)
         _judge_resources(found, facts, platform)
-        _judge_network(found, facts, platform)
+        _judge_network(found, facts)
+        if machine in platform.vip_holders:
+            _judge_interface(found, facts, platform.interface_of(machine))
         if machine.etcd and platform.etcd.binary not in facts.missing_commands:
             _judge_etcd_version(found, platform, facts.brings.etcd, running.etcd)
         if not any(path.endswith("/vendor/k3s") for path in facts.missing_files):
@@ -81,10 +83,12 @@ def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
     )
 
 
-def _judge_software(found: Findings, facts: HostFacts) -> None:
+def _judge_software(found: Findings, facts: HostFacts, *, holds_vip: bool) -> None:
     for path in facts.missing_files:
         found.refuse("bundle-file-missing", f"{path} is missing or empty", "copy the vendor's bundle there")
     for command in facts.missing_commands:
+        if command == "keepalived" and not holds_vip:
+            continue
         found.refuse(
             "host-command-missing", f"no command {command}", "install it there, for example with apt-get install"
         )
@@ -110,15 +114,17 @@ def _judge_resources(found: Findings, facts: HostFacts, platform: Platform) -> N
         )
 
 
-def _judge_network(found: Findings, facts: HostFacts, platform: Platform) -> None:
-    interface = platform.keepalived.interface
+def _judge_interface(found: Findings, facts: HostFacts, interface: str) -> None:
     if interface not in facts.interfaces:
         has = ", ".join(dict.fromkeys(facts.interfaces))
         found.refuse(
             "host-interface-missing",
             f"no interface {interface} with an address, it has {has}",
-            "see keepalived.interface",
+            "see keepalived.interface and targets[].interface",
         )
+
+
+def _judge_network(found: Findings, facts: HostFacts) -> None:
     if not facts.has_default_route:
         found.refuse(
             "host-no-default-route",

@@ -10,12 +10,12 @@ from shlex import quote
 OURS = "Written by evenkeel"  # in the first line of every template of a whole file
 
 
-def write_file(path: str, content: str, mode: str = "0644") -> str:
+def write_file(path: str, content: str | bytes, mode: str = "0644") -> str:
     """Shell: write `content` to `path`, owned by root, atomically: a reader never sees half of it.
 
     It reaches the disk by dd: `sync FILE` of coreutils before 8.24 syncs every file system, also one whose server is gone.
     """
-    encoded = base64.b64encode(content.encode()).decode()
+    encoded = base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
     name = shlex.quote(path)
     return (
         f'mkdir -p "$(dirname {name})"\n'

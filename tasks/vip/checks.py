@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from pydantic import SecretStr
 
 from blocks.ports import Host, KubeApi
 from configs.platform import Platform
 from tasks.engine.check import check
-from tasks.engine.finding import Checked, Findings
-from tasks.shell.files import read_file
-from tasks.shell.script import facts, parse_facts
-from tasks.vip.conf import CONF, Instance, instance_of
-from tasks.vip.holder import holders
-
-JOURNAL = "journalctl -u keepalived --since=-{seconds}s --no-pager -o cat 2>/dev/null || true"
-# What keepalived 2.x logs of an advert that is no peer's: another password, other addresses, or a master beside ours.
-FOREIGN_ADVERT = re.compile(
-    r"invalid passwd|auth, expecting|not present in MASTER advert|VIPs but received|unexpected ip number"
-    r"|(lower|higher) priority \d+, ours|with same priority"
-)
+from tasks.engine.finding import Checked, Findings, FindingsError
+from tasks.vip.adverts import foreign_complaint
+from tasks.vip.conf import globals_left_out, not_carried
+from tasks.vip.holder import holders, judge_holders
+from tasks.vip.instance import CONF, Instance, read_instance
 
 
 @check("check VIP")
-def check_vip(platform: Platform, hosts: dict[str, Host], auth_pass: SecretStr, kube: KubeApi) -> Checked:
-    """Exactly one machine holds the VIP, the API answers there, and a source's keepalived agrees with the config."""
+def check_vip(platform: Platform, hosts: dict[str, Host], auth_pass: SecretStr | None, kube: KubeApi) -> Checked:
+    """Exactly one machine holds the VIP, the API answers there, its VRRP instance can be carried over, and the config agrees."""
     found = Findings("vip")
     holding = holders(list(hosts.values()), platform)
-    _judge_holders(found, platform, holding)
+    judge_holders(found, platform, holding)
     if len(holding) != 1:
         return found.checked(f"{len(holding)} holders")
     if holding[0].name in {source.name for source in platform.sources}:
@@ -40,11 +33,11 @@ def check_vip(platform: Platform, hosts: dict[str, Host], auth_pass: SecretStr, 
 
 @check("verify VIP", after_acts=True)
 def verify_vip(platform: Platform, hosts: Collection[Host], kube: KubeApi) -> Checked:
-    """Exactly one machine holds the VIP, a target, and the API answers there."""
+    """Exactly one machine holds the VIP and all addresses of its VRRP instance, a target, and the API answers there."""
     found = Findings("vip")
     expected = [target.name for target in platform.vip_holders]
     holding = holders(hosts, platform)
-    _judge_holders(found, platform, holding)
+    judge_holders(found, platform, holding)
     if len(holding) != 1:
         return found.checked(f"{len(holding)} holders")
     if holding[0].name not in expected:
@@ -54,25 +47,19 @@ def verify_vip(platform: Platform, hosts: Collection[Host], kube: KubeApi) -> Ch
             "systemctl status keepalived there and on the targets",
             final=True,
         )
+    with _collected(found):
+        _judge_addresses(found, holding[0].name, read_instance(holding[0], platform))
     _judge_api(found, platform, kube)
     return found.checked(f"held by {holding[0].name}, the API answers there")
 
 
-def _judge_holders(found: Findings, platform: Platform, holding: Collection[Host]) -> None:
-    if not holding:
-        found.refuse(
-            "vip-no-holder",
-            f"{platform.vip} is held by none of the machines, expected exactly one",
-            "systemctl status keepalived on each",
-            final=True,
-        )
-    elif len(holding) > 1:
-        found.refuse(
-            "vip-two-holders",
-            f"{platform.vip} is held by {', '.join(host.name for host in holding)}, expected exactly one",
-            "systemctl status keepalived on each, let VRRP (protocol 112) through between them",
-            final=True,
-        )
+@contextmanager
+def _collected(found: Findings) -> Iterator[None]:
+    """A refusal by what is asked inside is one of several findings."""
+    try:
+        yield
+    except FindingsError as error:
+        found.found.extend(error.findings)
 
 
 def _judge_api(found: Findings, platform: Platform, kube: KubeApi) -> None:
@@ -85,56 +72,76 @@ def _judge_api(found: Findings, platform: Platform, kube: KubeApi) -> None:
         )
 
 
-def _judge_source(found: Findings, platform: Platform, holder: Host, auth_pass: SecretStr) -> None:
-    """What the targets' keepalived must have in common with the holder's, asked in one round trip."""
-    journal = JOURNAL.format(seconds=10 * platform.keepalived.advert_interval_s)
-    address = f"ip -4 -o addr show | grep -oE ' {platform.vip}/[0-9]+'"
-    question = facts({"conf": read_file(CONF), "journal": journal, "address": address})
-    said = parse_facts(holder.run(question, what="reading keepalived's configuration").stdout)
-    _judge_instance(found, platform, holder.name, instance_of(said["conf"], platform), auth_pass)
-    _judge_journal(found, platform, holder.name, said["journal"])
-    has, expected = said["address"].rpartition("/")[2], str(platform.keepalived.prefix_length)
-    if has != expected:
-        found.note(
-            "vip-prefix-differs",
-            f"it has the VIP as /{has}, the targets will have it as /{expected}",
-            "see keepalived.prefix_length",
-            where=holder.name,
+def _judge_addresses(found: Findings, holder: str, instance: Instance) -> None:
+    if instance.missing:
+        found.refuse(
+            "vip-address-missing",
+            f"{CONF} has {', '.join(instance.missing)} beside the VIP, the machine has not",
+            "systemctl reload keepalived there, journalctl -u keepalived",
+            where=holder,
         )
 
 
-def _judge_instance(found: Findings, platform: Platform, holder: str, instance: Instance, auth_pass: SecretStr) -> None:
-    """Final, all of them: a target that does not hear the holder's adverts makes itself a second master."""
-    config = platform.keepalived
-    vrid, interval = str(config.virtual_router_id), str(config.advert_interval_s)
-    if not instance.virtual_router_id:
-        what = f"{CONF} has no virtual_router_id for {platform.vip}, expected {vrid}"
-        found.refuse("vip-instance-missing", what, f"see {CONF} there", where=holder, final=True)
-        return
-    if instance.unicast:
+def _judge_source(found: Findings, platform: Platform, holder: Host, auth_pass: SecretStr | None) -> None:
+    """The instance is one that targets can hear and continue, and the config says nothing else."""
+    with _collected(found):
+        instance = read_instance(holder, platform)
+        _judge_addresses(found, holder.name, instance)
+        _judge_instance(found, holder.name, instance)
+        _judge_config(found, platform, holder.name, instance, auth_pass)
+        _judge_journal(found, platform, holder.name, instance)
+
+
+def _judge_instance(found: Findings, holder: str, instance: Instance) -> None:
+    if instance.own.last("unicast_peer"):
         what = f"{CONF} sends adverts to its unicast_peer only, the targets would not hear them"
         remedy = "delete unicast_peer there, so that it multicasts, then systemctl restart keepalived"
         found.refuse("vip-unicast", what, remedy, where=holder, final=True)
-    if instance.virtual_router_id != vrid:
-        what = f"{CONF} has virtual_router_id {instance.virtual_router_id}, the config {vrid}"
-        remedy = f"write keepalived.virtual_router_id: {instance.virtual_router_id}"
-        found.refuse("vip-vrid-differs", what, remedy, where=holder, final=True)
-    if instance.advert_int != interval:
-        what = f"{CONF} has advert_int {instance.advert_int}, the config {interval}"
-        remedy = f"write keepalived.advert_interval_s: {instance.advert_int}"
+    if instance.auth_type not in ("", "PASS") or instance.own.last("auth_hmac"):
+        what = f"{CONF} has {'auth_hmac' if instance.own.last('auth_hmac') else f'auth_type {instance.auth_type}'}, expected PASS or none"
+        remedy = "write auth_type PASS on all sources, then systemctl restart keepalived on the holder last"
+        found.refuse("vip-auth-unsupported", what, remedy, where=holder, final=True)
+    if left_out := tuple(not_carried(instance)):
+        what = f"{CONF} has {', '.join(left_out)}: not carried over to the targets"
+        remedy = "delete it there, or set it up on the targets by hand once they have the VIP, and accept this in the config"
+        found.refuse("vip-not-carried", what, remedy, where=holder)
+    if settings := globals_left_out(instance):
+        what = f"{CONF} has {', '.join(settings)} in global_defs: not carried over to the targets"
+        found.note("vip-globals-left-out", what, "set it there after the move", where=holder)
+
+
+def _judge_config(
+    found: Findings, platform: Platform, holder: str, instance: Instance, auth_pass: SecretStr | None
+) -> None:
+    """What the config says of the instance, it says as the holder has it. What it leaves out is the holder's."""
+    config, has = platform.keepalived, instance.virtual_router_id
+    if config.virtual_router_id is not None and str(config.virtual_router_id) != has:
+        what = f"{CONF} has virtual_router_id {has}, the config {config.virtual_router_id}"
+        found.refuse("vip-vrid-differs", what, f"write keepalived.virtual_router_id: {has}", where=holder, final=True)
+    interval, seconds = config.advert_interval_s, instance.advert_int
+    if interval is not None and interval != seconds:
+        what = f"{CONF} has advert_int {seconds:g}, the config {interval:g}"
+        remedy = f"write keepalived.advert_interval_s: {seconds:g}"
         found.refuse("vip-interval-differs", what, remedy, where=holder, final=True)
-    if instance.auth_pass != auth_pass:
+    prefix = instance.prefix_of(platform.vip)
+    if config.prefix_length not in (None, prefix):
+        what = f"{CONF} has the VIP as /{prefix}, the config as /{config.prefix_length}"
+        found.refuse("vip-prefix-differs", what, f"write keepalived.prefix_length: {prefix}", where=holder)
+    if auth_pass is not None and not instance.auth_type:
+        what = f"{CONF} has no authentication in force, the config has keepalived.auth_pass"
+        found.refuse("vip-password-differs", what, "leave keepalived.auth_pass out", where=holder, final=True)
+    elif auth_pass not in (None, instance.auth_pass):
         what = f"keepalived.auth_pass: what {config.auth_pass} holds is not its password"
-        found.refuse("vip-password-differs", what, f"put the auth_pass of {CONF} there", where=holder, final=True)
+        remedy = f"put the auth_pass of {CONF} there, or leave keepalived.auth_pass out"
+        found.refuse("vip-password-differs", what, remedy, where=holder, final=True)
 
 
-def _judge_journal(found: Findings, platform: Platform, holder: str, journal: str) -> None:
-    complaint = next((line for line in journal.splitlines() if FOREIGN_ADVERT.search(line)), None)
+def _judge_journal(found: Findings, platform: Platform, holder: str, instance: Instance) -> None:
+    complaint = foreign_complaint(instance.journal)
     if complaint is not None:
-        config = platform.keepalived
         found.refuse(
             "vip-vrid-foreign",
-            f"another router on this network uses VRID {config.virtual_router_id}: keepalived logs: {complaint.strip()}",
-            f"find it with tcpdump -ni {config.interface} vrrp, give it another VRID",
+            f"another router on this network uses VRID {instance.virtual_router_id}: keepalived logs: {complaint.strip()}",
+            f"find it with tcpdump -ni {instance.interface} vrrp, give it another VRID",
             where=holder,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from blocks.errors import RefusedError
+from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
 from configs.platform import Platform
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -12,8 +12,9 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.shell.script import facts, parse_facts
-from tasks.shell.units import is_off, is_on, unit_state
-from tasks.vip.holder import holds, only_holder
+from tasks.shell.units import is_off, unit_state
+from tasks.vip.holder import holds, only_holder, why_not_ready
+from tasks.vip.instance import read_instance
 
 
 @step("hand over VIP")
@@ -22,7 +23,8 @@ def ensure_keepalived_stopped(
 ) -> Outcome:
     """Make keepalived on `source` stopped and disabled, and a VIP that it held a target's.
 
-    Its last advert has priority 0, so that a standby takes over at once; exactly one host holds the VIP before and after.
+    Its last advert has priority 0, so that a standby takes over at once; exactly one host holds the VIP before and after,
+    and with it all addresses of the VRRP instance.
     Undo: systemctl enable --now keepalived there.
     """
     # probe
@@ -54,6 +56,11 @@ def ensure_keepalived_stopped(
         timeout_s=platform.timeouts.vip_s,
         id="vip-api-silent",
     )
+    if had_it and (missing := read_instance(hosts[holder], platform).missing):
+        raise VerificationError(
+            f"{holder}: {', '.join(missing)} did not come with the VIP: systemctl reload keepalived there, journalctl -u keepalived",
+            id="vip-address-missing",
+        )
     return changed(f"the VIP is on {holder}" if had_it else "keepalived is off and disabled")
 
 
@@ -63,10 +70,11 @@ def _keepalived_state(host: Host, platform: Platform) -> str:
 
 
 def _refuse_without_successor(source: Host, platform: Platform, hosts: Mapping[str, Host]) -> None:
-    ready = [t.name for t in platform.vip_holders if is_on(_keepalived_state(hosts[t.name], platform))]
-    if not ready:
+    lacking = {target.name: why_not_ready(hosts[target.name], platform) for target in platform.vip_holders}
+    if all(lacking.values()):
         raise RefusedError(
-            f"{source.name}: handing over the VIP: keepalived runs on no target that could take it: "
-            "systemctl status keepalived there, then run the same command again",
+            f"{source.name}: handing over the VIP: no target could take it: "
+            + "".join(f"{name}: {why}; " for name, why in lacking.items())
+            + "journalctl -u keepalived there, then run the same command again",
             id="vip-no-successor",
         )

@@ -1,61 +1,191 @@
-"""A target becomes a standby for the VIP: it could take it, and leaves it where it is."""
+"""A target becomes a standby for the VIP: it hears the holder before it speaks, could take the VIP, and leaves it where it is."""
 
 from __future__ import annotations
 
-from pydantic import SecretStr
+import base64
+from collections.abc import Mapping
+from shlex import quote
+from typing import NoReturn
 
 from blocks.errors import VerificationError
 from blocks.ports import Host
 from configs.hosts import Target
 from configs.platform import Platform
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings, FindingsError
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
-from tasks.engine.waiting import stays
+from tasks.engine.waiting import stays, wait_until
 from tasks.shell.files import diff_of_ours, keep_foreign, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
-from tasks.shell.units import is_on, unit_state
-from tasks.vip.conf import CONF, keepalived_conf, masked
-from tasks.vip.holder import holds
+from tasks.vip.adverts import NEITHER, announce, listening, listens_for, parse_adverts, why_discarded
+from tasks.vip.conf import devices_of, keepalived_conf, masked, programs_of, scripts_of, users_of
+from tasks.vip.holder import QUESTIONS, holders, holds, is_off_duty, only_holder, the_holder
+from tasks.vip.instance import CONF, Instance, read_instance
+
+FIREWALL = "firewall-cmd --permanent --add-protocol=vrrp && firewall-cmd --reload, or iptables -I INPUT -p 112 -j ACCEPT"
+
+
+@check("check standby")
+def check_standby(host: Host, platform: Platform, target: Target, hosts: Mapping[str, Host]) -> Checked:
+    """The target hears the adverts of the VIP's holder through its own firewall, and has what the holder's instance names."""
+    found, holding = Findings(host.name), holders(list(hosts.values()), platform)
+    if len(holding) != 1:
+        return found.checked("not asked: not exactly one machine holds the VIP")
+    if holding[0].name == host.name:
+        return found.checked("it holds the VIP")
+    instance = read_instance(holding[0], platform)
+    _judge_target(found, host, platform, target, instance)
+    return found.checked(f"hears {holding[0].name}")
 
 
 @step("set up keepalived")
-def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, auth_pass: SecretStr) -> Outcome:
-    """Make `target` a keepalived BACKUP that hears the holder's adverts and, not preempting, leaves the VIP where it is.
+def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, hosts: Mapping[str, Host]) -> Outcome:
+    """Make `target` a keepalived BACKUP with the holder's instance that hears its adverts and, not preempting, leaves the VIP there.
 
     Undo: systemctl disable --now keepalived.
     """
     # probe
-    question = facts({"conf": read_file(CONF), "state": unit_state("keepalived"), "mode": f"stat -c '%a %u' {CONF}"})
-    said = parse_facts(
-        host.run(question, what="reading keepalived's configuration", timeout_s=platform.timeouts.command_s).stdout
-    )
-    before = said["conf"] + "\n" if said["conf"] else ""
-    wanted = keepalived_conf(platform, target, auth_pass)
-    if before == wanted and said["mode"] == "600 0" and is_on(said["state"]):
+    holder = the_holder(list(hosts.values()), platform)
+    instance = read_instance(holder, platform)
+    wanted = keepalived_conf(platform, target, instance)
+    before, lacking = _read(host, platform, wanted, instance)
+    if not lacking:
         return unchanged("keepalived runs as configured")
     diffs = (diff_of_ours(CONF, masked(before), masked(wanted)),)
     if run.dry_run:
         return planned("keepalived becomes a BACKUP", diffs=diffs)
-    had_it = holds(host, platform)
+    if holder.name != host.name:
+        found = Findings(host.name)
+        _judge_target(found, host, platform, target, instance)
+        if found.found:
+            raise FindingsError(found.found)
 
     # act
     with run.acting(host.name, "starting keepalived as BACKUP"):
-        start = "systemctl enable keepalived >/dev/null 2>&1\nsystemctl restart keepalived\n"
-        host.run(
-            STRICT + keep_foreign(CONF, run.id) + write_file(CONF, wanted, "0600") + start,
-            what="starting keepalived",
-            timeout_s=platform.timeouts.command_s,
-        )
+        host.run(_starting(run.id, wanted, instance), what="starting keepalived", timeout_s=platform.timeouts.command_s)
 
     # verify
     # A backup that hears no advert for three intervals plus its skew makes itself master (RFC 3768).
-    master_down_s = 3 * platform.keepalived.advert_interval_s + 2
-    if not had_it and not stays(f"{host.name} is BACKUP", lambda: not holds(host, platform), for_s=master_down_s):
-        host.run("systemctl disable --now keepalived", what="stopping keepalived again")
+    master_down_s = 3 * instance.advert_int + 2
+    if holder.name != host.name and not stays(
+        f"{host.name} is BACKUP", lambda: not holds(host, platform), for_s=master_down_s
+    ):
+        _take_back(run, host, platform, hosts)
+    _, lacking = _read(host, platform, wanted, instance)
+    if lacking:
         raise VerificationError(
-            f"{host.name}: keepalived took the VIP though another host holds it: it hears no adverts and is stopped again: "
-            "compare VRID, auth_pass and interface with the sources', and let VRRP (protocol 112) through",
-            id="vip-adverts-unheard",
+            f"{host.name}: keepalived was started and could not take the VIP: {lacking}: a tracked script fails there or a tracked "
+            "interface is down: journalctl -u keepalived",
+            id="vip-standby-faulty",
         )
-    return changed("keepalived is a BACKUP and hears the holder", diffs=diffs)
+    return changed(f"keepalived is a BACKUP and hears {holder.name}", diffs=diffs)
+
+
+def _read(host: Host, platform: Platform, wanted: str, instance: Instance) -> tuple[str, str]:
+    """keepalived.conf as it is, and what lacks for `host` to be a standby; nothing when it is one."""
+    scripts = scripts_of(instance)
+    each = f"for f in {_quoted(tuple(script.path for script in scripts))}"
+    question = facts(
+        {
+            "conf": read_file(CONF),
+            "mode": f"stat -c '%a %u' {CONF}",
+            "scripts": each + '; do test ! -e "$f" || printf "%s %s %s\\n" "$(stat -c %a "$f")" "$(base64 -w0 <"$f")" "$f"; done',
+            **QUESTIONS,
+        }
+    )
+    said = parse_facts(
+        host.run(question, what="reading keepalived's configuration", timeout_s=platform.timeouts.command_s).stdout
+    )
+    before = said["conf"] + "\n" if said["conf"] else ""
+    has = set(said["scripts"].splitlines())
+    if before != wanted or said["mode"] != "600 0":
+        return before, f"{CONF} is another one"
+    if any(f"{script.mode} {script.encoded} {script.path}" not in has for script in scripts):
+        return before, "a script is another one"
+    return before, is_off_duty(said)
+
+
+def _starting(run_id: str, wanted: str, instance: Instance) -> str:
+    """Shell: stopped first, so that a run that is killed here leaves no keepalived with another file than it has read."""
+    files = [(script.path, base64.b64decode(script.encoded), script.mode) for script in scripts_of(instance)]
+    written = [keep_foreign(path, run_id) + write_file(path, text, mode) for path, text, mode in files]
+    return (
+        "systemctl stop keepalived >/dev/null 2>&1 || true\n"
+        + STRICT
+        + "".join(written)
+        + keep_foreign(CONF, run_id)
+        + write_file(CONF, wanted, "0600")
+        + "systemctl enable keepalived >/dev/null 2>&1\nsystemctl restart keepalived\n"
+    )
+
+
+def _judge_target(found: Findings, host: Host, platform: Platform, target: Target, instance: Instance) -> None:
+    """Whether it hears the holder and has what is named, asked in one round trip of three advert intervals."""
+    device = platform.interface_of(target)
+    listed = {
+        "interface": f"for n in {_quoted(devices_of(platform, target, instance))}; do ip -o link show dev $n >/dev/null || echo $n; done",
+        "user": f"for n in {_quoted(users_of(instance))}; do id -u $n >/dev/null || echo $n; done",
+        "command": f"for n in {_quoted(programs_of(instance))}; do command -v $n >/dev/null || echo $n; done",
+    }
+    question = facts({**listed, "heard": listening(device, instance)})
+    timeout_s = platform.timeouts.command_s + listens_for(instance)
+    said = parse_facts(host.run(question, what="listening for VRRP adverts", timeout_s=timeout_s).stdout)
+    for kind in listed:
+        if said[kind]:
+            found.refuse(
+                "vip-target-lacks",
+                f"no {kind} {', '.join(said[kind].splitlines())}, which the holder's {CONF} names",
+                "see targets[].interface" if kind == "interface" else "set it up there, as on the holder",
+            )
+    _judge_adverts(found, device, instance, said["heard"])
+
+
+def _judge_adverts(found: Findings, device: str, instance: Instance, answer: str) -> None:
+    """Final where nothing is heard: a keepalived that is started there makes itself a second master."""
+    vrid, adverts = instance.virtual_router_id, parse_adverts(answer)
+    reasons = dict.fromkeys((advert.source, "; ".join(why_discarded(advert, instance))) for advert in adverts)
+    foreign = "; ".join(f"{source} has {why}" for source, why in reasons if why)
+    if answer == NEITHER:
+        what = f"neither python nor perl is there, so adverts of VRID {vrid} can't be listened for"
+        found.refuse("vip-listener-missing", what, "install one: apt-get install perl, or yum install python3", final=True)
+    elif not adverts:
+        error = "".join(f": {line}" for line in answer.splitlines()[-1:])
+        what = f"no VRRP adverts of VRID {vrid} heard on {device} within {listens_for(instance):g} s{error}"
+        remedy = f"let protocol 112 and multicast to {instance.group} through to it, in its own firewall: {FIREWALL}"
+        found.refuse("vip-adverts-unheard", what, remedy, final=True)
+    elif all(why for _, why in reasons):
+        what = f"the adverts of VRID {vrid} heard on {device} are others than the holder's configuration says: {foreign}"
+        found.refuse("vip-adverts-differ", what, "systemctl reload keepalived on the holder", final=True)
+    elif foreign:
+        what = f"another router on this network uses VRID {vrid}: {foreign}"
+        found.refuse("vip-vrid-foreign", what, "give it another VRID")
+
+
+def _take_back(run: Run, host: Host, platform: Platform, hosts: Mapping[str, Host]) -> NoReturn:
+    """Stop keepalived again; the true holder, which may not have noticed, announces the VIP to neighbours and routers."""
+    with run.acting(host.name, "stopping keepalived again", undoing=True):
+        host.run("systemctl disable --now keepalived", what="stopping keepalived again")
+        name = wait_until(
+            f"exactly one host holds {platform.vip} again",
+            lambda: only_holder(hosts, platform),
+            timeout_s=platform.timeouts.vip_s,
+            id="vip-not-moved",
+        )
+        instance = read_instance(hosts[name], platform)
+        announced = announce(hosts[name], instance, timeout_s=platform.timeouts.command_s)
+    raise VerificationError(
+        f"{host.name}: keepalived took the VIP though another host holds it, and is stopped again; "
+        + (
+            f"{name} has announced {platform.vip} by gratuitous ARP: "
+            if announced
+            else f"on {name} type arping -U -c 3 -I {instance.present[str(platform.vip)]} {platform.vip}: "
+        )
+        + "journalctl -u keepalived on both",
+        id="vip-taken",
+    )
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return " ".join(map(quote, names))

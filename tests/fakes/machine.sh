@@ -13,9 +13,19 @@ hostnamectl() {
     did hostnamectl "$@"
     test -e "$S/name-is-fixed" || { printf '%s\n' "$2" >"$S/hostname"; printf '%s\n' "$2" >"$R/etc/hostname"; }
 }
-id() { say uid '0\n'; }
+id() { test $# -lt 2 || { ! grep -qxF "$2" "$S/lacks-users" 2>/dev/null; return; }; say uid '0\n'; }
 date() { command date -d "now + $(say clock 0) seconds" "$@"; }
 keepalived() { :; }
+# Both programs that are run by name, each with its text: one hears $S/adverts, lines of "SOURCE PAYLOAD", one announces.
+interpreter() {
+    local source payload
+    case $2 in
+    *recv*) while read -r source payload; do test $((16#${payload:2:2})) != "$6" || echo "$source $payload"; done < <(say adverts) ;;
+    *) did announce "${@:3}" ;;
+    esac
+}
+python3() { interpreter "$@"; }
+perl() { interpreter "$@"; }
 # A connection is refused, as by a machine where nothing listens. $S/unreachable has the others: "ADDRESS PORT error", or silent.
 timeout() {
     local address port said
@@ -52,6 +62,9 @@ mountpoint() { test -e "$S/mountpoints" && grep -qxF "$2" "$S/mountpoints"; }
 modprobe() { ! grep -qxF "${*: -1}" "$S/lacks-modules" 2>/dev/null; }
 ip() {
     local device address
+    case "$*" in
+    '-o link show dev '*) grep -q "^$5 " "$S/addresses" || return 1; echo "2: $5: <UP> mtu 1500 link/ether 02:00:00:00:00:01 brd ff"; return ;;
+    esac
     case "$*" in '-4 route show default') say routes 'default via 10.0.0.1 dev eth0\n'; return ;; *route*) return ;; 'link delete '*) did ip "$@"; rmdir "$R/sys/class/net/$3"; return ;; esac
     while read -r device address; do echo "2: $device    inet $address scope global $device"; done <"$S/addresses"
 }
@@ -179,4 +192,5 @@ helm() {
     printf '[{"name":"%s","status":"deployed","chart":"%s"}]\n' "${words[1]}" "${value%.tgz}" >"$S/helm-list"
 }
 
+test ! -e "$S/lacks" || command() { test "$1" != -v || ! grep -qxF "$2" "$S/lacks" || return 1; builtin command "$@"; }
 test ! -e "$S/lacks" || while read -r word; do unset -f "$word"; done <"$S/lacks"

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import tarfile
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from tests.fakes.host import FakeHost
@@ -93,10 +94,35 @@ def run_docker(host: FakeHost, containers: str, images: str) -> None:
     host.tell("images", images)
 
 
+KEEPALIVED = """\
+vrrp_instance VI_1 {{
+    state BACKUP
+    interface eth0
+    virtual_router_id 51
+    priority {priority}
+    advert_int 1
+    authentication {{
+        auth_type PASS
+        auth_pass {auth_pass}
+    }}
+    virtual_ipaddress {{
+        10.0.0.100/24
+    }}
+}}
+"""
+
+
 def run_keepalived(host: FakeHost, *, priority: int = 100, auth_pass: str = AUTH_PASS) -> None:
     host.unit("keepalived")
-    conf = f"vrrp_instance VI_1 {{\n  virtual_router_id 51\n  priority {priority}\n  advert_int 1\n  auth_pass {auth_pass}\n}}\n"
-    host.write("/etc/keepalived/keepalived.conf", conf, mode=0o600)
+    host.write("/etc/keepalived/keepalived.conf", KEEPALIVED.format(priority=priority, auth_pass=auth_pass), mode=0o600)
+
+
+def advert(*addresses: str, vrid: int = 51, version: int = 2, auth_pass: str = AUTH_PASS, interval: int = 1) -> str:
+    """The payload of an advert as keepalived 2.2.7 sends it, in hexadecimal; an empty password is no authentication."""
+    kind = (1 if auth_pass else 0, interval) if version == 2 else divmod(100 * interval, 256)
+    listed = b"".join(IPv4Address(address).packed for address in addresses)
+    password = auth_pass.encode()[:8].ljust(8, b"\0") if version == 2 else b""
+    return (bytes((version << 4 | 1, vrid, 100, len(addresses), *kind, 0, 0)) + listed + password).hex()
 
 
 def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:

@@ -42,7 +42,11 @@ class World:
         self.auth_pass, self.token = SecretStr(machines.AUTH_PASS), SecretStr(machines.token(machines.LIVE_CA))
         self.database_password, self.root_password = SecretStr("dbs3cret"), SecretStr("r00ts3cret")
         self.hears_no_adverts: set[str] = set()
-        """Hosts whose keepalived hears no adverts."""
+        """Hosts that no adverts reach."""
+        self.discards_adverts: set[str] = set()
+        """Hosts whose keepalived does not take adverts for its peers'."""
+        self.advert = machines.advert(str(self.platform.vip))
+        """What the holder sends."""
         self.lock, self.keys = FakeLock(), FakeKeys(time)
         self.dead: set[str] = set()
         """Machines that are no more; see `dies`."""
@@ -128,7 +132,7 @@ class World:
             self.hosts[source.name].unit("keepalived", "inactive", "disabled")
         for pod in self.kube.pods():
             self.kube.evict(pod)
-        self.hosts[targets[0]].unit("keepalived")
+        machines.run_keepalived(self.hosts[targets[0]], priority=250)
         self._elect()
         for _ in range(2 * self.kube.polls + 1):
             self.kube.pods()
@@ -218,9 +222,11 @@ class World:
         holding = [name for name in self.vip_on if name in alive]
         heard = holding or sorted(alive, key=self._priority, reverse=True)[:1]
         for name, host in self.hosts.items():
-            holds = name in heard or (name in self.hears_no_adverts and name in alive)
+            holds = name in heard or (name in self.hears_no_adverts | self.discards_adverts and name in alive)
             lines = [line for line in host.state("addresses").splitlines() if line != self._vip_line]
             host.tell("addresses", "\n".join([*lines, *([self._vip_line] if holds else [])]))
+            sources = [] if name in self.hears_no_adverts else [other for other in heard if other != name]
+            host.tell("adverts", "\n".join(f"{self.hosts[source].address} {self.advert}" for source in sources))
 
     def _priority(self, name: str) -> int:
         conf = self.hosts[name].disk.read("etc/keepalived/keepalived.conf") or b""

@@ -133,7 +133,7 @@ def test_a_second_run_changes_nothing(story: Story) -> None:
         ("record new images", "uninstall old k3s"),
         ("join k3s", "cordon"),
         ("cordon", "drain"),
-        ("set up keepalived", "hand over VIP"),
+        ("set up keepalived", "cordon"),
         ("drain", "hand over VIP"),
         ("hand over VIP", "stop k3s on source"),
         ("stop k3s on source", "delete node"),
@@ -145,7 +145,7 @@ def test_one_step_is_done_on_all_before_another_begins(story: Story, first: str,
     assert max(story.ended(first)) <= min(story.begun(then))
 
 
-@pytest.mark.parametrize("step", ["join etcd", "drain", "remove etcd member"])
+@pytest.mark.parametrize("step", ["join etcd", "set up keepalived", "drain", "remove etcd member"])
 def test_a_step_is_done_on_one_machine_at_a_time(story: Story, step: str) -> None:
     ends, begins = story.ended(step)[:-1], story.begun(step)[1:]
 

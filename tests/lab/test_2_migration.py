@@ -37,6 +37,14 @@ def test_exactly_one_target_holds_the_vip(migrated: Migrated) -> None:
     assert holders[0] in world.SERVERS
 
 
+def test_all_of_the_holders_instance_moved_with_the_vip(migrated: Migrated) -> None:
+    (holder,) = world.vip_holders(world.SERVERS)
+    assert " 10.99.0.101/24 " in world.on(holder, "ip -4 -o addr show dev eth0 label eth0:2")
+    for target in world.SERVERS:
+        assert world.on(target, "/etc/keepalived/not-in-maintenance.sh /etc/keepalived/maintenance && echo fit").strip() == "fit"
+        assert world.on(target, "stat -c %a /etc/keepalived/not-in-maintenance.sh").strip() == "755"
+
+
 def test_services_answer_through_the_vip_as_before(migrated: Migrated) -> None:
     assert world.api_answers()
     assert world.web() == migrated.before.web

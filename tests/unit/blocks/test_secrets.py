@@ -7,7 +7,7 @@ from blocks.kube_credentials import parse_kubeconfig
 from blocks.secrets import resolve_secret
 from configs.base import SecretRef
 from configs.errors import ConfigError
-from tasks.vip.conf import refuse_long_auth_pass
+from tasks.vip.instance import refuse_long_auth_pass
 from tests.fakes.machines import LIVE_CA, kubeconfig, sha256
 
 REF = SecretRef(env="DEMO_SECRET")

@@ -46,7 +46,7 @@ UNFIT: dict[str, tuple[Given, str]] = {
     ),
     "another interface": (
         lambda host: host.tell("addresses", "ens3 10.0.0.21/24"),
-        "no interface eth0 with an address, it has ens3: see keepalived.interface [host-interface-missing]",
+        "no interface eth0 with an address, it has ens3: see keepalived.interface and targets[].interface [host-interface-missing]",
     ),
     "an older etcd": (
         lambda host: machines.bring(host, etcd="3.4.27", k3s="1.20.2"),
@@ -92,6 +92,22 @@ def test_a_machine_that_is_not_fit_is_refused(world: World, given: Given, said: 
     given(world.hosts["phys-1"])
 
     assert [str(finding) for finding in refused(world)] == [f"phys-1: {said}"]
+
+
+def test_a_target_that_will_not_hold_the_vip_needs_neither_keepalived_nor_the_interface(world: World) -> None:
+    world.platform = platform(keepalived={**CONFIG["keepalived"], "holders": 1, "interface": "LAN1"})
+    target = world.platform.targets[1]
+    host = world.hosts[target.name]
+    host.tell("lacks", "keepalived")
+
+    assert check_machine.fn(world.run(), host, world.platform, target, world.live, world.running).findings == ()
+
+
+def test_a_target_can_have_an_interface_of_its_own(world: World) -> None:
+    world.platform = platform(targets=[{**CONFIG["targets"][0], "interface": "ens3"}, *CONFIG["targets"][1:]])
+    world.hosts["phys-1"].tell("addresses", "ens3 10.0.0.21/24")
+
+    assert check(world).findings == ()
 
 
 def test_a_machine_at_another_address_is_refused_for_good(world: World) -> None:

@@ -13,11 +13,17 @@ from tests.unit.tasks.cases import hosts_of
 CONF = "/etc/keepalived/keepalived.conf"
 
 
-def ask_vip(world: World, password: str = "s3cret") -> Outcome:
-    return check_vip.fn(world.run(), world.platform, world.hosts, SecretStr(password), world.kube)
+def ask_vip(world: World, password: str | None = "s3cret") -> Outcome:
+    secret = None if password is None else SecretStr(password)
+    return check_vip.fn(world.run(), world.platform, world.hosts, secret, world.kube)
 
 
-def refused(world: World, password: str = "s3cret") -> list[Finding]:
+def says(world: World, **keepalived: object) -> None:
+    """Write this in the config."""
+    world.platform = platform(keepalived={**CONFIG["keepalived"], **keepalived})
+
+
+def refused(world: World, password: str | None = "s3cret") -> list[Finding]:
     with pytest.raises(FindingsError) as error:
         ask_vip(world, password)
     return [finding for finding in error.value.findings if finding.refuses]
@@ -48,12 +54,71 @@ def test_a_vip_that_two_hold_is_refused(world: World) -> None:
     ]
 
 
-def test_another_prefix_than_the_holders_is_noted(world: World) -> None:
-    world.platform = platform(keepalived={**CONFIG["keepalived"], "prefix_length": 32})
+def test_another_prefix_than_the_holders_is_refused(world: World) -> None:
+    says(world, prefix_length=32)
 
-    assert [str(finding) for finding in ask_vip(world).findings] == [
-        "vm-1: it has the VIP as /24, the targets will have it as /32: see keepalived.prefix_length [vip-prefix-differs]"
+    assert [str(finding) for finding in refused(world)] == [
+        f"vm-1: {CONF} has the VIP as /24, the config as /32: write keepalived.prefix_length: 24 [vip-prefix-differs]"
     ]
+
+
+def test_the_config_need_not_say_what_the_holder_has(world: World) -> None:
+    change_conf(world, "virtual_router_id 51", "virtual_router_id 77")
+    change_conf(world, "advert_int 1", "advert_int 3")
+    world.platform = platform(keepalived={"interface": "eth0", "holders": 2})
+
+    assert ask_vip(world, None).why == "held by vm-1, the API answers there"
+
+
+def test_a_password_where_the_holder_has_none_is_refused(world: World) -> None:
+    change_conf(world, "auth_pass s3cret", "")
+
+    assert [str(finding) for finding in refused(world)] == [
+        f"vm-1: {CONF} has no authentication in force, the config has keepalived.auth_pass: leave keepalived.auth_pass out "
+        "[vip-password-differs]"
+    ]
+    assert ask_vip(world, None).why == "held by vm-1, the API answers there"
+
+
+def test_an_address_that_the_holder_lacks_is_refused(world: World) -> None:
+    change_conf(world, "10.0.0.100/24", "10.0.0.100/24\n10.0.0.101/24")
+
+    assert [str(finding) for finding in refused(world)] == [
+        f"vm-1: {CONF} has 10.0.0.101 beside the VIP, the machine has not: systemctl reload keepalived there, "
+        "journalctl -u keepalived [vip-address-missing]"
+    ]
+
+
+def test_what_can_not_be_carried_over_is_refused_by_name(world: World) -> None:
+    host = world.hosts["vm-1"]
+    more = "vrrp_instance VI_2 {\nvirtual_router_id 52\n}\nvrrp_sync_group G1 {\ngroup {\nVI_1\nVI_2\n}\n}\n"
+    host.write(CONF, "global_defs {\nlvs_flush\n}\n" + host.read(CONF).replace("advert_int 1", "advert_int 1\nuse_vmac") + more)
+
+    (finding,) = refused(world)
+
+    assert (finding.id, finding.final) == ("vip-not-carried", False)
+    assert finding.what == f"{CONF} has use_vmac, vrrp_instance VI_2, vrrp_sync_group G1: not carried over to the targets"
+
+
+def test_settings_of_the_daemon_that_are_left_out_are_noted(world: World) -> None:
+    host = world.hosts["vm-1"]
+    host.write(CONF, "global_defs {\nrouter_id a\nlvs_flush\n}\n" + host.read(CONF))
+
+    assert [(finding.id, finding.what) for finding in ask_vip(world).findings] == [
+        ("vip-globals-left-out", f"{CONF} has lvs_flush in global_defs: not carried over to the targets")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [("auth_type PASS", "auth_type AH", "auth_type AH"), ("advert_int 1", "auth_hmac {\nkey 1 abc\n}", "auth_hmac")],
+)
+def test_an_authentication_that_targets_do_not_speak_is_refused(world: World, old: str, new: str, named: str) -> None:
+    change_conf(world, old, new)
+
+    finding = refused(world)[0]
+
+    assert (finding.id, finding.final, finding.what) == ("vip-auth-unsupported", True, f"{CONF} has {named}, expected PASS or none")
 
 
 def test_an_address_that_begins_like_the_vip_is_not_the_vip(world: World) -> None:
@@ -67,7 +132,7 @@ def test_a_password_that_is_not_the_holders_is_refused_and_not_shown(world: Worl
 
     assert str(finding) == (
         "vm-1: keepalived.auth_pass: what environment variable VRRP_PASSWORD holds is not its password: "
-        f"put the auth_pass of {CONF} there [vip-password-differs]"
+        f"put the auth_pass of {CONF} there, or leave keepalived.auth_pass out [vip-password-differs]"
     )
     assert finding.final
     assert "wr0ng" not in repr(finding)
@@ -98,7 +163,7 @@ def test_a_password_that_is_not_the_holders_is_refused_and_not_shown(world: Worl
         (
             "virtual_router_id 51",
             "",
-            "vm-1: /etc/keepalived/keepalived.conf has no virtual_router_id for 10.0.0.100, expected 51: "
+            "vm-1: /etc/keepalived/keepalived.conf has no vrrp_instance with 10.0.0.100 and a virtual_router_id: "
             "see /etc/keepalived/keepalived.conf there [vip-instance-missing]",
         ),
     ],
@@ -107,12 +172,14 @@ def test_a_password_that_is_not_the_holders_is_refused_and_not_shown(world: Worl
 def test_a_holder_whose_adverts_the_targets_would_not_hear_is_refused(
     world: World, old: str, new: str, said: str
 ) -> None:
+    says(world, advert_interval_s=1)
     change_conf(world, old, new)
 
     assert [(str(finding), finding.final) for finding in refused(world)] == [(said, True)]
 
 
 def test_all_that_the_config_contradicts_is_reported_together(world: World) -> None:
+    says(world, advert_interval_s=1)
     change_conf(world, "virtual_router_id 51", "virtual_router_id 52")
     change_conf(world, "advert_int 1", "advert_int 3")
     world.kube.api_servers["10.0.0.11"] = False
@@ -195,6 +262,15 @@ def test_a_vip_that_none_or_two_hold_is_not_verified(
     ]
 
 
+def test_an_address_that_did_not_move_with_the_vip_is_not_verified(world: World) -> None:
+    world.has_left()
+    host = world.hosts["phys-1"]
+    host.write(CONF, host.read(CONF).replace("10.0.0.100/24", "10.0.0.100/24\n10.0.0.101/24"))
+
+    with pytest.raises(FindingsError, match=r"phys-1: .* has 10.0.0.101 beside the VIP, .* \[vip-address-missing\]"):
+        verify(world)
+
+
 def test_an_api_that_is_silent_at_the_vip_is_not_verified(world: World) -> None:
     world.has_left()
     world.kube.api_servers["10.0.0.21"] = False
@@ -208,5 +284,5 @@ def test_a_dry_run_only_says_what_will_be_verified(world: World) -> None:
 
     assert (outcome.change, outcome.why) == (
         Change.PLANNED,
-        "checked: Exactly one machine holds the VIP, a target, and the API answers there.",
+        "checked: Exactly one machine holds the VIP and all addresses of its VRRP instance, a target, and the API answers there.",
     )

@@ -1,58 +1,100 @@
-"""keepalived.conf: the targets' whole, a source's read."""
+"""keepalived.conf of targets: the holder's, but for what is one machine's own."""
 
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from tasks.vip.conf import Instance, instance_of, keepalived_conf, masked
-from tests.fakes.platform import platform
+from tasks.vip.conf import (
+    devices_of,
+    globals_left_out,
+    keepalived_conf,
+    masked,
+    not_carried,
+    programs_of,
+    scripts_of,
+    users_of,
+)
+from tasks.vip.grammar import parse
+from tasks.vip.instance import Instance, instance_with
+from tests.fakes.platform import CONFIG, platform
+from tests.unit.tasks.vip.confs import VIP, WHOLE, instance, small
 
 GOLDEN = Path(__file__).parent / "golden"
-PLATFORM = platform()
-SECRET = SecretStr("s3cret")
-RIGHT = "virtual_router_id 51\n  advert_int 1\n  auth_pass s3cret\n"
-OURS = f"vrrp_instance VI_1 {{\n{RIGHT}  virtual_ipaddress {{\n    10.0.0.100/24\n  }}\n}}\n"
-OTHER = "vrrp_instance VI_2 {\n  virtual_router_id 52\n  virtual_ipaddress {\n    10.0.0.10\n  }\n}\n"
-UNICAST = f"{RIGHT}  unicast_peer {{\n    10.0.0.12\n  }}\n"
+PLATFORM = platform(targets=[{**CONFIG["targets"][0], "interface": "bond0.5"}, *CONFIG["targets"][1:]])
+AUTH = "authentication {\nauth_type PASS\nauth_pass %s\n}"
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_keepalived_is_a_backup_that_does_not_preempt(rank: int) -> None:
-    conf = keepalived_conf(PLATFORM, PLATFORM.targets[rank], SECRET)
+def test_a_target_gets_all_of_the_instance_but_state_interface_and_priority(rank: int) -> None:
+    conf = keepalived_conf(PLATFORM, PLATFORM.targets[rank], instance())
 
     assert conf == (GOLDEN / f"keepalived-{rank + 1}.conf").read_text()
 
 
+def test_what_is_written_is_written_again_from_itself() -> None:
+    """A target that holds the VIP is read as the sources were."""
+    target = PLATFORM.targets[0]
+    first = keepalived_conf(PLATFORM, target, instance())
+    own = instance_with(VIP, parse(first))
+    assert own is not None
+
+    assert keepalived_conf(PLATFORM, target, Instance(own, parse(first))) == first
+
+
+def test_only_the_holders_interface_is_renamed() -> None:
+    conf = keepalived_conf(PLATFORM, PLATFORM.targets[0], instance(WHOLE.replace("dev eth0.7", "dev eth01")))
+
+    assert "10.1.0.1/32 dev eth01\n" in conf
+
+
+def test_the_files_that_are_run_are_brought_and_the_programs_are_needed() -> None:
+    assert [script.path for script in scripts_of(instance())] == ["/etc/keepalived/check.sh", "/etc/keepalived/notify.sh"]
+    assert programs_of(instance()) == ("/usr/local/bin/stopped",)
+    assert devices_of(PLATFORM, PLATFORM.targets[0], instance()) == ("bond0.5", "eth0.7")
+    assert users_of(instance()) == ("root",)
+
+
+def test_a_redirection_is_no_program() -> None:
+    with_port = 'vrrp_script chk {\nscript "</dev/tcp/127.0.0.1/443"\n}\nvrrp_script bin {\nscript "killall -0 haproxy"\n}'
+
+    assert programs_of(small("track_script {\nchk\nbin weight 5\n}", top=with_port)) == ("killall",)
+
+
 @pytest.mark.parametrize(
-    ("conf", "found"),
+    ("conf", "said"),
     [
-        (RIGHT, Instance("51", "1", SECRET, unicast=False)),
-        (RIGHT.replace("  advert_int 1\n", ""), Instance("51", "1", SECRET, unicast=False)),
-        (RIGHT.replace("51", "52"), Instance("52", "1", SECRET, unicast=False)),
-        (RIGHT.replace("advert_int 1", "advert_int 3"), Instance("51", "3", SECRET, unicast=False)),
-        (RIGHT.replace("s3cret", "0ther"), Instance("51", "1", SecretStr("0ther"), unicast=False)),
-        (UNICAST, Instance("51", "1", SECRET, unicast=True)),
-        (OURS + OTHER, Instance("51", "1", SECRET, unicast=False)),
-        (OTHER + OURS, Instance("51", "1", SECRET, unicast=False)),
-        ("", Instance("", "1", SecretStr(""), unicast=False)),
+        (small("track_process {\nhaproxy\n}"), ["track_process"]),
+        (small("use_vmac vrrp.51"), ["use_vmac"]),
+        (small("state MASTER", "nopreempt", "priority 200", "mcast_src_ip 10.0.0.11"), []),
+        (small(top="vrrp_sync_group G1 {\ngroup {\nVI_1\nVI_2\n}\n}"), ["vrrp_sync_group G1"]),
+        (small(top="vrrp_sync_group G1 {\ngroup {\nVI_2\nVI_3\n}\n}"), []),
+        (small(top="vrrp_instance VI_2 {\nvirtual_router_id 52\n}"), ["vrrp_instance VI_2"]),
+        (small(top="virtual_server 10.0.0.100 443 {\n}"), ["virtual_server 10.0.0.100 443"]),
+        (small(top="static_routes {\n}"), ["static_routes"]),
     ],
-    ids=[
-        "the same", "a default", "another router", "another interval", "another password", "unicast",
-        "another instance after", "another instance before", "nothing",
-    ],
-)  # fmt: skip
-def test_the_instance_that_has_the_vip_is_read(conf: str, found: Instance) -> None:
-    assert instance_of(conf, PLATFORM) == found
+)
+def test_what_is_not_carried_over_is_known_by_name(conf: Instance, said: list[str]) -> None:
+    assert list(not_carried(conf)) == said
 
 
-def test_of_a_long_password_keepalived_reads_the_first_eight_bytes() -> None:
-    assert instance_of(RIGHT.replace("s3cret", "s3cretword"), PLATFORM).auth_pass == SecretStr("s3cretwo")
+def test_settings_of_the_daemon_that_are_left_out_are_known_by_name() -> None:
+    assert globals_left_out(instance()) == ("lvs_flush",)
+
+
+@pytest.mark.parametrize("password", ["s3cret", '"s3 cret"', '"s3{cret"'])
+def test_a_configuration_is_shown_without_its_password_and_without_arguments(password: str) -> None:
+    conf = keepalived_conf(PLATFORM, PLATFORM.targets[1], instance(WHOLE.replace('"s3cret"', password)))
+
+    assert password in conf
+    assert "s3" not in masked(conf)
+    assert "t0psecret" not in masked(conf)
+    assert 'notify_master "/etc/keepalived/notify.sh ...' in masked(conf)
+    assert "notify_stop /usr/local/bin/stopped ..." in masked(conf)
+
+
+def test_an_instance_without_authentication_is_written_without() -> None:
+    assert "auth" not in keepalived_conf(PLATFORM, PLATFORM.targets[1], small())
 
 
 def test_an_instance_does_not_show_its_password() -> None:
-    assert "s3cret" not in repr(instance_of(OURS, PLATFORM))
-
-
-def test_a_configuration_is_shown_without_its_password() -> None:
-    assert masked(RIGHT) == RIGHT.replace("s3cret", "**********")
+    assert "s3cret" not in repr(instance())

@@ -2,13 +2,15 @@
 
 import pytest
 
-from blocks.errors import DeadlineExceededError, RefusedError
+from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
 from tasks.vip.handover import ensure_keepalived_stopped
 from tests.fakes import machines
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.unit.tasks.cases import standing_by
+
+CONF = "/etc/keepalived/keepalived.conf"
 
 
 def hand_over(world: World, source: str = "vm-1") -> Outcome:
@@ -24,6 +26,16 @@ def test_the_vip_goes_to_the_target_of_the_highest_priority(world: World) -> Non
     assert world.vip_on == ["phys-1"]
 
 
+def test_an_address_that_does_not_come_with_the_vip_is_an_error(world: World) -> None:
+    standing_by(world)
+    host = world.hosts["phys-1"]
+    host.write(CONF, host.read(CONF).replace("10.0.0.100/24", "10.0.0.100/24\n10.0.0.101/24"))
+
+    with pytest.raises(VerificationError, match=r"phys-1: 10.0.0.101 did not come with the VIP: ") as missing:
+        hand_over(world)
+    assert missing.value.id == "vip-address-missing"
+
+
 def test_a_source_that_only_waits_leaves_without_moving_the_vip(world: World) -> None:
     standing_by(world)
 
@@ -33,11 +45,19 @@ def test_a_source_that_only_waits_leaves_without_moving_the_vip(world: World) ->
 
 def test_a_vip_without_a_successor_stays(world: World) -> None:
     with pytest.raises(
-        RefusedError, match=r"vm-1: .*keepalived runs on no target that could take it: systemctl"
+        RefusedError, match=r"vm-1: .*no target could take it: phys-1: keepalived does not run, or is not enabled; phys-2: .*; journalctl"
     ) as refused:
         hand_over(world)
     assert refused.value.id == "vip-no-successor"
     assert world.mutations == []
+
+
+def test_a_standby_in_fault_is_no_successor(world: World) -> None:
+    standing_by(world)
+    world.hosts["phys-1"].tell("journal", "(VI_1) Entering BACKUP STATE\n(VI_1) Entering FAULT STATE")
+
+    with pytest.raises(RefusedError, match=r"phys-1: keepalived is in FAULT; .* \[vip-no-successor\]"):
+        hand_over(world)
 
 
 @pytest.mark.parametrize("state", ["inactive", "failed"])
