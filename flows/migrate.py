@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 
 from blocks.http import get
+from blocks.ports import Host
 from configs.load import load_platform
 from configs.platform import Gate
 from flows.backup import take_backup
@@ -19,6 +20,7 @@ from flows.gate import pass_gate
 from flows.opening import open_migration
 from flows.preflight import has_second_identity, preflight
 from flows.session import Session
+from tasks.certificates.files import ensure_certificates, files_of
 from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
 from tasks.etcd.checks import verify_etcd
@@ -126,11 +128,21 @@ def prepare_machines(session: Session) -> Futures:
     for host in session.targets:
         gone = session.submit(ensure_old_platform_gone, host, platform, live)
         named = session.submit(ensure_hostname, host, platform, after=[gone])
-        session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named])
+        certified = certify(session, host, after=[gone])
+        session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named, *certified])
         staged = session.submit(ensure_k3s_files, host, platform, after=[gone])
-        loaded.append(session.submit(ensure_images_loaded, host, platform, after=[staged]))
+        loaded += [session.submit(ensure_images_loaded, host, platform, after=[staged]), *certified]
     loaded.extend(session.submit(ensure_hosts_file, session.hosts[source.name], platform) for source in session.sources)
     return loaded
+
+
+def certify(session: Session, host: Host, after: Futures) -> Futures:
+    """Begin to bring a target the certificates that etcd and its clients need there; nothing where etcd speaks plain HTTP."""
+    platform, tls = session.platform, session.platform.etcd.tls
+    target = next(target for target in platform.targets if target.name == host.name)
+    if tls is None or not files_of(tls, target):
+        return []
+    return [session.submit(ensure_certificates, host, platform, tls, target, session.etcd, after=after)]
 
 
 def join_k3s(session: Session) -> None:

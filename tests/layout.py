@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parent.parent
-TASKS_TOP_TO_BOTTOM = ("report", "database", "workloads", "images", "vip", "machine", "k3s", "etcd", "shell", "engine")
+TASKS_TOP_TO_BOTTOM = ("report", "database", "workloads", "images", "vip", "machine", "k3s", "certificates", "etcd", "shell", "engine")
 MOST_FILES = 9
 ROW = "{:24} {:>5} {:>6} {:>6}  {}"
 
