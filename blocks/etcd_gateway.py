@@ -60,10 +60,11 @@ def _refusal(endpoint: str, path: str, response: httpx.Response) -> EvenkeelErro
     except ValueError:
         message = f"HTTP {response.status_code}"
     said = f"{endpoint}: {path}: {message}"
-    if "transport: " in message and "dial" not in message and endpoint.startswith("https://"):  # etcd#9785
-        return EtcdUnsupportedError(
-            f"{said}: its JSON gateway is a client of its own etcd, with the server's certificate: that (--cert-file there) "
-            "needs the extended key usage clientAuth beside serverAuth",
+    unavailable = response.status_code == httpx.codes.SERVICE_UNAVAILABLE and not message.startswith("etcdserver: ")
+    if unavailable and endpoint.startswith("https://"):  # not by etcd, but by its gateway: etcd#9785
+        return EtcdUnavailableError(
+            f"{said}: its JSON gateway does not reach its own etcd: it shows the server's certificate, so that of --cert-file "
+            "there needs the extended key usage clientAuth beside serverAuth",
             id="etcd-gateway-not-accepted",
         )
     if any(word in message for word in PASSING):

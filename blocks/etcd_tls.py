@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
 
@@ -47,5 +48,7 @@ def trust(tls: ClientTls | None) -> ssl.SSLContext | bool:
 
 
 def _why(error: OSError) -> str:
-    """OpenSSL's reason, or the system's."""
-    return str(getattr(error, "reason", None) or error.strerror or error).replace("_", " ").lower()
+    """OpenSSL's reason, without its place in a source file, or the system's."""
+    if not isinstance(error, ssl.SSLError):
+        return str(error.strerror or error)
+    return re.sub(r"\[[^]]*\] | \(_ssl.*", "", str(error.args[-1]))
