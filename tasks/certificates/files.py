@@ -81,11 +81,11 @@ def ensure_certificates(run: Run, host: Host, platform: Platform, tls: EtcdTls, 
 def _listed(paths: dict[str, str]) -> str:
     """The command for a fact: each file with its mode, owner and hash."""
     names = " ".join(map(quote, paths))
-    return f'for f in {names}; do echo "$(stat -c %a:%u "$f"):$(sha256sum <"$f" | cut -c1-64):$f"; done'
+    return f'for f in {names}; do echo "$(stat -c "%a %u" "$f") $(sha256sum <"$f" | cut -c1-64) $f"; done'
 
 
 def _line(path: str, content: str) -> str:
-    return f"{MODES[Path(path).suffix]}:0:{hashlib.sha256(content.encode()).hexdigest()}:{path}"
+    return f"{MODES[Path(path).suffix]} 0 {hashlib.sha256(content.encode()).hexdigest()} {path}"
 
 
 def _keep(path: str) -> str:

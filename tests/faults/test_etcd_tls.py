@@ -1,4 +1,4 @@
-"""A platform whose etcd accepts nobody without a certificate: what a config without one is told, and the whole move."""
+"""A platform whose etcd accepts nobody without a certificate: a config without any is refused, and the whole move."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def config(tls_lab: None, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_config_without_certificates_is_told_so_before_anything_is_changed(tls_lab: None, secrets: dict[str, str]) -> None:
+def test_a_config_without_certificates_is_refused_before_anything_is_changed(tls_lab: None, secrets: dict[str, str]) -> None:
     ended = migrate(secrets, PLAIN)
 
     assert not ended.ok
