@@ -59,7 +59,7 @@ NANOSECONDS = re.compile(
 )  # numbers in a config file
 
 # The process knows what its unit, drop-ins, files and shells have made of it; the unit knows it also when etcd is stopped.
-_SHELL = r"""
+SHELL = r"""
 etcd_pid() {
     local p; p=$(systemctl show -p MainPID etcd); p=${p#MainPID=}
     for p in $p $(cat /proc/$p/task/$p/children); do
@@ -75,7 +75,7 @@ etcd_config() {
     { etcd_environ; etcd_files; systemctl cat etcd; } | grep -oE 'ETCD_CONFIG_FILE=[^ ]+' | sed 's/^[^=]*=//'
 }
 """
-QUESTION = _SHELL + facts(
+QUESTION = SHELL + facts(
     {
         "words": "etcd_words",
         "environ": "etcd_environ",
