@@ -112,7 +112,7 @@ def test_a_member_of_another_authority_or_address_is_not_accepted(authority: Aut
     authority.issue("elsewhere", "127.0.0.9")
 
     with serving(authority) as url:
-        assert "unable to get local issuer certificate: it must come from" in refusal(url, client_of(other))
+        assert "its certificate is not accepted: self-signed certificate in" in refusal(url, client_of(other))
     with serving(authority, "elsewhere") as url:
         assert refusal(url, client_of(authority)).endswith("and name this address [etcd-certificate-not-accepted]")
 
