@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.core import Block
 
 from blocks.errors import EtcdUnavailableError, EtcdUnsupportedError
 from blocks.etcd_gateway import post
+from blocks.etcd_tls import ClientTls, trust
 from blocks.etcd_urls import find_home
 from blocks.failover import Failover
 from blocks.ports import Member, MemberStatus
@@ -39,7 +39,6 @@ class EtcdCluster:
         self._http = http
         self._cluster_id = cluster_id
         self._unsupported: EtcdUnsupportedError | None = None
-        self._client_port = urlsplit(endpoints[0]).port or 0
         self._ours: set[str] = set()
         self._homes: dict[int, str] = {}
         """By id: where that member has answered."""
@@ -126,7 +125,7 @@ class EtcdCluster:
             found: dict[str, Any] = self._post(endpoint, "maintenance/status")["header"]
             return found
 
-        return find_home(member, header, self._failover.order, self._client_port, self._cluster_id)
+        return find_home(member, header, self._failover.order, self._cluster_id)
 
     def _members_at(self, endpoint: str) -> list[Member]:
         # Linearizable: what the leader knows; a member's own store may be behind. 3.4 ignores the word.
@@ -197,9 +196,11 @@ class EtcdEndpoints(Block):
     _block_type_slug = "etcd-endpoints"
 
     endpoints: tuple[str, ...]
+    tls: ClientTls | None = None
 
     @contextmanager
     def cluster(self) -> Iterator[EtcdCluster]:
-        """The cluster that the first answering endpoint belongs to."""
-        with httpx.Client(timeout=httpx.Timeout(CALL_TIMEOUT_S, connect=2), trust_env=False) as http:
+        """The cluster that the first answering endpoint belongs to. Raises ConfigError when a file of `tls` is unfit."""
+        timeout = httpx.Timeout(CALL_TIMEOUT_S, connect=2)
+        with httpx.Client(timeout=timeout, trust_env=False, verify=trust(self.tls)) as http:
             yield EtcdCluster(self.endpoints, http)

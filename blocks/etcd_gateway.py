@@ -39,9 +39,8 @@ def post(
     try:
         response = http.post(f"{endpoint}/v3/{path}", json=body or {}, timeout=timeout)
     except httpx.TransportError as error:
-        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and _speaks_tls(endpoint):
-            raise _tls_only(endpoint) from error
-        raise EtcdUnavailableError(f"{endpoint}: {type(error).__name__}: {error}") from error
+        other = _of_another_kind(endpoint, error)
+        raise other or EtcdUnavailableError(f"{endpoint}: {type(error).__name__}: {error}") from error
     if not response.is_success:
         _refuse_unsupported(http, endpoint, response)
         raise _refusal(endpoint, path, response)
@@ -61,16 +60,60 @@ def _refusal(endpoint: str, path: str, response: httpx.Response) -> EvenkeelErro
     except ValueError:
         message = f"HTTP {response.status_code}"
     said = f"{endpoint}: {path}: {message}"
+    unavailable = response.status_code == httpx.codes.SERVICE_UNAVAILABLE and not message.startswith("etcdserver: ")
+    if unavailable and endpoint.startswith("https://"):  # not by etcd, but by its gateway: etcd#9785
+        return EtcdUnavailableError(
+            f"{said}: its JSON gateway does not reach its own etcd: it shows the server's certificate, so that of --cert-file "
+            "there needs the extended key usage clientAuth beside serverAuth",
+            id="etcd-gateway-not-accepted",
+        )
     if any(word in message for word in PASSING):
         return EtcdUnavailableError(said)
     return HostError(said, id="etcd-request-refused")
 
 
+def _of_another_kind(endpoint: str, error: httpx.TransportError) -> EtcdUnsupportedError | None:
+    """What the other side is, where plain HTTP meets TLS, or one side does not accept the other's certificate."""
+    said = str(error)
+    if endpoint.startswith("http://"):
+        lost = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError)
+        return _tls_only(endpoint) if lost and _speaks_tls(endpoint) else None
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return EtcdUnsupportedError(
+            f"{endpoint}: its certificate is not accepted: {said.partition('failed: ')[2].partition(' (_ssl')[0]}: it must come "
+            "from etcd.tls.ca of the config and name this address",
+            id="etcd-certificate-not-accepted",
+        )
+    if "_ALERT_" in said:
+        return EtcdUnsupportedError(
+            f"{endpoint}: its etcd does not accept the client's certificate ({said.partition('] ')[2].partition(' (_ssl')[0]}): "
+            "compare etcd.tls.cert of the config with --trusted-ca-file there",
+            id="etcd-client-not-accepted",
+        )
+    return _plain_only(endpoint) if "[SSL" in said and _speaks_http(endpoint) else None
+
+
 def _tls_only(endpoint: str) -> EtcdUnsupportedError:
     return EtcdUnsupportedError(
-        f"{endpoint}: its etcd serves TLS only, and plain HTTP is spoken: see --listen-client-urls and --cert-file there",
+        f"{endpoint}: its etcd serves TLS only, and plain HTTP is spoken: write its certificates as etcd.tls in the config",
         id="etcd-speaks-tls",
     )
+
+
+def _plain_only(endpoint: str) -> EtcdUnsupportedError:
+    return EtcdUnsupportedError(
+        f"{endpoint}: its etcd serves plain HTTP, and the config has etcd.tls: leave that out, or give the members certificates first",
+        id="etcd-speaks-plain",
+    )
+
+
+def _speaks_http(endpoint: str) -> bool:
+    """Whether a plain request gets any answer in HTTP that is not about its being plain."""
+    try:
+        answer = httpx.get(f"http://{urlsplit(endpoint).netloc}/version", trust_env=False, timeout=2)
+    except httpx.HTTPError:
+        return False
+    return "HTTPS server" not in answer.text
 
 
 def _speaks_tls(endpoint: str) -> bool:

@@ -12,6 +12,7 @@ import grpc
 
 from blocks.errors import EtcdUnavailableError
 from blocks.etcd import CALL_TIMEOUT_S, EtcdCluster
+from blocks.etcd_tls import ClientTls
 
 T = TypeVar("T")
 
@@ -29,8 +30,8 @@ CHANNEL = (
 class EtcdKeys:
     """See ports.KeyValues, and leases besides. Calls fail over between the members, as `EtcdCluster`'s do."""
 
-    def __init__(self, cluster: EtcdCluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: EtcdCluster, tls: ClientTls | None = None) -> None:
+        self._cluster, self._tls = cluster, tls
         self._clients: dict[str, etcd3.Etcd3Client] = {}
         self._making = threading.Lock()
 
@@ -102,8 +103,9 @@ class EtcdKeys:
         with self._making:
             if endpoint not in self._clients:
                 where = urlsplit(endpoint)
+                tls = self._tls.channel if self._tls else {}
                 self._clients[endpoint] = etcd3.client(
-                    host=where.hostname, port=where.port, timeout=CALL_TIMEOUT_S, grpc_options=CHANNEL
+                    host=where.hostname, port=where.port, timeout=CALL_TIMEOUT_S, grpc_options=CHANNEL, **tls
                 )
             return self._clients[endpoint]
 

@@ -22,18 +22,17 @@ def is_own_only(url: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def candidates(member: Member, port: int) -> tuple[str, ...]:
+def candidates(member: Member, scheme: str, port: int) -> tuple[str, ...]:
     """The member's client URLs that others can follow, then its peers' way to it with the usual client port."""
     advertised = [url.rstrip("/") for url in member.client_urls if not is_own_only(url)]
     hosts = [urlsplit(url).netloc.rpartition(":")[0] for url in member.peer_urls if not is_own_only(url)]
-    return tuple(dict.fromkeys([*advertised, *(f"http://{host}:{port}" for host in hosts)]))
+    return tuple(dict.fromkeys([*advertised, *(f"{scheme}://{host}:{port}" for host in hosts)]))
 
 
 def find_home(
     member: Member,
     header: Callable[[str], dict[str, Any]],
     endpoints: Collection[str],
-    port: int,
     cluster_id: int | None,
 ) -> str:
     """Where the member answers, known by its id and its cluster's: what it advertises may lead to somebody else. One whose
@@ -46,7 +45,8 @@ def find_home(
         raise EtcdUnavailableError(
             f"etcd: member {member.id:x} at {where} has not started yet", id="etcd-member-not-started"
         )
-    own, reasons = candidates(member, port), []
+    usual, reasons = urlsplit(next(iter(endpoints))), []
+    own = candidates(member, usual.scheme, usual.port or 0)
     others = () if set(own) & set(endpoints) else endpoints
     for endpoint in (*own, *others):
         try:

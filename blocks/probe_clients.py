@@ -16,6 +16,7 @@ import pymysql
 
 from blocks.errors import EtcdUnavailableError, HostError
 from blocks.etcd_gateway import post
+from blocks.etcd_tls import ClientTls, trust
 from blocks.failover import Failover
 from blocks.probe_database import DEADLINE_S, Database, Sql
 from configs.errors import EvenkeelError
@@ -38,6 +39,7 @@ class ProbeConfig:
     """The PEM that the API's certificate must come from."""
     etcd: tuple[str, ...] = ()
     key: str = ""
+    etcd_tls: ClientTls | None = None
     sql: Sql | None = None
 
     def line(self) -> str:
@@ -46,8 +48,9 @@ class ProbeConfig:
     @classmethod
     def parse(cls, line: str) -> ProbeConfig:
         config = json.loads(line)
-        sql = config.pop("sql")
-        return cls(**{**config, "http": tuple(config["http"]), "etcd": tuple(config["etcd"])}, sql=Sql(**sql) if sql else None)
+        sql, tls = config.pop("sql"), config.pop("etcd_tls")
+        lists = {"http": tuple(config["http"]), "etcd": tuple(config["etcd"])}
+        return cls(**{**config, **lists}, sql=Sql(**sql) if sql else None, etcd_tls=ClientTls(**tls) if tls else None)
 
 
 class Etcd:
@@ -95,10 +98,14 @@ def asks(config: ProbeConfig) -> dict[str, Ask]:
         # Without credentials: 401 and 403 are the API server's own words, too.
         found["api"] = _get(_client(verify=context), config.api, ok=(200, 401, 403))
     if config.etcd:
-        found["etcd"] = Etcd(plain, config.etcd, config.key).ask
+        found["etcd"] = _etcd(config).ask
     if config.sql is not None:
         found["sql"] = Database(config.sql).ask
     return found
+
+
+def _etcd(config: ProbeConfig) -> Etcd:
+    return Etcd(_client(verify=trust(config.etcd_tls)), config.etcd, config.key)
 
 
 def _get(client: httpx.Client, url: str, *, ok: Any) -> Ask:
@@ -114,7 +121,7 @@ def forget(config: ProbeConfig) -> None:
     """Leave nothing of the probe's in etcd and in the database; what fails in one is raised after the other."""
     with ExitStack() as both:
         if config.etcd:
-            both.callback(Etcd(_client(), config.etcd, config.key).forget)
+            both.callback(_etcd(config).forget)
         if config.sql is not None:
             both.callback(Database(config.sql).forget)
 

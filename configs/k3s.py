@@ -12,7 +12,7 @@ from configs.base import HostPath, ShellSafe, StrictModel
 
 SET_BY_EVENKEEL = (
     *("--node-name", "--node-ip", "-i", "--token", "-t", "--token-file", "--agent-token", "--agent-token-file"),
-    *("--datastore-endpoint", "--server", "-s"),
+    *("--datastore-endpoint", "--datastore-cafile", "--datastore-certfile", "--datastore-keyfile", "--server", "-s"),
 )
 """Flags of k3s that differ by machine, hold a secret, or are passed to the installer in another way."""
 

@@ -158,7 +158,8 @@ class Platform(StrictModel):
     @property
     def datastore_endpoint(self) -> str:
         """Client URLs of the *target* members: the sources leave etcd before the servers do."""
-        return ",".join(f"http://{member.address}:{self.etcd.client_port}" for member in self.new_members)
+        etcd = self.etcd
+        return ",".join(f"{etcd.scheme}://{member.address}:{etcd.client_port}" for member in self.new_members)
 
     @model_validator(mode="after")
     def _names_and_addresses_are_unique(self) -> Platform:

@@ -8,6 +8,7 @@ from configs.hosts import Role, Target
 from configs.platform import Platform
 from flows.etcd_join import growing
 from flows.session import Session
+from tasks.certificates.files import ensure_certificates, files_of
 from tasks.engine.outcome import Outcome
 from tasks.images.load import ensure_images_loaded
 from tasks.k3s.bundle import ensure_k3s_files
@@ -17,6 +18,9 @@ from tasks.machine.uninstall import ensure_old_platform_gone
 from tasks.placement.labels import ensure_labelled
 from tasks.vip.standby import ensure_standby
 from tasks.workloads.pod_network import check_pod_network
+
+
+Futures = list[PrefectFuture[Outcome]]
 
 
 def canary_and_others(platform: Platform) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
@@ -39,12 +43,22 @@ def bring_in(session: Session, targets: tuple[Target, ...]) -> None:
 def prepare_machines(session: Session, targets: tuple[Target, ...]) -> None:
     """Begin all steps that prepare machines, side by side."""
     platform, live = session.platform, session.live()
-    for host in (session.hosts[target.name] for target in targets):
+    for target in targets:
+        host = session.hosts[target.name]
         gone = session.submit(ensure_old_platform_gone, host, platform, live)
         named = session.submit(ensure_hostname, host, platform, after=[gone])
-        session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named])
+        certified = certify(session, target, after=[gone])
+        session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named, *certified])
         staged = session.submit(ensure_k3s_files, host, platform, after=[gone])
         session.loaded[host.name] = session.submit(ensure_images_loaded, host, platform, after=[staged])
+
+
+def certify(session: Session, target: Target, after: Futures) -> Futures:
+    """Begin to bring a target the certificates that etcd and its clients need there; nothing where etcd speaks plain HTTP."""
+    platform, tls = session.platform, session.platform.etcd.tls
+    if tls is None or not files_of(tls, target):
+        return []
+    return [session.submit(ensure_certificates, session.hosts[target.name], platform, tls, target, session.etcd, after=after)]
 
 
 def join_k3s(session: Session, targets: tuple[Target, ...]) -> None:

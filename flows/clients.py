@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from blocks.errors import RefusedError
+from blocks.etcd_tls import ClientTls
 from blocks.ports import Probe
 from blocks.probe_clients import ProbeConfig
 from blocks.probe_database import Sql
@@ -86,5 +87,6 @@ def _probe_config(session: Session, samples: Path) -> ProbeConfig:
         ca=session.access.credentials.ca,
         etcd=tuple(client_url(platform, machine) for machine in platform.machines),
         key=prefix(platform.name) + "probe",
+        etcd_tls=ClientTls.of(platform.etcd.tls),
         sql=sql,
     )

@@ -17,6 +17,7 @@ from prefect.runtime import flow_run
 from blocks.errors import HostUnreachableError
 from blocks.etcd import EtcdEndpoints
 from blocks.etcd_keys import EtcdKeys
+from blocks.etcd_tls import ClientTls
 from blocks.kubernetes import KubeCluster
 from blocks.lock import RunLock
 from blocks.ports import Host
@@ -55,8 +56,9 @@ def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bo
         stack.enter_context(reported(journal))
         hosts = stack.enter_context(_fleet(platform).hosts(platform.reachable))
         endpoints = tuple(client_url(platform, machine) for machine in platform.reachable)
-        etcd = stack.enter_context(EtcdEndpoints(endpoints=endpoints).cluster())
-        keys = EtcdKeys(etcd)
+        tls = ClientTls.of(platform.etcd.tls)
+        etcd = stack.enter_context(EtcdEndpoints(endpoints=endpoints, tls=tls).cluster())
+        keys = EtcdKeys(etcd, tls)
         stack.callback(keys.close)
         cluster_id = etcd.cluster_id()
         lock = None

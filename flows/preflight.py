@@ -7,6 +7,7 @@ from prefect.futures import PrefectFuture
 from configs.errors import ConfigError
 from flows.rollback_plan import name_of_backup
 from flows.session import Session
+from tasks.certificates.checks import check_certificates
 from tasks.database.accounts import check_database
 from tasks.database.control import control
 from tasks.database.restore import RESTORE, check_archive
@@ -37,6 +38,7 @@ from tasks.workloads.singles import check_surge
 def preflight(session: Session) -> None:
     """Return only if no check refuses the move; all findings of all checks are reported together."""
     platform, live = session.platform, session.live()
+    tls = platform.etcd.tls
     running = read_versions(session.etcd, session.kube)
     auth_pass = session.secret(platform.keepalived.auth_pass) if platform.keepalived.auth_pass else None
     machines = [machine for machine in platform.machines if machine.name in session.hosts]
@@ -48,6 +50,7 @@ def preflight(session: Session) -> None:
             *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
             session.submit(check_etcd, platform, session.etcd),
             session.submit(check_etcd_flags, platform, dict(session.hosts), session.etcd),
+            *([session.submit(check_certificates, platform, tls, dict(session.hosts), session.etcd)] if tls else []),
             session.submit(check_identity, platform, session.keys, session.access, session.targets),
             session.submit(check_datastore, platform, session.kube, session.keys),
             session.submit(check_nodes, platform, session.kube, session.record),

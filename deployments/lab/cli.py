@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from deployments.lab import faults, keys, lab, packages
+from deployments.lab import etcd_tls, faults, keys, lab, packages
 from deployments.lab import inventory as inventory_text
 from deployments.lab import status as lab_status
 from deployments.lab.machines import find
@@ -115,6 +115,13 @@ def inventory() -> None:
     """Print the hosts, addresses, keys and URLs that a configuration needs, as YAML."""
     keys.ensure()
     typer.echo(inventory_text.text(), nl=False)
+
+
+@app.command()
+def config() -> None:
+    """Print configs/lab.yaml as this lab needs it: with etcd's certificates under LAB_ETCD_TLS=1."""
+    etcd_tls.ensure()
+    typer.echo(inventory_text.config(), nl=False)
 
 
 @app.command()

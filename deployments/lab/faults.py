@@ -43,7 +43,7 @@ def _blocked(port: int, *chains: str) -> tuple[str, str]:
 _FULL = f"""mountpoint -q {DOCKER_TMP} || mount -t tmpfs -o size=64k lab-fault {DOCKER_TMP}
 head -c 128k /dev/zero > {DOCKER_TMP}/full 2>/dev/null || true"""
 
-_KILL_LEADER = """said=$(ETCDCTL_API=3 etcdctl endpoint status -w json 2>/dev/null) || exit 0
+_KILL_LEADER = """. /etc/lab/etcdctl; said=$(etcdctl endpoint status -w json 2>/dev/null) || exit 0
 own=$(echo "$said" | sed -E 's/.*"member_id":([0-9]+).*/\\1/'); leader=$(echo "$said" | sed -E 's/.*"leader":([0-9]+).*/\\1/')
 test "$own" != "$leader" || systemctl kill -s KILL etcd"""
 

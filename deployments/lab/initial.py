@@ -9,7 +9,7 @@ import json
 import socket
 import urllib.request
 
-from deployments.lab import cache, images, network, personality, platform
+from deployments.lab import cache, etcd_tls, images, network, personality, platform
 from deployments.lab.machines import MACHINES, SOURCES, TARGETS, VIP
 
 PROBES = 5
@@ -35,10 +35,11 @@ def is_healthy(said: object) -> bool:
 
 
 def _etcd() -> str:
-    healthy = [m for m in SOURCES if is_healthy(_get(f"http://{m.address}:2379/health"))]
+    urls = {m: f"{etcd_tls.scheme()}://{m.address}:2379" for m in SOURCES}
+    healthy = [m for m in SOURCES if is_healthy(_get(f"{urls[m]}/health"))]
     if len(healthy) < len(SOURCES):
         return f"etcd has {len(healthy)} of its {len(SOURCES)} healthy members"
-    listed = _get(f"http://{SOURCES[0].address}:2379/v3/cluster/member/list", {})
+    listed = _get(f"{urls[SOURCES[0]]}/v3/cluster/member/list", {})
     names = {member.get("name", "") for member in listed["members"]} if isinstance(listed, dict) else set[str]()
     return "" if names == ETCD_NAMES else f"etcd has members {sorted(names)}"
 
@@ -71,8 +72,9 @@ def _services() -> str:
 def _get(url: str, body: dict[str, str] | None = None) -> object:
     """The JSON at the URL (by POST if there is a body), or None. No proxy is used."""
     data = None if body is None else json.dumps(body).encode()
+    handlers = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=etcd_tls.context())
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, data, timeout=2) as response:
+        with urllib.request.build_opener(*handlers).open(url, data, timeout=2) as response:
             return json.load(response)
     except (OSError, ValueError):
         return None

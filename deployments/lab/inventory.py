@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from deployments.lab import bundle, initial, keys
+from pathlib import Path
+
+import yaml
+
+from deployments.lab import bundle, etcd_tls, initial, keys
 from deployments.lab.machines import API_PORT, MACHINES, SOURCES, SSH_PORT, VIP, VRID
+
+CONFIG = Path(__file__).parents[2] / "configs/lab.yaml"
+
+
+def config() -> str:
+    """The platform's configuration as the lab is switched: configs/lab.yaml, and where etcd's certificates are."""
+    whole = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    tls = etcd_tls.config()
+    return yaml.safe_dump({**whole, "etcd": {**whole["etcd"], **({"tls": tls} if tls else {})}}, sort_keys=False)
 
 
 def text() -> str:
@@ -11,7 +24,7 @@ def text() -> str:
     hosts = "".join(
         f"  - {{name: {m.name}, address: {m.address}, role: {m.role}, container: {m.container}}}\n" for m in MACHINES
     )
-    etcd = ", ".join(f"http://{m.address}:2379" for m in SOURCES)
+    etcd = ", ".join(f"{etcd_tls.scheme()}://{m.address}:2379" for m in SOURCES)
     return f"""\
 hosts:
 {hosts}ssh:

@@ -8,6 +8,7 @@ import time
 from deployments.lab import (
     cache,
     disks,
+    etcd_tls,
     golden,
     initial,
     keys,
@@ -37,6 +38,7 @@ def up(fresh: bool) -> None:
     with cache.locked():
         packages.ensure()
         keys.ensure()
+        etcd_tls.ensure()
         parts.ensure()
         network.ensure_bridge()
         wanted = parts.golden_key()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.lab import bundle, cache, charts, images, packages, sources
+from deployments.lab import bundle, cache, charts, etcd_tls, images, packages, sources
 from deployments.lab.helm import build as helm_command
 from deployments.lab.shell import LabError, run
 from deployments.lab.steps import each, step
@@ -112,9 +112,10 @@ def layer_key() -> str:
 
 def golden_key() -> str:
     """Names everything that went into the initial state."""
-    names = ("machines", "personality", "sources", "targets", "platform", "golden")
+    names = ("machines", "personality", "etcd_tls", "sources", "targets", "platform", "golden")
     modules = [cache.SOURCE / f"{name}.py" for name in names]
-    return digest(*modules, cache.SOURCE / "platform", cache.SECRETS, also=layer_key() + sources.token_form())
+    forms = sources.token_form() + etcd_tls.form()
+    return digest(*modules, cache.SOURCE / "platform", cache.SECRETS, also=layer_key() + forms)
 
 
 def digest(*paths: Path, also: str = "") -> str:

@@ -16,7 +16,7 @@ hostname | say hostname
 systemctl is-system-running | say system
 for unit in {" ".join(UNITS)}; do systemctl is-active $unit | say unit-$unit; done
 ip -o -4 address show dev eth0 | grep -cF ' {VIP}/' | say vip
-if systemctl -q is-active etcd; then etcdctl --command-timeout=3s member list -w json 2> /dev/null | say etcd; fi
+if systemctl -q is-active etcd; then . /etc/lab/etcdctl; etcdctl --command-timeout=3s member list -w json 2> /dev/null | say etcd; fi
 if systemctl -q is-active k3s; then k3s kubectl --request-timeout=5s get nodes -o jsonpath='{NODE}' 2> /dev/null | say nodes; fi
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from deployments.lab import keys, network, platform
+from deployments.lab import etcd_tls, keys, network, platform
 from deployments.lab.k3s.plays import VERSION, takes_token_as_given
 from deployments.lab.machines import API_PORT, SECOND_VIP, SOURCES, VIP, VRID, Machine
 from deployments.lab.root_shell import put, sh
@@ -13,7 +13,6 @@ from deployments.lab.shell import LabError
 from deployments.lab.steps import Step, each, wait
 
 ETCD_CLUSTER = "etcd-cluster-token-e3b0c44298fc"
-DATASTORE = ",".join(f"http://{m.address}:2379" for m in SOURCES)
 K3S_FLAGS = (
     "--disable servicelb --disable traefik --disable local-storage"
     f" --https-listen-port {API_PORT} --kube-apiserver-arg service-node-port-range=1-65535 --docker"
@@ -43,12 +42,12 @@ EnvironmentFile=/etc/etcd.env
 ExecStart=/usr/local/bin/etcd \\
     --name {name} \\
     --heartbeat-interval 200 --election-timeout 2000 \\
-    --max-request-bytes=3145728 \\
+    --max-request-bytes=3145728{pairs} \\
     --data-dir /mnt/disks/etcd \\
-    --initial-advertise-peer-urls http://{address}:2380 \\
-    --listen-peer-urls http://0.0.0.0:2380 \\
-    --listen-client-urls http://0.0.0.0:2379 \\
-    --advertise-client-urls http://{address}:2379 \\
+    --initial-advertise-peer-urls {scheme}://{address}:2380 \\
+    --listen-peer-urls {scheme}://0.0.0.0:2380 \\
+    --listen-client-urls {scheme}://0.0.0.0:2379 \\
+    --advertise-client-urls {scheme}://{address}:2379 \\
     --initial-cluster-token {token} \\
     --initial-cluster {cluster} \\
     --initial-cluster-state new
@@ -64,6 +63,17 @@ ETCD_ENV = """\
 ETCD_QUOTA_BACKEND_BYTES=4294967296
 ETCD_AUTO_COMPACTION_RETENTION="1"
 """
+
+# Added where etcd speaks TLS; what it shows stands in its unit, whom it accepts here.
+ETCD_ENV_TLS = f"""\
+ETCD_TRUSTED_CA_FILE={etcd_tls.ON_SOURCES}/ca.crt
+ETCD_CLIENT_CERT_AUTH=true
+ETCD_PEER_TRUSTED_CA_FILE={etcd_tls.ON_SOURCES}/ca.crt
+ETCD_PEER_CLIENT_CERT_AUTH=true
+"""
+ETCD_PAIRS = "".join(
+    f" --{of}cert-file {etcd_tls.ON_SOURCES}/member.crt --{of}key-file {etcd_tls.ON_SOURCES}/member.key" for of in ("", "peer-")
+)
 
 # All three start as BACKUP, so on a common boot milliseconds decide; the delay lets vm-1 win every time.
 # As grown installations have it: a second address with a label, a quoted password, a script of their own, an included file.
@@ -148,25 +158,37 @@ def install(current: Step) -> None:
 def quiesce() -> None:
     """No k3s runs on the sources, and nobody leads: a kept lease would let the next start wait for 15 s until it expires."""
     each(SOURCES, lambda machine: sh(machine, "systemctl stop k3s"))
-    sh(SOURCES[0], "etcdctl del --prefix /registry/leases/kube-system/kube- > /dev/null")
+    sh(SOURCES[0], ". /etc/lab/etcdctl; etcdctl del --prefix /registry/leases/kube-system/kube- > /dev/null")
 
 
 def _etcd(machine: Machine) -> None:
     members = {f"etcd-node-{n}": m for n, m in enumerate(SOURCES, start=1)}
     name = next(name for name, member in members.items() if member is machine)
-    cluster = ",".join(f"{n}=http://{m.address}:2380" for n, m in members.items())
-    unit = ETCD_UNIT.format(name=name, address=machine.address, token=ETCD_CLUSTER, cluster=cluster)
-    put(machine, "/etc/etcd.env", ETCD_ENV)
+    scheme, pairs = etcd_tls.scheme(), ETCD_PAIRS if etcd_tls.is_on() else ""
+    cluster = ",".join(f"{n}={scheme}://{m.address}:2380" for n, m in members.items())
+    unit = ETCD_UNIT.format(name=name, address=machine.address, token=ETCD_CLUSTER, cluster=cluster, scheme=scheme, pairs=pairs)
+    for path, content in etcd_tls.of_source(machine).items():
+        put(machine, path, content, "0600")
+    put(machine, "/etc/etcd.env", ETCD_ENV + (ETCD_ENV_TLS if etcd_tls.is_on() else ""))
     put(machine, "/usr/lib/systemd/system/etcd.service", unit)
     sh(machine, "mkdir -p -m 700 /mnt/disks/etcd; systemctl daemon-reload; systemctl enable --now etcd")
 
 
 def _server(machine: Machine, token: str) -> None:
-    environment = f"K3S_TOKEN={token} K3S_DATASTORE_ENDPOINT={DATASTORE}"
+    environment = f"K3S_TOKEN={token} {datastore()}"
     put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML)
     put(machine, "/etc/rancher/k3s/config.yaml.d/10-apiserver.yaml", CONFIG_YAML_D)
     flags = f"--node-name {machine.own_name} {NEW_FLAGS}"
     sh(machine, INSTALL.format(environment=environment, flags=flags), timeout=300)
+
+
+def datastore() -> str:
+    """What a server's datastore is, as variables of its installer."""
+    said = {"ENDPOINT": ",".join(f"{etcd_tls.scheme()}://{m.address}:2379" for m in SOURCES)}
+    if etcd_tls.is_on():
+        files = {"CAFILE": "ca.crt", "CERTFILE": "client.crt", "KEYFILE": "client.key"}
+        said |= {name: f"{etcd_tls.ON_SOURCES}/{file}" for name, file in files.items()}
+    return " ".join(f"K3S_DATASTORE_{name}={value}" for name, value in said.items())
 
 
 def token_form() -> str:

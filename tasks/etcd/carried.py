@@ -38,7 +38,7 @@ def carried_flags(hosts: Mapping[str, Host], platform: Platform, members: Collec
     for machine in _running(hosts, platform, members):
         flags = read_flags(hosts[machine.name], timeout_s=platform.timeouts.command_s)
         if flags is not None:
-            return _overridden(carried(flags), platform)
+            return _overridden(_carried(flags, platform), platform)
     if not platform.etcd.args:
         raise RefusedError(
             f"etcd: {UNREAD}, on no member's machine: write the flags of the running members as etcd.args in the config",
@@ -72,6 +72,10 @@ def _running(hosts: Mapping[str, Host], platform: Platform, members: Collection[
             yield machine
 
 
+def _carried(flags: Flags, platform: Platform) -> Flags:
+    return carried(flags, tls=platform.etcd.tls is not None)
+
+
 def _overridden(flags: Flags, platform: Platform) -> Flags:
     """With the config's flags; one without a value is left out."""
     ours = dict(word.removeprefix("--").split("=", 1) for word in platform.etcd.args)
@@ -91,7 +95,7 @@ def _read(
         if "listen-metrics-urls" in flags:
             what = f"--listen-metrics-urls={flags['listen-metrics-urls']} is not carried over to new members"
             found.note("etcd-metrics-not-carried", what, "set it there after the move", where=machine.name)
-        yield machine.name, carried(flags)
+        yield machine.name, _carried(flags, platform)
 
 
 def _judge_differences(found: Findings, read: Mapping[str, Flags], flags: Flags) -> None:

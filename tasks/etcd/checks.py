@@ -53,9 +53,16 @@ def _judge_membership(found: Findings, platform: Platform, voters: list[Member])
         urls = ", ".join(member.peer_urls)
         if machine is None:
             _refuse_stranger(found, platform, member, urls)
-        elif not any(url.startswith("http://") for url in member.peer_urls):
-            what = f"member {member.name} has the peer URL {urls}: members that meet by TLS are not supported"
-            found.refuse("etcd-peer-tls", what, "see docs/findings.md", final=True)
+        elif not any(url.startswith(f"{platform.etcd.scheme}://") for url in member.peer_urls):
+            _refuse_scheme(found, platform, f"member {member.name} has the peer URL {urls}")
+
+
+def _refuse_scheme(found: Findings, platform: Platform, what: str) -> None:
+    if platform.etcd.tls:
+        remedy = "leave etcd.tls out if clients don't use TLS either; otherwise etcdctl member update --peer-urls=https://..."
+        found.refuse("etcd-peer-plain", f"{what}: the config has etcd.tls, and members meet by plain HTTP", remedy, final=True)
+    else:
+        found.refuse("etcd-peer-tls", f"{what}: members meet by TLS", "write etcd.tls in the config", final=True)
 
 
 def _refuse_stranger(found: Findings, platform: Platform, member: Member, urls: str) -> None:

@@ -19,24 +19,39 @@ from tasks.shell.script import facts, parse_facts
 Flags = dict[str, str]
 
 ARCH = "ETCD_UNSUPPORTED_ARCH"  # known as a variable only; without it etcd does not start on such a machine
-DEFAULTS = {"heartbeat-interval": "100", "election-timeout": "1000", "quota-backend-bytes": str(2 * 2**30)}
+DEFAULTS = {
+    **{"heartbeat-interval": "100", "election-timeout": "1000", "quota-backend-bytes": str(2 * 2**30)},
+    **{"client-cert-auth": "false", "peer-client-cert-auth": "false"},
+}
 # A machine's own, or the membership's; those of TLS name files that targets don't have.
 OWN = re.compile(
     r"(name|data-dir|wal-dir|config-file|force-new-cluster|version|help|h)"
     r"|(listen|advertise|initial|discovery|proxy)(-.*)?"
-    r"|(.*-)?(cert|key|ca|crl|tls|cipher|san)(-.*)?"
+    r"|(.*-)?(cert|key|ca|crl|tls|cipher|san)(-.*)?"  # but for OF_TLS
 )
+# What members demand of certificates, where there are any; which files these are is each machine's own.
+_OF_TLS = """
+    cipher-suites client-cert-allowed-hostname client-cert-auth experimental-peer-skip-client-san-verification
+    peer-cert-allowed-cn peer-cert-allowed-hostname peer-client-cert-auth tls-max-version tls-min-version
+"""
+OF_TLS = frozenset(_OF_TLS.split())
+SECURITY = {"client-transport-security": "", "peer-transport-security": "peer-"}
+"""Sections of a config file, and what the flags of each begin with."""
 # What etcd reads from its environment; a flag that is none of these it ignores there, with a warning.
 _IN_ENVIRONMENT = """
-    auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention backend-batch-interval backend-batch-limit
-    backend-bbolt-freelist-type bcrypt-cost compact-hash-check-enabled compact-hash-check-time compaction-batch-limit config-file
-    corrupt-check-time cors data-dir debug election-timeout enable-grpc-gateway enable-log-rotation enable-pprof enable-v2
-    feature-gates grpc-keepalive-interval grpc-keepalive-min-time grpc-keepalive-timeout heartbeat-interval host-whitelist
-    listen-metrics-urls log-format log-level log-outputs log-package-levels log-rotation-config-json logger
-    max-concurrent-streams max-learners max-request-bytes max-snapshots max-txn-ops max-wals memory-mlock metrics name pre-vote
-    quota-backend-bytes raft-read-timeout raft-write-timeout snapshot-catchup-entries snapshot-count socket-reuse-address
-    socket-reuse-port strict-reconfig-check unsafe-no-fsync v2-deprecation wal-dir warning-apply-duration
-    warning-unary-request-duration watch-progress-notify-interval
+    auth-token auth-token-ttl auto-compaction-mode auto-compaction-retention auto-tls backend-batch-interval
+    backend-batch-limit backend-bbolt-freelist-type bcrypt-cost cert-file cipher-suites client-cert-allowed-hostname
+    client-cert-auth client-cert-file client-crl-file client-key-file compact-hash-check-enabled compact-hash-check-time
+    compaction-batch-limit config-file corrupt-check-time cors data-dir debug election-timeout enable-grpc-gateway
+    enable-log-rotation enable-pprof enable-v2 feature-gates grpc-keepalive-interval grpc-keepalive-min-time
+    grpc-keepalive-timeout heartbeat-interval host-whitelist key-file listen-metrics-urls log-format log-level log-outputs
+    log-package-levels log-rotation-config-json logger max-concurrent-streams max-learners max-request-bytes max-snapshots
+    max-txn-ops max-wals memory-mlock metrics name peer-auto-tls peer-cert-allowed-cn peer-cert-allowed-hostname
+    peer-cert-file peer-client-cert-auth peer-client-cert-file peer-client-key-file peer-crl-file peer-key-file
+    peer-trusted-ca-file pre-vote quota-backend-bytes raft-read-timeout raft-write-timeout snapshot-catchup-entries
+    snapshot-count socket-reuse-address socket-reuse-port strict-reconfig-check tls-max-version tls-min-version
+    trusted-ca-file unsafe-no-fsync v2-deprecation wal-dir warning-apply-duration warning-unary-request-duration
+    watch-progress-notify-interval
 """
 IN_ENVIRONMENT = frozenset(_IN_ENVIRONMENT.split())
 NANOSECONDS = re.compile(
@@ -44,7 +59,7 @@ NANOSECONDS = re.compile(
 )  # numbers in a config file
 
 # The process knows what its unit, drop-ins, files and shells have made of it; the unit knows it also when etcd is stopped.
-_SHELL = r"""
+SHELL = r"""
 {
     words= environ= config= more= pid=$(systemctl show -p MainPID etcd) unit=$(systemctl cat etcd)
     pid=${pid#MainPID=}
@@ -62,7 +77,7 @@ _SHELL = r"""
     if [[ ${line//$'\n'/ } =~ $option ]] || [[ $variables =~ $variable ]]; then config=${BASH_REMATCH[1]//[\"\']/}; fi
 } 2>/dev/null </dev/null
 """
-QUESTION = _SHELL + facts(
+QUESTION = SHELL + facts(
     {
         "words": """printf '%s\\n' "$words" """,
         "environ": """printf '%s\\n' "$environ" """,
@@ -93,9 +108,10 @@ def parse_flags(said: Mapping[str, str]) -> Flags | None:
         return None
 
 
-def carried(flags: Flags) -> Flags:
+def carried(flags: Flags, *, tls: bool = False) -> Flags:
     """What a new member gets, too: everything but a machine's own, in one order, so that a unit is the same at every run."""
-    return {name: flags[name] for name in sorted(flags) if name == ARCH or not OWN.fullmatch(name)}
+    common = OF_TLS | {ARCH} if tls else {ARCH}
+    return {name: flags[name] for name in sorted(flags) if name in common or not OWN.fullmatch(name)}
 
 
 def as_words(flags: Flags) -> tuple[str, ...]:
@@ -123,7 +139,9 @@ def _of_config(text: str) -> Flags:
     found = yaml.safe_load(text)
     if not isinstance(found, dict):
         raise ValueError("no mapping")
-    return {name: _as_flag(name, value) for name, value in found.items() if not isinstance(value, dict)}
+    sections = [(prefix, found.get(section)) for section, prefix in SECURITY.items()]
+    secure = {f"{prefix}{name}": value for prefix, section in sections for name, value in (section or {}).items()}
+    return {name: _as_flag(name, value) for name, value in {**found, **secure}.items() if not isinstance(value, dict)}
 
 
 def _as_flag(name: str, value: object) -> str:

@@ -21,12 +21,12 @@ DROP_INS = tuple(
 
 def peer_url(platform: Platform, machine: Machine) -> str:
     """Where etcd's members meet; it identifies a member."""
-    return f"http://{machine.address}:{platform.etcd.peer_port}"
+    return f"{platform.etcd.scheme}://{machine.address}:{platform.etcd.peer_port}"
 
 
 def client_url(platform: Platform, machine: Machine) -> str:
     """Where etcd serves clients."""
-    return f"http://{machine.address}:{platform.etcd.client_port}"
+    return f"{platform.etcd.scheme}://{machine.address}:{platform.etcd.client_port}"
 
 
 def etcd_unit(platform: Platform, target: Target, members: Collection[Member], flags: Flags) -> str:
@@ -41,6 +41,8 @@ def etcd_unit(platform: Platform, target: Target, members: Collection[Member], f
         name=target.name,
         binary=platform.etcd.binary,
         data_dir=platform.etcd.data_dir,
+        scheme=platform.etcd.scheme,
+        tls=platform.etcd.tls,
         peer_url=own,
         client_url=client_url(platform, target),
         peer_port=platform.etcd.peer_port,

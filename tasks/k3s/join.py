@@ -24,6 +24,8 @@ from tasks.k3s.server_args import server_args
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import is_on, unit_state
 
+DATASTORE = ("K3S_DATASTORE_ENDPOINT", "K3S_DATASTORE_CAFILE", "K3S_DATASTORE_CERTFILE", "K3S_DATASTORE_KEYFILE")
+
 
 def command_line(target: Target, common: Iterable[str]) -> list[str]:
     """The words that k3s is started with: those of its role, then the target's own."""
@@ -45,9 +47,16 @@ def environment(
         "INSTALL_K3S_EXEC": " ".join(map(_for_installer, words)),
         "K3S_TOKEN": token,
         "K3S_URL": "" if server else platform.join_url,
-        "K3S_DATASTORE_ENDPOINT": platform.datastore_endpoint if server else "",
+        **(_datastore(platform) if server else {"K3S_DATASTORE_ENDPOINT": ""}),
         **({"K3S_AGENT_TOKEN": SecretStr(password_of(_plain(agent_token)))} if apart else {}),
     }
+
+
+def _datastore(platform: Platform) -> dict[str, SecretStr | str]:
+    """https://docs.k3s.io/datastore: the client's certificate, as it was staged there."""
+    tls = platform.etcd.tls
+    files = [tls.on_host(name) for name in ("ca.crt", "client.crt", "client.key")] if tls else []
+    return dict(zip(DATASTORE, [platform.datastore_endpoint, *files], strict=False))
 
 
 @step("join k3s")
@@ -68,7 +77,7 @@ def ensure_node(
     said = parse_facts(
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
     )
-    right_env = all(said[name] == _plain(wanted[name]) for name in ("K3S_URL", "K3S_DATASTORE_ENDPOINT"))
+    right_env = all(said[name] == _plain(wanted.get(name, "")) for name in ("K3S_URL", *DATASTORE))
     if is_on(said["state"]) and right_env and _is_joined(kube, target):
         return unchanged(f"a Ready {target.role}")
     if run.dry_run:
@@ -139,7 +148,7 @@ def _is_joined(kube: KubeApi, target: Target) -> bool:
 
 def _question(unit: str) -> str:
     env = f"/etc/systemd/system/{unit}.service.env"
-    names = ("K3S_URL", "K3S_DATASTORE_ENDPOINT")
+    names = ("K3S_URL", *DATASTORE)
     read = {name: f'sed -nE "s/^{name}=[\'\\"]?([^\'\\"]*)[\'\\"]?$/\\1/p" {env}' for name in names}
     return facts({"state": unit_state(unit), **read})
 

@@ -10,14 +10,15 @@ from tests.fakes.faults import Faulty
 
 
 class FakeEtcd(Faulty):
-    """See ports.EtcdApi. A member is known by its peer URL, http://ADDRESS:2380."""
+    """See ports.EtcdApi. A member is known by its peer URL, SCHEME://ADDRESS:2380."""
 
-    def __init__(self, members: dict[str, str], *, polls_to_sync: int = 2) -> None:
+    def __init__(self, members: dict[str, str], *, scheme: str = "http", polls_to_sync: int = 2) -> None:
         super().__init__()
+        self.scheme = scheme
         self._members: list[Member] = []
         self._ids = 0x1000
         for name, address in members.items():
-            self._add(f"http://{address}:2380", name=name, client_url=f"http://{address}:2379")
+            self._add(f"{self.scheme}://{address}:2380", name=name, client_url=f"{self.scheme}://{address}:2379")
         self.leader = self._members[0].id
         self.down: set[str] = set()
         """Names of members that do not answer."""
@@ -99,11 +100,11 @@ class FakeEtcd(Faulty):
             self._put(replace(member, name=name, client_urls=(peer_url.replace(":2380", ":2379"),)))
 
     def joined(self, name: str, address: str) -> Member:
-        return self._add(f"http://{address}:2380", name=name, client_url=f"http://{address}:2379")
+        return self._add(f"{self.scheme}://{address}:2380", name=name, client_url=f"{self.scheme}://{address}:2379")
 
     def begun(self, address: str) -> Member:
         """A learner that an earlier run has added and never started."""
-        return self._add(f"http://{address}:2380", learner=True)
+        return self._add(f"{self.scheme}://{address}:2380", learner=True)
 
     def called(self, name: str) -> Member:
         return next(member for member in self._members if member.name == name)
@@ -112,7 +113,7 @@ class FakeEtcd(Faulty):
         """Let a member's URLs be as an inventory with host names makes them."""
         member = self.called(name)
         urls = (client_url,) if client_url else member.client_urls
-        self._put(replace(member, peer_urls=(f"http://{peer_host or name}:2380",), client_urls=urls))
+        self._put(replace(member, peer_urls=(f"{self.scheme}://{peer_host or name}:2380",), client_urls=urls))
 
     def renamed(self, name: str, now: str) -> None:
         self._put(replace(self.called(name), name=now))
@@ -126,8 +127,8 @@ class FakeEtcd(Faulty):
 
     def unstarted(self, address: str) -> None:
         """Its machine's member was removed and added anew as a voter, and its process never started."""
-        self._members = [member for member in self._members if f"http://{address}:2380" not in member.peer_urls]
-        self._add(f"http://{address}:2380")
+        self._members = [member for member in self._members if f"{self.scheme}://{address}:2380" not in member.peer_urls]
+        self._add(f"{self.scheme}://{address}:2380")
 
     def _now(self) -> list[Member]:
         return sorted(self._members, key=lambda member: member.id)

@@ -55,7 +55,7 @@ class World:
         self.bootstrap_key = key_of(machines.PASSWORD)
         self.keys.put(self.bootstrap_key, "encrypted")
         sources = {source.name: str(source.address) for source in self.platform.sources}
-        self.etcd, self.kube = FakeEtcd(sources), FakeKube()
+        self.etcd, self.kube = FakeEtcd(sources, scheme=self.platform.etcd.scheme), FakeKube()
         self.keys.registry = lambda: self.kube.node_map
         self.hosts = {m.name: FakeHost(m.name, str(m.address), folder / m.name) for m in self.platform.machines}
         self.database = FakeDatabase(self.kube, root="r00ts3cret", user="app", password="dbs3cret")
@@ -184,7 +184,7 @@ class World:
     def _settle(self, host: FakeHost) -> None:
         if host.runs("etcd"):
             name = re.search(r"--name (\S+)", host.read("/etc/systemd/system/etcd.service"))
-            self.etcd.started(f"http://{host.address}:2380", name[1] if name else "")
+            self.etcd.started(f"{self.etcd.scheme}://{host.address}:2380", name[1] if name else "")
         self.etcd.down = {name for name, other in self.hosts.items() if not other.runs("etcd")} | self.dead
         self._register(host)
         self._elect()

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from deployments.lab.machines import MACHINES
+from tests.lab import world
+
 PACE_S = 0.2
 DEADLINE_S = 4.0  # the kernel accepts connections, however busy etcd is; lost packets are retransmitted twice in that time
-ETCD = tuple(f"http://10.99.0.{number}:2379" for number in (11, 12, 13, 21, 22, 23, 24, 25, 26))
 
 
 class Quorum:
@@ -34,7 +36,7 @@ class Quorum:
 
     def _watch(self) -> None:
         voters: list[str] = []
-        with ThreadPoolExecutor(len(ETCD)) as pool, httpx.Client(trust_env=False, timeout=DEADLINE_S) as http:
+        with ThreadPoolExecutor(len(MACHINES)) as pool, world.etcd_client(timeout=DEADLINE_S) as http:
             while not self._ended.wait(PACE_S):
                 voters = _voters(http) or voters
                 up = [voter for voter, answers in zip(voters, pool.map(_is_up, voters), strict=True) if answers]
@@ -45,7 +47,7 @@ class Quorum:
 
 def is_healthy() -> bool:
     """Whether a majority of the voters reports now that it is healthy, which each does only after a quorum read."""
-    with httpx.Client(trust_env=False, timeout=DEADLINE_S) as http, ThreadPoolExecutor(len(ETCD)) as pool:
+    with world.etcd_client(timeout=DEADLINE_S) as http, ThreadPoolExecutor(len(MACHINES)) as pool:
         voters = _voters(http)
         healthy = pool.map(lambda voter: _says_it_is_healthy(http, voter), voters)
         return sum(healthy) > len(voters) // 2
@@ -60,7 +62,7 @@ def _says_it_is_healthy(http: httpx.Client, endpoint: str) -> bool:
 
 def _voters(http: httpx.Client) -> list[str]:
     """The voters' client URLs, by the first member that answers."""
-    for endpoint in ETCD:
+    for endpoint in world.etcd_endpoints():
         try:
             said = http.post(f"{endpoint}/v3/cluster/member/list", json={})
             members = said.raise_for_status().json()["members"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from deployments.lab import sources
 from tests.lab import world
 
-DATASTORE = ",".join(f"http://10.99.0.{octet}:2379" for octet in (11, 12, 13))
 INSTALL = """
 /usr/local/bin/k3s-agent-uninstall.sh > /dev/null 2>&1
 install -m 755 /opt/k3s/vendor/k3s /usr/local/bin/k3s
-export INSTALL_K3S_SKIP_DOWNLOAD=true K3S_TOKEN={token} K3S_DATASTORE_ENDPOINT={datastore}
+export INSTALL_K3S_SKIP_DOWNLOAD=true K3S_TOKEN={token} {datastore}
 export INSTALL_K3S_EXEC='server --node-name {host} --https-listen-port 10443 --docker'
 sh /opt/k3s/vendor/install-k3s.sh > /dev/null
 """
@@ -17,5 +17,5 @@ sh /opt/k3s/vendor/install-k3s.sh > /dev/null
 def found_second_cluster(host: str) -> None:
     """Join `host` with the full token that the servers hand out; they themselves were started with none."""
     token = world.on("vm-1", "cat /var/lib/rancher/k3s/server/token").strip()
-    world.on(host, INSTALL.format(token=token, datastore=DATASTORE, host=host))
+    world.on(host, INSTALL.format(token=token, datastore=sources.datastore(), host=host))
     assert len(world.identities("vm-1")) == 2

@@ -10,7 +10,6 @@ from collections.abc import Callable
 import httpx
 import pymysql
 
-from tests.faults.quorum import ETCD
 from tests.lab import world
 
 PACE_S = 0.1
@@ -27,7 +26,10 @@ class Writers:
         self.sql: set[int] = set()
         self.http: set[int] = set()
         """What was acknowledged."""
-        self._http = httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=httpx.Limits(max_keepalive_connections=0))
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=limits)
+        self._etcd = world.etcd_client(timeout=DEADLINE_S, limits=limits)
+        self._endpoints = world.etcd_endpoints()
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._writes, args=(write,)) for write in (self._put, self._insert, self._order)
@@ -72,9 +74,9 @@ class Writers:
     def _put(self) -> None:
         key = f"/acknowledged/{time.time_ns()}"
         body = {"key": base64.b64encode(key.encode()).decode(), "value": base64.b64encode(b"1").decode()}
-        for endpoint in ETCD:
+        for endpoint in self._endpoints:
             try:
-                self._http.post(f"{endpoint}/v3/kv/put", json=body).raise_for_status()
+                self._etcd.post(f"{endpoint}/v3/kv/put", json=body).raise_for_status()
             except httpx.HTTPError:
                 continue
             self.etcd.add(key)

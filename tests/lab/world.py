@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 import pymysql
 
-from deployments.lab.machines import find
+from deployments.lab import etcd_tls
+from deployments.lab.machines import MACHINES, find
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(sys.executable).parent
@@ -22,6 +23,7 @@ VIP = "10.99.0.100"
 SOURCES = ("vm-1", "vm-2", "vm-3.lab.example")
 TARGETS = tuple(f"phys-{number}" for number in range(1, 7))
 SERVERS = TARGETS[:3]
+ETCDCTL = ". /etc/lab/etcdctl; etcdctl"
 UNITS = ("etcd", "k3s", "k3s-agent", "keepalived", "docker", "ssh")
 
 
@@ -59,32 +61,42 @@ def images(server: str) -> dict[str, list[str]]:
 
 def members(host: str) -> list[tuple[str, str, bool]]:
     """The member list as the etcd on `host` has it: name, peer URL, learner."""
-    listed = json.loads(on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 member list -w json"))["members"]
+    listed = json.loads(on(host, f"{ETCDCTL} member list -w json"))["members"]
     return sorted((m.get("name", ""), m["peerURLs"][0], m.get("isLearner", False)) for m in listed)
 
 
 def etcd_healthy(host: str) -> bool:
-    said = on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 endpoint health 2>&1", check=False)
+    said = on(host, f"{ETCDCTL} endpoint health 2>&1", check=False)
     return "is healthy" in said
 
 
 def put(host: str, key: str, value: str) -> None:
-    on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 put {key} {value}")
+    on(host, f"{ETCDCTL} put {key} {value}")
 
 
 def delete(host: str, key: str) -> None:
-    on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 del {key}")
+    on(host, f"{ETCDCTL} del {key}")
 
 
 def identities(host: str) -> list[str]:
     """The keys of all clusters' identities in the platform's datastore; more than one is harm."""
-    said = on(host, "ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get --prefix /bootstrap/ --keys-only")
+    said = on(host, f"{ETCDCTL} get --prefix /bootstrap/ --keys-only")
     return said.split()
 
 
 def keys(host: str, prefix: str) -> dict[str, str]:
-    said = on(host, f"ETCDCTL_API=3 etcdctl --endpoints=http://127.0.0.1:2379 get --prefix {prefix}").splitlines()
+    said = on(host, f"{ETCDCTL} get --prefix {prefix}").splitlines()
     return dict(zip(said[::2], said[1::2], strict=True))
+
+
+def etcd_endpoints() -> list[str]:
+    """Where etcd may answer, sources first."""
+    return [f"{etcd_tls.scheme()}://{machine.address}:2379" for machine in MACHINES]
+
+
+def etcd_client(**options: Any) -> httpx.Client:
+    """A client of etcd, with the lab's certificate if it wants one."""
+    return httpx.Client(trust_env=False, verify=etcd_tls.context() or True, **options)
 
 
 def vip_holders(hosts: tuple[str, ...]) -> list[str]:

@@ -11,7 +11,7 @@ before=$(cat "$units/$unit.service" "$units/$unit.service.env" 2>/dev/null || tr
 mkdir -p "$units" "$S/units/$unit" "$R/usr/local/bin"
 printf '[Service]\nEnvironmentFile=%s\nExecStart=/usr/local/bin/k3s %s\n' "$unit.service.env" "$*" >"$units/$unit.service"
 printf '%s\n' "$@" >"$S/$unit-words"
-for name in K3S_TOKEN K3S_AGENT_TOKEN K3S_URL K3S_DATASTORE_ENDPOINT; do
+for name in K3S_TOKEN K3S_AGENT_TOKEN K3S_URL K3S_DATASTORE_ENDPOINT K3S_DATASTORE_CAFILE K3S_DATASTORE_CERTFILE K3S_DATASTORE_KEYFILE; do
     eval "value=\$$name"
     test -z "$value" || printf "%s='%s'\n" "$name" "$value"
 done >"$units/$unit.service.env"

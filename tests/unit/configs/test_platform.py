@@ -14,6 +14,15 @@ def test_servers_store_their_data_with_target_members_only() -> None:
     assert platform().datastore_endpoint == "http://10.0.0.21:2379,http://10.0.0.22:2379,http://10.0.0.23:2379"
 
 
+def test_with_tls_they_store_it_by_https() -> None:
+    tls = {"ca": "/p/ca", "cert": "/p/c", "key": "/p/k", "members": "~/m"}
+    secure = platform(etcd={**CONFIG["etcd"], "tls": tls})
+
+    assert secure.datastore_endpoint == "https://10.0.0.21:2379,https://10.0.0.22:2379,https://10.0.0.23:2379"
+    assert secure.etcd.tls is not None
+    assert secure.etcd.tls.members.is_absolute()
+
+
 def test_agents_follow_the_vip_and_not_a_single_server() -> None:
     assert platform().join_url == "https://10.0.0.100:10443"
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from blocks.ports import Workload
 from configs.database import Writer
+from configs.etcd import EtcdTls
 from tasks.database.writers import ensure_quiesced
 from tasks.engine.record import BACKUPS, Record
 from tasks.workloads.surge import ensure_surged
 from tests.fakes import machines
+from tests.fakes.certificates import tls_of
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
@@ -146,6 +148,10 @@ def on_target(world: World) -> tuple[Any, ...]:
     return world.hosts["phys-1"], world.platform
 
 
+def tls(world: World) -> EtcdTls:
+    return tls_of(world.folder / "pki", world.platform)
+
+
 def hosts_of(world: World) -> list[Any]:
     return list(world.hosts.values())
 
@@ -159,6 +165,8 @@ CASES: dict[str, Case] = {
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
     "check_pod_network": Case(lambda w: (*on_target(w), w.kube, {"phys-1"}), asks=True),
     "check_etcd_flags": Case(lambda w: (w.platform, w.hosts, w.etcd), asks=True),
+    "check_certificates": Case(lambda w: (w.platform, tls(w), w.hosts, w.etcd), asks=True),
+    "ensure_certificates": Case(lambda w: (*on_target(w), tls(w), w.platform.targets[0], w.etcd)),
     "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
     "check_datastore": Case(lambda w: (w.platform, w.kube, w.keys), asks=True),
     "check_flags": Case(lambda w: (w.platform, w.kube, w.hosts), asks=True),

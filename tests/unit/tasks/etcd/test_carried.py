@@ -188,3 +188,16 @@ def test_metrics_of_a_machines_own_address_are_noted(world: World) -> None:
 
     (found,) = findings(world)
     assert found.startswith("vm-1: --listen-metrics-urls=http://10.0.0.11:2381 is not carried over")
+
+
+DEMANDS = ("--client-cert-auth", "--peer-client-cert-auth=true", "--cipher-suites=A,B", "--trusted-ca-file=/etc/ca.crt")
+
+
+def test_what_members_demand_of_certificates_is_carried_over_where_there_are_any(world: World) -> None:
+    run_with(world, *DEMANDS)
+    tls = {"ca": "/p/ca", "cert": "/p/c", "key": "/p/k", "members": "/p/m"}
+    secure = platform(etcd={**CONFIG["etcd"], "tls": tls})
+
+    expected = {"cipher-suites": "A,B", "client-cert-auth": "true", "peer-client-cert-auth": "true"}
+    assert carried_flags(world.hosts, secure, world.etcd.members()) == expected
+    assert carried_flags(world.hosts, world.platform, world.etcd.members()) == {}

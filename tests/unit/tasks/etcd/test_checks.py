@@ -8,7 +8,7 @@ from blocks.errors import EtcdUnavailableError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
 from tasks.etcd.checks import check_etcd, verify_etcd
-from tests.fakes.platform import platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 
@@ -95,6 +95,14 @@ def test_members_that_meet_by_tls_are_refused(world: World) -> None:
     world.etcd.peers_by_tls("vm-1")
 
     with pytest.raises(FindingsError, match=r"member vm-1 has the peer URL https://10.0.0.11:2380.*\[etcd-peer-tls\]"):
+        ask_etcd(world)
+
+
+def test_members_that_meet_by_plain_http_are_refused_when_the_config_has_tls(world: World) -> None:
+    tls = {"ca": "/p/ca", "cert": "/p/c", "key": "/p/k", "members": "/p/m"}
+    world.platform = platform(etcd={**CONFIG["etcd"], "tls": tls})
+
+    with pytest.raises(FindingsError, match=r"member vm-1 has the peer URL http://10.0.0.11:2380.*\[etcd-peer-plain\]"):
         ask_etcd(world)
 
 

@@ -76,7 +76,8 @@ def test_a_config_file_makes_etcd_ignore_all_other_flags(host: FakeHost) -> None
     host.write(
         "/etc/etcd/etcd.yml",
         "name: vm-1\ndata-dir: /data/etcd\nquota-backend-bytes: 4294967296 # 4 GiB\nheartbeat-interval: 200\npre-vote: true\n"
-        "grpc-keepalive-timeout: 20000000000\nlog-outputs: [stderr, /var/log/etcd.log]\nclient-transport-security:\n  cert-file: /x\n",
+        "grpc-keepalive-timeout: 20000000000\nlog-outputs: [stderr, /var/log/etcd.log]\n"
+        "client-transport-security:\n  cert-file: /x\n  client-cert-auth: true\npeer-transport-security:\n  cert-file: /y\n",
     )
     machines.run_etcd(host, f"--config-file={host.root}/etc/etcd/etcd.yml", "--quota-backend-bytes=1")
 
@@ -88,6 +89,9 @@ def test_a_config_file_makes_etcd_ignore_all_other_flags(host: FakeHost) -> None
         "pre-vote": "true",
         "grpc-keepalive-timeout": "20000000000ns",
         "log-outputs": "stderr,/var/log/etcd.log",
+        "cert-file": "/x",
+        "client-cert-auth": "true",
+        "peer-cert-file": "/y",
     }
 
 

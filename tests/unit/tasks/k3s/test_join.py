@@ -44,6 +44,20 @@ def test_a_server_gets_the_flags_and_the_target_members() -> None:
     assert found["K3S_URL"] == ""
 
 
+def test_a_server_gets_the_certificates_that_were_staged_there_and_an_agent_none() -> None:
+    tls = {"ca": "/p/ca", "cert": "/p/c", "key": "/p/k", "members": "/p/m"}
+    secure = platform(etcd={**CONFIG["etcd"], "tls": tls})
+
+    found = {name: value for name, value in given(secure, "phys-1").items() if name.startswith("K3S_DATASTORE")}
+    assert found == {
+        "K3S_DATASTORE_ENDPOINT": "https://10.0.0.21:2379,https://10.0.0.22:2379,https://10.0.0.23:2379",
+        "K3S_DATASTORE_CAFILE": "/etc/ssl/etcd/ca.crt",
+        "K3S_DATASTORE_CERTFILE": "/etc/ssl/etcd/client.crt",
+        "K3S_DATASTORE_KEYFILE": "/etc/ssl/etcd/client.key",
+    }
+    assert not [name for name, value in given(secure, "phys-3").items() if "DATASTORE" in name and value]
+
+
 def test_a_target_gets_its_own_flags_labels_and_taints_after_those_of_its_role() -> None:
     own = with_target(args=["--flannel-iface=eno1"], labels={"zone": "a"}, taints=["dedicated=db:NoSchedule"])
 

@@ -10,6 +10,7 @@ from tasks.machine.facts import parse_host_facts, read_host_facts
 from tasks.machine.remains import Remains
 from tasks.machine.versions import numbers
 from tests.fakes import machines
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 LIVE_CA64 = base64.b64encode(machines.LIVE_CA.encode()).decode()
@@ -81,6 +82,14 @@ def test_a_machine_that_never_had_anything() -> None:
     assert not found.remains
     assert (found.has_default_route, found.has_br_netfilter, found.system) == (False, False, "")
     assert (found.k3s_cas, found.etcd_cluster, found.docker_active) == (set(), "", False)
+
+
+def test_an_etcd_that_speaks_tls_is_asked_for_its_cluster_too(world: World) -> None:
+    tls = {"ca": "/p/ca", "cert": "/p/c", "key": "/p/k", "members": "/p/m"}
+    world.platform = platform(etcd={**CONFIG["etcd"], "tls": tls})
+    world.hosts["phys-1"].tell("etcd-status", 'HTTP/1.0 200 OK\n\n{"header":{"cluster_id":"59341","member_id":"7"}}')
+
+    assert read_host_facts(world.hosts["phys-1"], world.platform).etcd_cluster == "59341"
 
 
 @pytest.mark.parametrize(("state", "active"), [("active", True), ("activating", True), ("failed", False)])

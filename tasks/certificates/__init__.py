@@ -1,0 +1,1 @@
+"""The certificates of etcd: judged on the orchestrator's machine, and brought to the targets."""
