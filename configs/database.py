@@ -78,6 +78,11 @@ class Database(StrictModel):
     )
     time_zone: ShellSafe = Field("+8:00", description="SET GLOBAL time_zone; a restore does not bring it back")
 
+    @property
+    def client(self) -> str:
+        """The client pod as pods are called in messages and records."""
+        return f"{self.namespace}/{self.client_pod}"
+
 
 class Writer(StrictModel):
     """A workload that writes to the database; a rollback scales it to 0 while it restores data."""
