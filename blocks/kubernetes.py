@@ -9,10 +9,10 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from blocks.errors import HostError, KubeUnavailableError
+from blocks.errors import HostError, KubeUnavailableError, NotFoundError
 from blocks.kube_credentials import KubeCredentials
 from blocks.kube_exec import run_in_pod
-from blocks.kube_servers import STRATEGIC_PATCH, KubeServers, NotFoundError, or_none, request
+from blocks.kube_servers import STRATEGIC_PATCH, KubeServers, or_none, request
 from blocks.kube_values import WORKLOAD_KINDS, image_ids, node_of, pod_of, restore_of, workload_of
 from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
 

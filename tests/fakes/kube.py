@@ -7,8 +7,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from blocks.errors import EvictionBlockedError, KubeUnavailableError
-from blocks.kube_servers import NotFoundError
+from blocks.errors import EvictionBlockedError, KubeUnavailableError, NotFoundError
 from blocks.ports import ExecResult, Node, Pod, RestoreObject, Workload
 from tests.fakes.faults import Faulty
 from tests.fakes.workload import FakeWorkload

@@ -9,6 +9,7 @@ from tasks.database.accounts import check_database, ensure_accounts, init_sql, s
 from tasks.database.sql import SqlError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 
@@ -53,6 +54,14 @@ def test_what_is_no_wrong_password_is_refused_with_the_clients_words(world: Worl
     with pytest.raises(FindingsError, match=r"not because of its password: .*\[database-client-failed\]") as refused:
         check(world, "r00ts3cret", restored=True)
     assert said in str(refused.value)
+
+
+def test_a_client_pod_that_does_not_exist_is_no_wrong_password(world: World) -> None:
+    world.platform = platform(database={**CONFIG["database"], "client_pod": "gone"})
+
+    with pytest.raises(FindingsError, match=r"not because of its password: iottepa/gone: the client pod does not exist") as refused:
+        check(world, "r00ts3cret")
+    assert [finding.id for finding in refused.value.findings] == ["database-client-failed"]
 
 
 def test_a_root_without_a_password_is_right_only_after_a_restore_of_ours(world: World) -> None:
