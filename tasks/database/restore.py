@@ -82,14 +82,13 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
         lambda: _ended(kube, platform, record, name),
         timeout_s=timeouts.restore_s,
         poll_s=2,
+        still=lambda: _described(kube.restore_object(namespace, name)),
         id="restore-not-ended",
     )
     ended = kube.restore_object(namespace, name)
     if ended is None or ended.phase != COMPLETE:
-        said = ended.message if ended else "it is gone"
         raise HostError(
-            f"restore {namespace}/{name}: {ended.phase if ended else FAILED[0]}: {said}: kubectl describe "
-            f"restores.pingcap.com {name} -n {namespace}",
+            f"restore {namespace}/{name}: {_described(ended)}: kubectl describe restores.pingcap.com {name} -n {namespace}",
             id="restore-failed",
         )
     record.write(RESTORED, {"name": name, "uid": ended.uid, "at": now()})
@@ -118,6 +117,11 @@ def restore_of_ours(kube: KubeApi, platform: Platform, record: Record, name: str
     if intent is None or intent["name"] != name or found is None or found.phase in FAILED:
         return None
     return found if found.uid != intent["before"] else None
+
+
+def _described(found: RestoreObject | None) -> str:
+    """Phase and message, as the operator has them at this moment."""
+    return ": ".join(filter(None, (found.phase, found.message))) if found else "it is gone"
 
 
 def _ended(kube: KubeApi, platform: Platform, record: Record, name: str) -> bool:
