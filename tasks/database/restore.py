@@ -76,16 +76,21 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
             _begin(kube, platform, record, name)
 
     # verify
-    namespace, timeouts = platform.rollback.restores_namespace, platform.timeouts
+    namespace, seen = platform.rollback.restores_namespace, list[RestoreObject | None]()
+
+    def has_ended() -> bool:
+        seen[:] = [kube.restore_object(namespace, name)]
+        return _is_over(seen[0], record, name)
+
     wait_until(
         f"restore {namespace}/{name} ends",
-        lambda: _ended(kube, platform, record, name),
-        timeout_s=timeouts.restore_s,
+        has_ended,
+        timeout_s=platform.timeouts.restore_s,
         poll_s=2,
-        still=lambda: _described(kube.restore_object(namespace, name)),
+        still=lambda: _described(seen[0]) if seen else "",
         id="restore-not-ended",
     )
-    ended = kube.restore_object(namespace, name)
+    ended = seen[0]
     if ended is None or ended.phase != COMPLETE:
         raise HostError(
             f"restore {namespace}/{name}: {_described(ended)}: kubectl describe restores.pingcap.com {name} -n {namespace}",
@@ -108,15 +113,15 @@ def _begin(kube: KubeApi, platform: Platform, record: Record, name: str) -> None
 
 
 def restore_of_ours(kube: KubeApi, platform: Platform, record: Record, name: str) -> RestoreObject | None:
-    """The restore that this rollback began and that has not failed: another object than was there before our intent.
-
-    Clocks are not compared: the API server's may be behind ours.
-    """
-    intent = record.read(RESTORE)
+    """The restore that this rollback began and that has not failed."""
     found = kube.restore_object(platform.rollback.restores_namespace, name)
-    if intent is None or intent["name"] != name or found is None or found.phase in FAILED:
-        return None
-    return found if found.uid != intent["before"] else None
+    return found if found is not None and found.phase not in FAILED and _is_ours(found, record, name) else None
+
+
+def _is_ours(found: RestoreObject, record: Record, name: str) -> bool:
+    """Whether it is another object than was there before our intent. Clocks are not compared: the API server's may be behind ours."""
+    intent = record.read(RESTORE)
+    return intent is not None and intent["name"] == name and found.uid != intent["before"]
 
 
 def _described(found: RestoreObject | None) -> str:
@@ -124,8 +129,7 @@ def _described(found: RestoreObject | None) -> str:
     return ": ".join(filter(None, (found.phase, found.message))) if found else "it is gone"
 
 
-def _ended(kube: KubeApi, platform: Platform, record: Record, name: str) -> bool:
-    found = kube.restore_object(platform.rollback.restores_namespace, name)
+def _is_over(found: RestoreObject | None, record: Record, name: str) -> bool:
     if found is None or found.phase in FAILED:
         return True
-    return found.phase == COMPLETE and restore_of_ours(kube, platform, record, name) is not None
+    return found.phase == COMPLETE and _is_ours(found, record, name)
