@@ -6,7 +6,7 @@ from blocks.errors import HostError
 from blocks.ports import Host, KubeApi, RestoreObject
 from configs.platform import Platform
 from tasks.database.archive import Archive, read_archive
-from tasks.database.control import control
+from tasks.database.control import await_detached, control, control_detached
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.engine.journal import now
@@ -68,6 +68,7 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
         return unchanged(f"{done['name']} was restored at {done['at']}")
     if run.dry_run:
         return planned(f"{name} is loaded and restored; rows written since it was taken are lost")
+    await_detached(kube, platform, timeout_s=platform.timeouts.restore_s)
     running = restore_of_ours(kube, platform, record, name)
 
     # act
@@ -103,13 +104,13 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
 def _begin(kube: KubeApi, platform: Platform, record: Record, name: str) -> None:
     """Clear what an earlier restore of this backup left, load it, note the intent, restore."""
     timeout_s = platform.timeouts.restore_s
-    loaded = control(kube, platform, "ls-backup", timeout_s=timeout_s).split()
+    loaded = control(kube, platform, "ls-backup", timeout_s=platform.timeouts.command_s).split()
     if name in loaded or kube.restore_object(platform.rollback.restores_namespace, name) is not None:
-        control(kube, platform, "rm-backup", f"--name={name}", timeout_s=timeout_s)
-    control(kube, platform, "load", f"--name={name}", timeout_s=timeout_s)
+        control_detached(kube, platform, "rm-backup", f"--name={name}", timeout_s=timeout_s)
+    control_detached(kube, platform, "load", f"--name={name}", timeout_s=timeout_s)
     left = kube.restore_object(platform.rollback.restores_namespace, name)
     record.write(RESTORE, {"name": name, "intended": now(), "before": left.uid if left else None})
-    control(kube, platform, "restore", f"--name={name}", timeout_s=timeout_s)
+    control_detached(kube, platform, "restore", f"--name={name}", timeout_s=timeout_s)
 
 
 def restore_of_ours(kube: KubeApi, platform: Platform, record: Record, name: str) -> RestoreObject | None:

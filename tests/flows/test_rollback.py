@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from blocks.errors import DeadlineExceededError, ExecBrokenError, HostError, OutcomeUnknownError, RefusedError
+from blocks.errors import DeadlineExceededError, HostError, OutcomeUnknownError, RefusedError
 from configs.errors import EvenkeelError
 from flows.backup import take_backup
 from flows.drain import drain_sources
@@ -169,18 +169,12 @@ def test_nothing_writes_beside_a_restore_that_takes_too_long(spoiled: World) -> 
 
 
 def test_writers_wait_while_nobody_knows_whether_a_restore_was_begun(spoiled: World) -> None:
-    answer = spoiled.backups.answer
-
-    def breaks(argv: list[str], stdin: str) -> Any:
-        if argv[1] == "restore":
-            raise ExecBrokenError("uap/backup-ctl: the exec's connection broke")
-        return answer(argv, stdin)
-
-    spoiled.kube.programs["/tidb-ctl.sh"] = breaks
+    spoiled.platform = platform(http_checks=[], timeouts={"restore_s": 20})
+    spoiled.backups.goes_on.add("restore")
     with pytest.raises(OutcomeUnknownError, match=r"its writers are scaled to 0: run the same command again: .*may still be running there"):
         back(spoiled)
     assert web(spoiled).desired == 0
-    spoiled.kube.programs["/tidb-ctl.sh"] = answer
+    spoiled.backups.ends()
 
     back(spoiled)
 
