@@ -33,8 +33,15 @@ class CommandFailedError(HostError):
         self.stderr_tail = stderr_tail
 
 
+class NotFoundError(HostError):
+    """The Kubernetes API says 404."""
+
+    id = "api-not-found"
+
+
 class EtcdUnsupportedError(HostError):
     """An etcd answers that can't be spoken to: by TLS only, too old, or without its JSON gateway."""
+
 
 class VerificationError(HostError):
     """The step was done, and the world, asked again, does not agree for good."""

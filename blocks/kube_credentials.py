@@ -14,8 +14,6 @@ from pydantic import SecretStr
 
 from blocks.errors import HostError
 
-NEVER_USED_PROXY = "http://never-used.invalid:1"
-
 
 @dataclass(frozen=True)
 class KubeCredentials:
@@ -38,9 +36,7 @@ class KubeCredentials:
         configuration.cert_file = _in_memory("certificate", self.certificate)
         configuration.key_file = _in_memory("key", self.key.get_secret_value())
         configuration.retries = False
-        # Servers are asked directly. Without a proxy here the websocket of an exec obeys https_proxy of the operator's shell:
-        # it heeds no_proxy only beside a proxy that is given by name.
-        configuration.proxy, configuration.no_proxy = NEVER_USED_PROXY, "*"
+        configuration.proxy = None  # servers are asked directly, whatever https_proxy the operator's shell has
         return configuration
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import urllib3
 from kubernetes import client as kube
 
-from blocks.errors import EvictionBlockedError, HostError, KubeUnavailableError
+from blocks.errors import EvictionBlockedError, HostError, KubeUnavailableError, NotFoundError
 from blocks.failover import Failover
 from blocks.kube_credentials import KubeCredentials
 from blocks.ports import Manifest
@@ -24,12 +24,6 @@ NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS = 404, 409, 429
 PASSING = (CONFLICT, 500, 502, 503, 504)
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
-
-
-class NotFoundError(HostError):
-    """The API says 404."""
-
-    id = "api-not-found"
 
 
 class KubeServers:
@@ -68,7 +62,7 @@ class KubeServers:
         try:
             return act(self._clients[address])
         except kube.ApiException as error:
-            raise _refusal(address, int(error.status or 503), str(error.reason)) from error
+            raise refusal(address, int(error.status or 503), str(error.reason)) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise KubeUnavailableError(f"{address}: {type(error).__name__}") from error
 
@@ -95,11 +89,12 @@ def request(
     )
     data: bytes = response.read() or b""  # type: ignore[no-untyped-call]  # its package says it is typed
     if response.status >= 300:
-        raise _refusal(api.configuration.host, response.status, data.decode(errors="replace"))
+        raise refusal(api.configuration.host, response.status, data.decode(errors="replace"))
     return data
 
 
-def _refusal(where: str, status: int, body: str) -> EvenkeelError:
+def refusal(where: str, status: int, body: str) -> EvenkeelError:
+    """The error that an answer of this status is; only what another server may answer otherwise is unavailability."""
     try:
         message = str(json.loads(body)["message"])
     except (ValueError, KeyError, TypeError):

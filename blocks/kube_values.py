@@ -11,6 +11,7 @@ WORKLOAD_KINDS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "D
 NATIVE_GROUPS = ("", "apps", "batch")
 MIRROR = "kubernetes.io/config.mirror"
 NODE_ARGS = "k3s.io/node-args"
+ENDED = ("Complete", "Failed", "Invalid")  # a restore's conditions that no other one changes any more, the first first
 
 
 def node_of(item: Manifest) -> Node:
@@ -127,13 +128,17 @@ def _replicas_updated(kind: str, spec: Manifest, status: Manifest, desired: int)
 
 
 def restore_of(item: Manifest) -> RestoreObject:
-    """A restore's phase, and what its last condition says."""
-    status = item.get("status") or {}
-    conditions = status.get("conditions") or [{}]
-    meta = item["metadata"]
-    return RestoreObject(
-        meta["uid"], meta["creationTimestamp"], status.get("phase", ""), conditions[-1].get("message", "")
-    )
+    """A restore's phase, by its conditions, and what that one's condition says.
+
+    TiDB's operator writes no `status.phase` from 1.1.0 to 1.1.5, and from 1.6.2 on another one after Failed (Prune...).
+    """
+    status, meta = item.get("status") or {}, item["metadata"]
+    conditions = sorted(status.get("conditions") or (), key=lambda condition: str(condition.get("lastTransitionTime", "")))
+    true = {condition["type"]: condition for condition in conditions if condition.get("status") == "True"}
+    ended = next((kind for kind in ENDED if kind in true), "")
+    phase = ended or status.get("phase") or next(reversed(true), "")
+    said = true.get(phase) or (conditions[-1] if conditions else {})
+    return RestoreObject(meta["uid"], meta["creationTimestamp"], phase, said.get("message", ""))
 
 
 def image_ids(pods: Iterable[Manifest]) -> dict[str, str]:

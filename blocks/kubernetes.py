@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-from blocks.errors import HostError, KubeUnavailableError
+from blocks.errors import HostError, KubeUnavailableError, NotFoundError
 from blocks.kube_credentials import KubeCredentials
 from blocks.kube_exec import run_in_pod
-from blocks.kube_servers import STRATEGIC_PATCH, KubeServers, NotFoundError, or_none, request
+from blocks.kube_servers import STRATEGIC_PATCH, KubeServers, or_none, request
 from blocks.kube_values import WORKLOAD_KINDS, image_ids, node_of, pod_of, restore_of, selector_text, workload_of
 from blocks.ports import ExecResult, Manifest, Node, Pod, RestoreObject, Workload
 

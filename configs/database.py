@@ -46,6 +46,9 @@ class Backup(StrictModel):
     release: Label = "backup-ctl"
     workload_label: ShellSafe = Field("app=backup-ctl", description="label selector of the pod to exec in")
     control: HostPath = Field("/tidb-ctl.sh", description="the control script in that pod")
+    archives: re.Pattern[str] = Field(
+        re.compile(r"tidb-backup-[0-9A-Za-z-]+\.tar\.gz"), description="regular expression of the names that it gives its archives"
+    )
     expired_days: int = Field(7, ge=1, description="archives older than this are listed as expired")
     delete_expired: bool = Field(
         False, description="whether evenkeel deletes expired archives; backup-ctl may delete them, too"
@@ -77,6 +80,11 @@ class Database(StrictModel):
         None, ge=1, le=65535, description="port at the VIP for clients outside; without it, SQL is not probed"
     )
     time_zone: ShellSafe = Field("+8:00", description="SET GLOBAL time_zone; a restore does not bring it back")
+
+    @property
+    def client(self) -> str:
+        """The client pod as pods are called in messages and records."""
+        return f"{self.namespace}/{self.client_pod}"
 
 
 class Writer(StrictModel):

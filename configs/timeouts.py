@@ -29,6 +29,7 @@ class Timeouts(StrictModel):
     )
     helm_s: float = Field(300, gt=0, description="the pod of a chart starts from a local image, nothing is pulled")
     restore_s: float = Field(14400, gt=0, description="BR restores 100 MiB/s per TiKV, older ones slower")
+    accounts_s: float = Field(60, gt=0, description="each TiDB server loads new users and variables by itself, in seconds")
     rollout_s: float = Field(600, gt=0, description="pods replaced one by one, each up to its readiness delay")
     approval_s: float = Field(
         3600, gt=0, description="a person has to read the plan first; without an answer nothing is done"

@@ -13,7 +13,6 @@ from flows.session import Session
 from tasks.database.archive import BACKUP, ensure_backup, expire_backups
 from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
 from tasks.database.expiry import expire_records
-from tasks.engine.record import Record, find_newest
 from tasks.images.record import ensure_new_images_recorded
 from tasks.k3s.identity import find_cluster_access
 
@@ -46,8 +45,8 @@ def take_backup(session: Session) -> None:
 
 def way_back(session: Session) -> set[str]:
     """The archive of the last migration's own backup: a rollback needs it, however old it is."""
-    newest = find_newest(session.keys, session.platform.name)
-    taken = Record(session.keys, session.platform.name, newest[0]).read(BACKUP) if newest else None
+    migration = session.migration
+    taken = migration.read(BACKUP) if migration else None
     return {taken["name"]} if taken else set()
 
 

@@ -19,7 +19,6 @@ from tasks.placement.labels import ensure_labelled
 from tasks.vip.standby import ensure_standby
 from tasks.workloads.pod_network import check_pod_network
 
-
 Futures = list[PrefectFuture[Outcome]]
 
 

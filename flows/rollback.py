@@ -16,7 +16,7 @@ from configs.load import load_platform
 from flows.composition import open_session
 from flows.gate import refuse_unapproved, require_approval
 from flows.opening import open_rollback
-from flows.preflight import preflight_rollback
+from flows.preflight import preflight_rollback, still_missing
 from flows.rollback_plan import described_plan, name_of_backup, plan_of
 from flows.session import Session
 from tasks.database.accounts import ensure_accounts
@@ -25,6 +25,7 @@ from tasks.database.sql import verify_database
 from tasks.database.writers import ensure_quiesced, ensure_writer_restored, scaled_writers, still_scaled
 from tasks.engine.record import PLAN, Facts
 from tasks.images.rollout import Images, ensure_images
+from tasks.workloads.bare_pods import ensure_bare_restored
 from tasks.workloads.readiness import verify_workloads
 from tasks.workloads.services import verify_services
 
@@ -70,6 +71,7 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
     """Choose or continue a plan, have it approved, then bring back data, images and writers, in this order."""
     plan = plan_of(session, asked)
     chosen, images = plan["backup"], plan["images"]
+    restore_bare_pods(session)
     preflight_rollback(session, chosen, images)
     words = described_plan(session, plan)
     require_approval(session, words, approved=approved)
@@ -85,6 +87,16 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
     if chosen is not None:
         restore_writers(session)
     verify(session)
+
+
+def restore_bare_pods(session: Session) -> None:
+    """Bring back what a migration that was killed amid its drains had evicted: SQL goes through such a pod, also the preflight's.
+
+    Nothing is lost by it, so it waits for no approval.
+    """
+    migration = session.migration
+    if migration is not None:
+        ensure_bare_restored(session.run, session.platform, session.kube, migration)
 
 
 def give_up(session: Session) -> None:
@@ -142,7 +154,9 @@ def explaining_stopped_writers(session: Session) -> Iterator[None]:
 def set_accounts(session: Session) -> None:
     """Set what a restore does not bring back: users, root's password, the time zone."""
     database = session.platform.database
-    if database is not None and database.root_password is not None:  # the preflight refuses a configuration without
+    if database is None or database.client in still_missing(session):
+        return
+    if database.root_password is not None:  # the preflight refuses a configuration without
         root, password = session.secret(database.root_password), session.secret(database.password)
         ensure_accounts(session.run, session.platform, database, session.kube, root, password)
 

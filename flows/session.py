@@ -22,7 +22,7 @@ from configs.platform import Platform
 from flows.growth import Growth
 from tasks.engine.finding import Finding, FindingsError, ranked
 from tasks.engine.outcome import Outcome
-from tasks.engine.record import Record
+from tasks.engine.record import Record, find_newest
 from tasks.engine.run import Run
 from tasks.engine.step import log_findings
 from tasks.k3s.identity import ClusterAccess
@@ -98,6 +98,12 @@ class Session:
         wait(checks)
         log_findings(ranked(finding for check in checks for finding in _findings(check)))
         self.all_done(checks)
+
+    @property
+    def migration(self) -> Record | None:
+        """The record of the last migration, finished or not, whichever flow this is."""
+        newest = find_newest(self.keys, self.platform.name)
+        return Record(self.keys, self.platform.name, newest[0]) if newest else None
 
     @property
     def lake_host(self) -> Host:

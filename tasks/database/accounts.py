@@ -6,7 +6,6 @@ import re
 
 from pydantic import SecretStr
 
-from blocks.errors import VerificationError
 from blocks.ports import KubeApi
 from configs.database import Database
 from configs.platform import Platform
@@ -17,6 +16,7 @@ from tasks.engine.finding import Checked, Findings
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
+from tasks.engine.waiting import wait_until
 
 NONE = SecretStr("")
 DENIED = (1044, 1045, 1698)  # ER_DBACCESS_DENIED, ER_ACCESS_DENIED, and the latter for no password at all
@@ -72,13 +72,19 @@ def ensure_accounts(
         ask_sql(kube, database, "root", present, init_sql(database, root, password))
 
     # verify
-    left = _wrong(kube, database, root, password)
-    if left:
-        raise VerificationError(
-            f"database: the statements were accepted, but these are still not as configured: {', '.join(left)}: "
-            f"look at mysql.user: {by_hand(database, 'root')}",
-            id="database-accounts-wrong",
-        )
+    left = list[str]()
+
+    def as_configured() -> bool:
+        left[:] = _wrong(kube, database, root, password)
+        return not left
+
+    wait_until(  # by any of several TiDB servers
+        f"{database.host}: users and time zone are as configured",
+        as_configured,
+        timeout_s=platform.timeouts.accounts_s,
+        still=lambda: f"the statements were accepted, but not: {', '.join(left)}: look at mysql.user: {by_hand(database, 'root')}",
+        id="database-accounts-wrong",
+    )
     return changed(f"set: {', '.join(wrong)}")
 
 

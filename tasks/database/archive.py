@@ -12,7 +12,7 @@ from shlex import quote
 from blocks.errors import RefusedError, VerificationError
 from blocks.ports import Host, KubeApi
 from configs.platform import Platform
-from tasks.database.control import control
+from tasks.database.control import await_detached, control, control_detached
 from tasks.engine.finding import Finding, note
 from tasks.engine.journal import now
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -22,7 +22,7 @@ from tasks.engine.step import step
 from tasks.shell.script import facts, parse_facts
 
 BACKUP = "backup"
-ARCHIVE = re.compile(r"tidb-backup-[0-9A-Za-z-]+\.tar\.gz")
+BEGUN = "backup-begun"  # which archives there were before; with it the next run finds what a killed one has taken
 
 
 @dataclass(frozen=True)
@@ -48,22 +48,14 @@ def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, recor
         return unchanged(f"taken at {taken['taken']}: {described(taken)}")
     if run.dry_run:
         return planned(f"taken by {platform.backup.control} backup-and-save")
-    known = set(_tars(kube, platform))
-    _refuse_absent_lake(lake, platform, known)
+    _refuse_absent_lake(lake, platform, set(list_archives(kube, platform)))
+    await_detached(kube, platform, timeout_s=platform.timeouts.backup_s)
 
     # act
     with run.acting(platform.name, "taking a backup"):
-        said = control(kube, platform, "backup-and-save", timeout_s=platform.timeouts.backup_s)
+        archive = _left_by_a_killed_run(lake, platform, record) or _take(lake, platform, kube, record)
 
     # verify
-    names = ARCHIVE.findall(said)
-    if not names or names[-1] in known:
-        raise VerificationError(
-            f"backup: backup-and-save reported success, but named no new archive: {said[-200:]!r}: "
-            f"kubectl logs -n {platform.backup.namespace} -l {platform.backup.workload_label}",
-            id="backup-archive-unnamed",
-        )
-    archive = read_archive(lake, platform, names[-1])
     if archive.fault:
         raise VerificationError(
             f"{lake.name}: backup-and-save reported success, but {archive.fault}: "
@@ -72,12 +64,57 @@ def ensure_backup(run: Run, platform: Platform, lake: Host, kube: KubeApi, recor
         )
     kept = {"taken": now(), "name": archive.name, "size": archive.size, "sha256": archive.sha256}
     record.write(BACKUP, kept)
-    return changed(f"taken: {described(kept)}", findings=_of_today(lake, known))
+    return changed(f"taken: {described(kept)}", findings=_of_today(lake, archive.name, record))
+
+
+def _take(lake: Host, platform: Platform, kube: KubeApi, record: Record) -> Archive:
+    """A new archive: one that was not there before, or not with this size and time. Names may be used again on one day."""
+    before = _stats(lake, platform)
+    record.write(BEGUN, {"before": before})
+    said = control_detached(kube, platform, "backup-and-save", timeout_s=platform.timeouts.backup_s)
+    new = _new(lake, platform, record)
+    named = [name for name in names_in(said, platform) if name in new or name not in before]
+    if not named and not new:
+        raise VerificationError(
+            f"backup: backup-and-save reported success, but it named no new archive, and none in {platform.backup.lake} has "
+            f"changed: {said[-200:]!r}: kubectl logs -n {platform.backup.namespace} -l {platform.backup.workload_label}",
+            id="backup-archive-unnamed",
+        )
+    return read_archive(lake, platform, (named or new)[-1])
 
 
 def described(taken: Facts) -> str:
     """A recorded backup in words."""
     return f"{taken['name']}, {taken['size']} bytes, sha256 {taken['sha256'][:12]}"
+
+
+def _left_by_a_killed_run(lake: Host, platform: Platform, record: Record) -> Archive | None:
+    """The archive that was taken for this record, and whose answer nobody has heard."""
+    new = _new(lake, platform, record)
+    archive = read_archive(lake, platform, new[-1]) if new else None
+    return archive if archive is not None and not archive.fault else None
+
+
+def _new(lake: Host, platform: Platform, record: Record) -> list[str]:
+    """The names of archives that are not as they were when this record's backup was begun, the newest last."""
+    begun = record.read(BEGUN)
+    now_there = _stats(lake, platform) if begun else {}
+    new = [name for name, stat in now_there.items() if stat != (begun or {})["before"].get(name)]
+    return sorted(new, key=lambda name: now_there[name][1])
+
+
+def _stats(lake: Host, platform: Platform) -> dict[str, list[int]]:
+    """Every archive's size and time, by its name."""
+    script = facts({"archives": f"stat -c '%s %Y %n' {quote(platform.backup.lake)}/*"})
+    said = parse_facts(lake.run(script, what="listing archives", timeout_s=platform.timeouts.command_s).stdout)["archives"]
+    lines = [line.split(" ", 2) for line in said.splitlines()]
+    found = {PurePosixPath(path).name: [int(size), int(time)] for size, time, path in lines}
+    return {name: stat for name, stat in found.items() if platform.backup.archives.fullmatch(name)}
+
+
+def names_in(said: str, platform: Platform) -> list[str]:
+    """The archives that the control script names."""
+    return [found[0] for found in platform.backup.archives.finditer(said)]
 
 
 def read_archive(lake: Host, platform: Platform, name: str) -> Archive:
@@ -116,7 +153,7 @@ def expire_backups(
         return planned(f"archives older than {platform.backup.expired_days} days are listed")
     days = platform.backup.expired_days
     oldest = (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
-    others = [name for name in _tars(kube, platform) if name not in keep]
+    others = [name for name in list_archives(kube, platform) if name not in keep]
     expired = [name for name in others if (day := _day(name)) is not None and day < oldest]
     if not expired or not platform.backup.delete_expired:
         remedy = f"rm it in {platform.backup.lake}, or set backup.delete_expired"
@@ -129,7 +166,7 @@ def expire_backups(
         lake.run(f"rm -f {paths}", what="deleting expired archives", timeout_s=platform.timeouts.command_s)
 
     # verify
-    left = sorted(set(expired).intersection(_tars(kube, platform)))
+    left = sorted(set(expired).intersection(list_archives(kube, platform)))
     if left:
         raise VerificationError(
             f"{lake.name}: rm succeeded, but backup-ctl still lists {', '.join(left)}: ls -l {platform.backup.lake} there",
@@ -138,13 +175,18 @@ def expire_backups(
     return changed(f"deleted: {', '.join(expired)}")
 
 
-def _tars(kube: KubeApi, platform: Platform) -> list[str]:
-    return ARCHIVE.findall(control(kube, platform, "ls-tar", timeout_s=platform.timeouts.command_s))
+def list_archives(kube: KubeApi, platform: Platform) -> list[str]:
+    """What backup-ctl itself lists."""
+    return names_in(control(kube, platform, "ls-tar", timeout_s=platform.timeouts.command_s), platform)
 
 
-def _of_today(lake: Host, known: Collection[str]) -> tuple[Finding, ...]:
+def _of_today(lake: Host, name: str, record: Record) -> tuple[Finding, ...]:
     """A note about a backup that was there today before ours: names hold the day."""
-    today = sorted(name for name in known if f"{datetime.now(UTC):%Y%m%d}" in name)
+    before = (record.read(BEGUN) or {"before": {}})["before"]
+    if name in before:
+        what = f"{name} was there already, backup-ctl has replaced it: what it held before is gone"
+        return (note("backup-replaced", lake.name, what),)
+    today = sorted(other for other in before if f"{datetime.now(UTC):%Y%m%d}" in other)
     if not today:
         return ()
     return (note("backup-second-today", lake.name, f"today's backup {today[-1]} is kept, the new one got another name"),)

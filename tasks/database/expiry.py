@@ -5,8 +5,7 @@ from __future__ import annotations
 from blocks.errors import VerificationError
 from blocks.ports import KeyValues, KubeApi
 from configs.platform import Platform
-from tasks.database.archive import ARCHIVE, BACKUP
-from tasks.database.control import control
+from tasks.database.archive import BACKUP, list_archives
 from tasks.engine.finding import warning
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import BACKUPS, Record, names_of
@@ -24,7 +23,7 @@ def expire_records(run: Run, platform: Platform, kube: KubeApi, keys: KeyValues,
     if run.dry_run:
         return planned("records of deleted archives are deleted")
     own = (record.read(BACKUP) or {}).get("name")
-    listed = set(ARCHIVE.findall(control(kube, platform, "ls-tar", timeout_s=platform.timeouts.command_s)))
+    listed = set(list_archives(kube, platform))
     if own not in listed:  # an empty list of a file lake that is not mounted would delete every record
         what = f"backup-ctl does not list {own or 'a backup of this run'}: no other backup's record is deleted"
         remedy = f"see in its pod with {platform.backup.control} ls-tar whether the file lake is mounted"

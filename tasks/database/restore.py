@@ -6,7 +6,7 @@ from blocks.errors import HostError
 from blocks.ports import Host, KubeApi, RestoreObject
 from configs.platform import Platform
 from tasks.database.archive import Archive, read_archive
-from tasks.database.control import control
+from tasks.database.control import await_detached, control, control_detached
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.engine.journal import now
@@ -68,6 +68,7 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
         return unchanged(f"{done['name']} was restored at {done['at']}")
     if run.dry_run:
         return planned(f"{name} is loaded and restored; rows written since it was taken are lost")
+    await_detached(kube, platform, timeout_s=platform.timeouts.restore_s)
     running = restore_of_ours(kube, platform, record, name)
 
     # act
@@ -76,20 +77,24 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
             _begin(kube, platform, record, name)
 
     # verify
-    namespace, timeouts = platform.rollback.restores_namespace, platform.timeouts
+    namespace, seen = platform.rollback.restores_namespace, list[RestoreObject | None]()
+
+    def has_ended() -> bool:
+        seen[:] = [kube.restore_object(namespace, name)]
+        return _is_over(seen[0], record, name)
+
     wait_until(
         f"restore {namespace}/{name} ends",
-        lambda: _ended(kube, platform, record, name),
-        timeout_s=timeouts.restore_s,
+        has_ended,
+        timeout_s=platform.timeouts.restore_s,
         poll_s=2,
+        still=lambda: _described(seen[0]) if seen else "",
         id="restore-not-ended",
     )
-    ended = kube.restore_object(namespace, name)
+    ended = seen[0]
     if ended is None or ended.phase != COMPLETE:
-        said = ended.message if ended else "it is gone"
         raise HostError(
-            f"restore {namespace}/{name}: {ended.phase if ended else FAILED[0]}: {said}: kubectl describe "
-            f"restores.pingcap.com {name} -n {namespace}",
+            f"restore {namespace}/{name}: {_described(ended)}: kubectl describe restores.pingcap.com {name} -n {namespace}",
             id="restore-failed",
         )
     record.write(RESTORED, {"name": name, "uid": ended.uid, "at": now()})
@@ -99,29 +104,33 @@ def ensure_restored(run: Run, platform: Platform, kube: KubeApi, record: Record,
 def _begin(kube: KubeApi, platform: Platform, record: Record, name: str) -> None:
     """Clear what an earlier restore of this backup left, load it, note the intent, restore."""
     timeout_s = platform.timeouts.restore_s
-    loaded = control(kube, platform, "ls-backup", timeout_s=timeout_s).split()
+    loaded = control(kube, platform, "ls-backup", timeout_s=platform.timeouts.command_s).split()
     if name in loaded or kube.restore_object(platform.rollback.restores_namespace, name) is not None:
-        control(kube, platform, "rm-backup", f"--name={name}", timeout_s=timeout_s)
-    control(kube, platform, "load", f"--name={name}", timeout_s=timeout_s)
+        control_detached(kube, platform, "rm-backup", f"--name={name}", timeout_s=timeout_s)
+    control_detached(kube, platform, "load", f"--name={name}", timeout_s=timeout_s)
     left = kube.restore_object(platform.rollback.restores_namespace, name)
     record.write(RESTORE, {"name": name, "intended": now(), "before": left.uid if left else None})
-    control(kube, platform, "restore", f"--name={name}", timeout_s=timeout_s)
+    control_detached(kube, platform, "restore", f"--name={name}", timeout_s=timeout_s)
 
 
 def restore_of_ours(kube: KubeApi, platform: Platform, record: Record, name: str) -> RestoreObject | None:
-    """The restore that this rollback began and that has not failed: another object than was there before our intent.
+    """The restore that this rollback began and that has not failed."""
+    found = kube.restore_object(platform.rollback.restores_namespace, name)
+    return found if found is not None and found.phase not in FAILED and _is_ours(found, record, name) else None
 
-    Clocks are not compared: the API server's may be behind ours.
-    """
+
+def _is_ours(found: RestoreObject, record: Record, name: str) -> bool:
+    """Whether it is another object than was there before our intent. Clocks are not compared: the API server's may be behind ours."""
     intent = record.read(RESTORE)
-    found = kube.restore_object(platform.rollback.restores_namespace, name)
-    if intent is None or intent["name"] != name or found is None or found.phase in FAILED:
-        return None
-    return found if found.uid != intent["before"] else None
+    return intent is not None and intent["name"] == name and found.uid != intent["before"]
 
 
-def _ended(kube: KubeApi, platform: Platform, record: Record, name: str) -> bool:
-    found = kube.restore_object(platform.rollback.restores_namespace, name)
+def _described(found: RestoreObject | None) -> str:
+    """Phase and message, as the operator has them at this moment."""
+    return ": ".join(filter(None, (found.phase, found.message))) if found else "it is gone"
+
+
+def _is_over(found: RestoreObject | None, record: Record, name: str) -> bool:
     if found is None or found.phase in FAILED:
         return True
-    return found.phase == COMPLETE and restore_of_ours(kube, platform, record, name) is not None
+    return found.phase == COMPLETE and _is_ours(found, record, name)

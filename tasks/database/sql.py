@@ -7,7 +7,7 @@ from shlex import quote
 
 from pydantic import SecretStr
 
-from blocks.errors import HostError
+from blocks.errors import HostError, NotFoundError
 from blocks.ports import KubeApi
 from configs.database import Database
 from configs.platform import Platform
@@ -15,8 +15,11 @@ from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 
 # The password is a line of standard input, then a variable of the client's environment: never an argument.
-# An exec's input has no end, so the client gets just the statements' bytes.
-LOGIN = "IFS= read -r MYSQL_PWD; export MYSQL_PWD; head -c {size} | mysql -h {host} -P {port} -u {user} -N -B {schema}"
+# An exec's input has no end, so the client gets just the statements' bytes. MariaDB's images of 11 and later have no `mysql`.
+LOGIN = (
+    "IFS= read -r MYSQL_PWD; export MYSQL_PWD; head -c {size} | "
+    "$(command -v mysql || command -v mariadb || echo mysql) -h {host} -P {port} -u {user} -N -B {schema}"
+)
 # The lines that hold no statement: the client's error, and a shell's that found no client.
 REPORTABLE = re.compile(r"ERROR (?:(?P<code>\d+) |at line )|\S*sh: (?:(?:line )?\d+: )?mysql: ")
 
@@ -48,17 +51,18 @@ def ask_sql(
     command = LOGIN.format(
         size=len(sql.encode()), host=quote(database.host), port=database.port, user=quote(user), schema=quote(schema)
     )
-    result = kube.exec(
-        database.namespace,
-        database.client_pod,
-        ["/bin/sh", "-c", command],
-        stdin=f"{password.get_secret_value()}\n{sql}",
-        timeout_s=timeout_s,
-    )
+    stdin = f"{password.get_secret_value()}\n{sql}"
+    try:
+        result = kube.exec(database.namespace, database.client_pod, ["/bin/sh", "-c", command], stdin=stdin, timeout_s=timeout_s)
+    except NotFoundError as error:
+        raise SqlError(
+            f"{database.client}: the client pod does not exist: kubectl get pods -n {database.namespace}; create it, or write "
+            f"another one in database.client_pod"
+        ) from error
     if result.exit_code != 0:
         words, code = reportable(result.stderr)
         said = words or f"exit code {result.exit_code}, and no error that can be reported"
-        raise SqlError(f"{database.namespace}/{database.client_pod}: mysql as {user}: {said}", code=code)
+        raise SqlError(f"{database.client}: mysql as {user}: {said}", code=code)
     return result.stdout.strip()
 
 
@@ -66,7 +70,7 @@ def log_in(kube: KubeApi, database: Database, user: str, password: SecretStr, sc
     """Ask the smallest question as `user`. Raises SqlError when it is not answered."""
     said = ask_sql(kube, database, user, password, "SELECT 1;", schema=schema)
     if said != "1":
-        raise SqlError(f"{database.namespace}/{database.client_pod}: mysql as {user}: SELECT 1 was answered with {said[:80]!r}")
+        raise SqlError(f"{database.client}: mysql as {user}: SELECT 1 was answered with {said[:80]!r}")
 
 
 def reportable(stderr: str) -> tuple[str, int]:

@@ -7,12 +7,37 @@ from collections.abc import Iterable
 from typing import Any
 
 from blocks.ports import KubeApi, Pod
+from configs.platform import Platform
+from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import PRIVATE, Record
+from tasks.engine.run import Run
+from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 
 log = logging.getLogger(__name__)
 BARE = f"{PRIVATE}/bare-pods"  # a manifest may hold a password of the pod's
 READY_S = 120
+
+
+@step("restore bare pods")
+def ensure_bare_restored(run: Run, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
+    """Make every bare pod run again that a killed drain has evicted, from the record of its migration.
+
+    Undo: none needed; the platform had these pods.
+    """
+    # probe
+    missing = ", ".join(unrestored_bare(record))
+    if not missing:
+        return unchanged("no bare pod is missing")
+    if run.dry_run:
+        return planned(f"made anew: {missing}")
+
+    # act
+    with run.acting(platform.name, f"making bare pods anew: {missing}"):
+        restore_bare(kube, record)
+
+    # verify: each was awaited, Ready, before the record says so
+    return changed(f"made anew: {missing}")
 
 
 def keep_bare(kube: KubeApi, record: Record, pods: Iterable[Pod]) -> None:
@@ -30,19 +55,20 @@ def unrestored_bare(record: Record) -> dict[str, dict[str, Any]]:
 
 
 def restore_bare(kube: KubeApi, record: Record) -> None:
-    """Make every one that is kept run again, Ready. Raises DeadlineExceededError."""
+    """Make every one that is kept run again, Ready. Raises DeadlineExceededError.
+
+    One that is still terminating keeps its name until it has gone.
+    """
     missing = unrestored_bare(record)
-    present = {str(pod) for pod in kube.pods() if not pod.deleting}
-    for name, manifest in missing.items():
-        if name not in present:
+
+    def all_ready() -> bool:
+        present = {str(pod): pod for pod in kube.pods()}
+        for name in missing.keys() - present.keys():
             log.info("%s: making the bare pod anew", name)
-            kube.create_pod(manifest)
-    wait_until(
-        f"{', '.join(missing)} made anew: Ready",
-        lambda: missing.keys() <= {str(pod) for pod in kube.pods() if pod.ready and not pod.deleting},
-        timeout_s=READY_S,
-        id="bare-pod-not-ready",
-    )
+            kube.create_pod(missing[name])
+        return missing.keys() <= {name for name, pod in present.items() if pod.ready and not pod.deleting}
+
+    wait_until(f"{', '.join(missing)} made anew: Ready", all_ready, timeout_s=READY_S, id="bare-pod-not-ready")
     for name in missing:
         record.write(f"{BARE}/{name}", {"restored": True})
 

@@ -30,13 +30,47 @@ class FakeBackupCtl:
         """How far the API server's clock is behind ours."""
         for host in self.hosts:
             host.disk.mkdir(LAKE.lstrip("/"))
+        self.says: dict[str, ExecResult] = {}
+        """By a subcommand: what it answers instead of doing anything."""
+        self.running: dict[str, ExecResult | None] = {}
+        """Detached commands by their names, and how each has ended."""
+        self.goes_on: set[str] = set()
+        """Subcommands that, once begun detached, do not end."""
+        self.reuses = ""
+        """The name that every new archive gets, instead of one of its own."""
+        self.answers_with = ""
+        """What backup-and-save says instead of naming its archive."""
+        kube.programs["evenkeel"] = self.detached
         kube.programs["/tidb-ctl.sh"] = self.answer
         kube.restoring = self._ends
 
     def answer(self, argv: list[str], _stdin: str) -> ExecResult:
         verb, name = argv[1], next((word.partition("=")[2] for word in argv if word.startswith("--name=")), "")
+        if verb in self.says:
+            return self.says[verb]
         answer = getattr(self, "_" + verb.replace("-", "_"))(name)
         return ExecResult(0, f"{answer}\n", "") if isinstance(answer, str) else answer
+
+    def detached(self, argv: list[str], stdin: str) -> ExecResult:
+        """As the script does that is begun in the pod, but for the time that a command takes."""
+        what, name, words = argv[4], argv[5], argv[6:]
+        busy = next((other for other, ended in self.running.items() if ended is None), "")
+        if what == "look":
+            if name not in self.running:
+                return ExecResult(0, "died\n", "")
+            ended = self.running[name]
+            return ExecResult(0, f"{ended.exit_code}\n{ended.stdout}", ended.stderr) if ended else ExecResult(0, "running\n", "")
+        if what == "begin" and not busy and name not in self.running:
+            self.running[name] = None
+            self.running[name] = None if words[1] in self.goes_on else self.answer(words, stdin)
+        return ExecResult(0, f"{busy}\n" if busy and busy != name else "", "")
+
+    def ends(self, archive: str = "") -> None:
+        """What went on has ended, a backup with this archive."""
+        self.goes_on.clear()
+        if archive:
+            self.has_archive(archive)
+        self.running = dict.fromkeys(self.running, ExecResult(0, "done\n", ""))
 
     def archives(self) -> list[str]:
         return sorted(path.name for path in self.hosts[0].path(LAKE).iterdir())
@@ -61,9 +95,9 @@ class FakeBackupCtl:
 
     def _backup_and_save(self, _name: str) -> str:
         self.kube.changes("take a backup")
-        name = f"tidb-backup-20260102-{len(self.archives())}"
+        name = self.reuses or f"tidb-backup-20260102-{len(self.archives())}"
         self.has_archive(name, spoil=self.spoil)
-        return f"saved {name}.tar.gz"
+        return self.answers_with or f"saved {name}.tar.gz"
 
     def _ls_backup(self, _name: str) -> str:
         return "\n".join(sorted(self.loaded))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from blocks.errors import EvictionBlockedError, KubeUnavailableError
+from blocks.errors import EvictionBlockedError, KubeUnavailableError, NotFoundError
 from blocks.ports import ExecResult, Manifest, Node, Pod, RestoreObject, Workload
 from tests.fakes.faults import Faulty
 from tests.fakes.workload import FakeWorkload, pod_manifest
@@ -158,6 +158,8 @@ class FakeKube(Faulty):
     def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult:
         with self.calling("exec"):
             line = " ".join(argv)
+            if f"{namespace}/{pod}" not in self._pods:
+                raise NotFoundError(f'10.0.0.11: Kubernetes API: pods "{pod}" not found')
             self.execs.append((namespace, pod, argv, stdin))
             answer = next((answer for word, answer in self.answers.items() if word in line), None)
             program = next((run for word, run in self.programs.items() if word in line), None)

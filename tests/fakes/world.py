@@ -136,6 +136,7 @@ class World:
         self._elect()
         for _ in range(2 * self.kube.polls + 1):
             self.kube.pods()
+        self._has_client(targets[-1])
         self.forget()
 
     def dies(self, name: str) -> None:
@@ -148,6 +149,7 @@ class World:
             self.kube.evict(pod)
         for _ in range(10):
             self.kube.workloads()
+        self._has_client(next(node.name for node in self.kube.nodes() if node.ready))
         self.forget()
 
     def has_left(self) -> None:
@@ -177,7 +179,13 @@ class World:
         self.kube.has(FakeWorkload("Deployment", "shop", "web", 2), on=first.name)
         self.kube.has(FakeWorkload("StatefulSet", "uap", "backup-ctl", 1), on=last.name)
         self.kube.has(FakeWorkload("DaemonSet", "kube-system", "agent", 0))
+        self._has_client(last.name)
         self._elect()
+
+    def _has_client(self, on: str) -> None:
+        there = [pod for node in self.kube.node_map for pod in self.kube.on(node)]
+        if self.platform.database is not None and self.platform.database.client not in there:
+            self.kube.bare(self.platform.database.namespace, self.platform.database.client_pod, on=on)
 
     # How the parts depend on each other.
 

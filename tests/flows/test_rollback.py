@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from blocks.errors import DeadlineExceededError, ExecBrokenError, HostError, OutcomeUnknownError, RefusedError
+from blocks.errors import DeadlineExceededError, HostError, OutcomeUnknownError, RefusedError
 from configs.errors import EvenkeelError
 from flows.backup import take_backup
+from flows.drain import drain_sources
 from flows.opening import open_backup, open_rollback
 from flows.rollback import give_up, roll_back
 from flows.session import Session
@@ -49,6 +50,19 @@ def back(world: World, *, dry: bool = False, reports: list[Report] | None = None
     return perform(act, world, dry=dry, opening=open_rollback, reports=reports)
 
 
+def kill_amid_the_drains(world: World) -> None:
+    """The client pod of the database is evicted; what would have made it anew is dead."""
+    world.has_nodes("phys-1", "phys-2", "phys-3")
+    world.kube.fail("create_pod", Killed())
+    with pytest.raises(Killed):
+        perform(lambda _: drain_sources(["vm-1", "vm-2"]), world)
+    world.forget()
+
+
+def is_there(world: World, pod: str) -> bool:
+    return any(pod in world.kube.on(node) for node in world.kube.node_map)
+
+
 def assert_back(world: World) -> None:
     assert world.database.data.startswith("tidb-backup-20260102")
     assert world.database.passwords == {"root": "r00ts3cret", "app": "dbs3cret"}
@@ -59,6 +73,28 @@ def test_data_users_images_and_writers_come_back(spoiled: World) -> None:
     back(spoiled)
 
     assert_back(spoiled)
+
+
+def test_the_client_pod_that_a_killed_drain_has_evicted_is_made_anew_before_it_is_needed(spoiled: World) -> None:
+    kill_amid_the_drains(spoiled)
+    assert not is_there(spoiled, "iottepa/debug-mysql-client")
+
+    report = back(spoiled, what="data")
+
+    assert spoiled.database.data.startswith("tidb-backup-20260102")
+    assert spoiled.database.passwords == {"root": "r00ts3cret", "app": "dbs3cret"}
+    assert next(entry.step for entry in report.entries if entry.outcome == "changed") == "restore bare pods"
+
+
+def test_a_plan_amid_the_drains_asks_nothing_of_a_client_pod_that_is_not_there(spoiled: World) -> None:
+    kill_amid_the_drains(spoiled)
+
+    report = back(spoiled, dry=True, what="data")
+
+    planned = [entry for entry in report.entries if entry.outcome == "planned"]
+    assert (planned[0].step, planned[0].why) == ("restore bare pods", "made anew: iottepa/debug-mysql-client")
+    assert "check database" not in {entry.step for entry in report.entries}
+    assert spoiled.mutations == []
 
 
 def test_steps_are_in_the_order_in_which_nothing_is_written_beside_a_restore(spoiled: World) -> None:
@@ -133,18 +169,12 @@ def test_nothing_writes_beside_a_restore_that_takes_too_long(spoiled: World) -> 
 
 
 def test_writers_wait_while_nobody_knows_whether_a_restore_was_begun(spoiled: World) -> None:
-    answer = spoiled.backups.answer
-
-    def breaks(argv: list[str], stdin: str) -> Any:
-        if argv[1] == "restore":
-            raise ExecBrokenError("uap/backup-ctl: the exec's connection broke")
-        return answer(argv, stdin)
-
-    spoiled.kube.programs["/tidb-ctl.sh"] = breaks
+    spoiled.platform = platform(http_checks=[], timeouts={"restore_s": 20})
+    spoiled.backups.goes_on.add("restore")
     with pytest.raises(OutcomeUnknownError, match=r"its writers are scaled to 0: run the same command again: .*may still be running there"):
         back(spoiled)
     assert web(spoiled).desired == 0
-    spoiled.kube.programs["/tidb-ctl.sh"] = answer
+    spoiled.backups.ends()
 
     back(spoiled)
 

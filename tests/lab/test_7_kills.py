@@ -29,20 +29,18 @@ def test_killed_in_the_middle_the_same_command_goes_on(
     assert len(world.identities("phys-1")) == 1
 
 
-def amid_the_drains() -> int:
-    """Which drain to kill: the second, unless it evicts the database's client pod, which the next migration makes anew and
-    which a rollback needs.
-    """
+def drain_of_the_client() -> int:
+    """Which drain evicts the database's client pod: SQL goes through it, and no controller makes it anew."""
     pods = world.kubectl("vm-1", "pods -n iottepa")
     node = next(pod["spec"]["nodeName"] for pod in pods if pod["metadata"]["name"] == "debug-mysql-client")
-    return 3 if node == world.SOURCES[1] else 2
+    return world.SOURCES.index(node) + 1
 
 
 def test_a_rollback_in_the_middle_of_the_drains_and_one_more_kill(migrated: Migrated, secrets: dict[str, str]) -> None:
     root = secrets["LAB_MYSQL_ROOT_PASSWORD"]
     world.lab("up", "--fresh", timeout_s=3000)
     before, tags = release.checksums(root), world.images("vm-1")
-    kill_in_act("evicting", amid_the_drains(), secrets)
+    kill_in_act("evicting", drain_of_the_client(), secrets)
     assert any(cordoned for *_, cordoned in world.nodes("vm-1"))
     world.eventually("the database answers", lambda: release.answers(root), within_s=150)
     release.spoil_rows(root)

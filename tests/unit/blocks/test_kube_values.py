@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from blocks.kube_values import image_ids, node_of, pod_of, selector_text, workload_of
+from blocks.kube_values import image_ids, node_of, pod_of, restore_of, selector_text, workload_of
 from blocks.ports import Workload
 
 
@@ -175,3 +175,38 @@ def test_a_stateful_set_whose_pods_somebody_must_delete_is_updated_when_they_wer
     found = workload_of("StatefulSet", {"metadata": {"namespace": "shop", "name": "db"}, "spec": spec, "status": status})
 
     assert (found.on_delete, found.updated) == (True, bool(updated))
+
+
+def condition(kind: str, message: str = "", *, status: str = "True", at: str = "00:00:00") -> dict[str, str]:
+    return {"type": kind, "status": status, "message": message, "lastTransitionTime": f"2026-01-02T{at}Z"}
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "message"),
+    [
+        ({}, "", ""),
+        ({"phase": "Complete"}, "Complete", ""),
+        ({"conditions": [condition("Scheduled"), condition("Running")]}, "Running", ""),
+        ({"conditions": [condition("Running", at="00:00:09"), condition("Scheduled")]}, "Running", ""),
+        ({"conditions": [condition("Scheduled"), condition("Complete", "done"), condition("Running")]}, "Complete", "done"),
+        ({"conditions": [condition("Running"), condition("Failed", "exit status 1")]}, "Failed", "exit status 1"),
+        ({"conditions": [condition("Running"), condition("Complete", status="False")]}, "Running", ""),
+        (
+            {"phase": "PruneComplete", "conditions": [condition("Failed", "region 1"), condition("PruneComplete", at="00:00:09")]},
+            "Failed",
+            "region 1",
+        ),
+        (
+            {"phase": "RetryFailed", "conditions": [condition("RetryFailed", "tidbcluster not found"), condition("Running")]},
+            "RetryFailed",
+            "tidbcluster not found",
+        ),
+        ({"phase": "Invalid", "conditions": [condition("Invalid", "spec.br is missing")]}, "Invalid", "spec.br is missing"),
+    ],
+)
+def test_a_restore_is_judged_by_its_conditions(status: dict[str, Any], phase: str, message: str) -> None:
+    meta = {"name": "x", "uid": "u1", "creationTimestamp": "2026-01-02T00:00:00Z"}
+
+    found = restore_of({"metadata": meta, "status": status})
+
+    assert (found.phase, found.message) == (phase, message)

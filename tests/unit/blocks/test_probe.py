@@ -14,11 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pymysql
 import pytest
 
 from blocks.probe import EVERY_S, ticks
 from blocks.probe_clients import ProbeConfig
-from blocks.probe_database import DEADLINE_S, Sql
+from blocks.probe_database import DEADLINE_S, Database, Sql
 from blocks.probe_process import ProbeProcess
 
 
@@ -128,6 +129,14 @@ def test_that_nobody_answers_is_sampled_with_the_reason(tmp_path: Path) -> None:
 
     assert {row["error"].partition(":")[0] for row in found if row["series"] != "probe"} == {"ConnectError"}
     assert {row["error"] for row in found if row["series"] == "probe"} == {""}
+
+
+def test_a_password_of_any_language_reaches_the_database() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+
+    with pytest.raises(pymysql.OperationalError, match="Connection refused"):
+        Database(Sql("127.0.0.1", port, "app", "密码", "app")).ask()
 
 
 def test_what_was_missed_is_not_made_up_for() -> None:

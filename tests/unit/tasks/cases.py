@@ -11,6 +11,7 @@ from configs.database import Writer
 from configs.etcd import EtcdTls
 from tasks.database.writers import ensure_quiesced
 from tasks.engine.record import BACKUPS, Record
+from tasks.workloads.bare_pods import keep_bare
 from tasks.workloads.surge import ensure_surged
 from tests.fakes import machines
 from tests.fakes.certificates import tls_of
@@ -73,6 +74,15 @@ def labelled(world: World) -> None:
     world.platform = platform(targets=[{**first, "labels": {"zone": "a"}, "labels_from": "vm-1"}, *others])
     world.kube.node_labels["vm-1"] = {"disk": "ssd"}
     cordoned(world)
+
+
+def killed_amid_a_drain(world: World) -> None:
+    """Its pods are evicted, and the bare one is not made anew yet."""
+    cordoned(world)
+    keep_bare(world.kube, world.record, [pod for pod in world.kube.pods("vm-1") if pod.owner is None])
+    for pod in world.kube.pods("vm-1"):
+        world.kube.evict(pod)
+    world.forget()
 
 
 def leading(world: World) -> None:
@@ -202,6 +212,7 @@ CASES: dict[str, Case] = {
     "ensure_surged": Case(lambda w: (single(w), w.platform, w.kube, w.record), with_single_replica),
     "ensure_surge_ended": Case(lambda w: (single(w), w.platform, w.kube, w.record), surging),
     "ensure_drained": Case(lambda w: (w.platform.sources[0], w.platform, w.kube, w.record), cordoned),
+    "ensure_bare_restored": Case(lambda w: (w.platform, w.kube, w.record), killed_amid_a_drain),
     "ensure_uncordoned": Case(lambda w: (w.platform.sources[0], w.kube, w.record), cordoned),
     "ensure_keepalived_stopped": Case(lambda w: (w.hosts["vm-1"], w.platform, w.hosts, w.kube), standing_by),
     "check_unreferenced": Case(

@@ -3,12 +3,14 @@
 import pytest
 from pydantic import SecretStr
 
-from blocks.errors import HostError, VerificationError
+from blocks.errors import DeadlineExceededError, HostError
 from blocks.ports import ExecResult
 from tasks.database.accounts import check_database, ensure_accounts, init_sql, same_zone
 from tasks.database.sql import SqlError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
+from tests.fakes.database import DENIED
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 
@@ -53,6 +55,14 @@ def test_what_is_no_wrong_password_is_refused_with_the_clients_words(world: Worl
     with pytest.raises(FindingsError, match=r"not because of its password: .*\[database-client-failed\]") as refused:
         check(world, "r00ts3cret", restored=True)
     assert said in str(refused.value)
+
+
+def test_a_client_pod_that_does_not_exist_is_no_wrong_password(world: World) -> None:
+    world.platform = platform(database={**CONFIG["database"], "client_pod": "gone"})
+
+    with pytest.raises(FindingsError, match=r"not because of its password: iottepa/gone: the client pod does not exist") as refused:
+        check(world, "r00ts3cret")
+    assert [finding.id for finding in refused.value.findings] == ["database-client-failed"]
 
 
 def test_a_root_without_a_password_is_right_only_after_a_restore_of_ours(world: World) -> None:
@@ -132,8 +142,23 @@ def test_statements_that_change_nothing_fail_loudly(world: World) -> None:
     accepts = ExecResult(0, "", "")
     world.kube.programs["mysql"] = lambda argv, stdin: accepts if "ALTER USER" in stdin else world.database.ask(argv, stdin)
 
-    with pytest.raises(VerificationError, match=r"still not as configured: root's password, user app, time zone: look at mysql.user"):
+    with pytest.raises(DeadlineExceededError, match=r"but not: root's password, user app, time zone: look at mysql.user") as late:
         set_up(world)
+    assert late.value.id == "database-accounts-wrong"
+
+
+def test_a_server_that_has_not_loaded_the_new_users_yet_is_asked_again(world: World) -> None:
+    world.database.restored("a backup")
+    late = iter([DENIED] * 4)
+
+    def answers(argv: list[str], stdin: str) -> ExecResult:
+        set_already = world.database.passwords.get("root") == "r00ts3cret"
+        return next(late, None) if set_already and stdin.endswith("SELECT 1;") else world.database.ask(argv, stdin)
+
+    world.kube.programs["mysql"] = lambda argv, stdin: answers(argv, stdin) or world.database.ask(argv, stdin)
+
+    assert set_up(world).change is Change.CHANGED
+    assert next(late, None) is None
 
 
 def test_no_password_is_in_an_argument(world: World) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from blocks.errors import HostError, KubeUnavailableError, RefusedError, VerificationError
+from blocks.errors import HostError, KubeUnavailableError, OutcomeUnknownError, RefusedError, VerificationError
 from blocks.ports import ExecResult
 from configs.errors import EvenkeelError
-from tasks.database.archive import BACKUP, ensure_backup, expire_backups
+from tasks.database.archive import BACKUP, BEGUN, ensure_backup, expire_backups
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
@@ -52,9 +52,9 @@ def test_a_backup_that_only_seems_to_succeed_fails_loudly(world: World, spoil: s
 
 def test_an_answer_that_names_an_old_archive_is_no_backup(world: World) -> None:
     world.backups.has_archive("tidb-backup-20260101")
-    world.kube.answers["backup-and-save"] = ExecResult(0, "saved tidb-backup-20260101.tar.gz\n", "")
+    world.backups.says["backup-and-save"] = ExecResult(0, "saved tidb-backup-20260101.tar.gz\n", "")
 
-    with pytest.raises(VerificationError, match=r"named no new archive: .*kubectl logs -n uap -l app=backup-ctl"):
+    with pytest.raises(VerificationError, match=r"named no new archive, and none in .* has changed: .*kubectl logs -n uap"):
         back_up(world)
 
 
@@ -92,7 +92,7 @@ def test_an_empty_mount_point_is_not_taken_for_the_file_lake(world: World) -> No
 
 
 def test_a_backup_that_fails_is_no_backup(world: World) -> None:
-    world.kube.answers["backup-and-save"] = ExecResult(3, "", "no space left\n")
+    world.backups.says["backup-and-save"] = ExecResult(3, "", "no space left\n")
 
     with pytest.raises(HostError, match="backup-and-save: exit code 3: no space left"):
         back_up(world)
@@ -128,6 +128,47 @@ def test_an_archive_that_is_still_listed_after_its_deletion_is_an_error(world: W
 
     with pytest.raises(VerificationError, match=r"still lists tidb-backup-20200101.tar.gz.*\[backup-not-deleted\]"):
         expire(world)
+
+
+def test_a_backup_that_a_killed_run_has_begun_is_waited_for_and_taken(world: World) -> None:
+    world.backups.goes_on.add("backup-and-save")
+    world.platform = platform(timeouts={"backup_s": 20})
+    with pytest.raises(OutcomeUnknownError, match=r"no second one is begun beside it: .*\[backup-ctl-not-ended\]"):
+        back_up(world)
+    world.time.later(10, lambda: world.backups.ends("tidb-backup-20260103"))
+
+    assert back_up(world).change is Change.CHANGED
+    assert (world.record.read(BACKUP) or {})["name"] == "tidb-backup-20260103.tar.gz"
+    assert len(world.backups.running) == 1
+
+
+def test_a_broken_archive_of_a_killed_run_is_not_taken(world: World) -> None:
+    world.record.write(BEGUN, {"before": {}})
+    world.backups.has_archive("tidb-backup-20260103", spoil="truncated")
+
+    back_up(world)
+
+    assert (world.record.read(BACKUP) or {})["name"] == "tidb-backup-20260102-1.tar.gz"
+
+
+@pytest.mark.parametrize("said", ["saved tidb-backup-20260102.tar.gz", "done"], ids=["named", "not named"])
+def test_an_archive_whose_name_is_used_again_is_new_all_the_same(world: World, said: str) -> None:
+    world.backups.has_archive("tidb-backup-20260102", spoil="empty")
+    world.backups.reuses, world.backups.answers_with = "tidb-backup-20260102", said
+
+    (found,) = back_up(world).findings
+
+    assert (world.record.read(BACKUP) or {})["name"] == "tidb-backup-20260102.tar.gz"
+    assert str(found).endswith("was there already, backup-ctl has replaced it: what it held before is gone [backup-replaced]")
+
+
+def test_archives_may_have_other_names(world: World) -> None:
+    world.platform = platform(backup={**CONFIG["backup"], "archives": r"full_\d+\.tar\.gz"})
+    world.backups.reuses, world.backups.answers_with = "full_20260102", "written to full_20260102.tar.gz"
+
+    back_up(world)
+
+    assert (world.record.read(BACKUP) or {})["name"] == "full_20260102.tar.gz"
 
 
 def test_a_second_backup_of_the_same_day_is_noted(world: World) -> None:

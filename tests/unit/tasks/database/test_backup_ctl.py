@@ -4,15 +4,12 @@ import pytest
 
 from blocks.errors import (
     CommandFailedError,
-    DeadlineExceededError,
     ExecBrokenError,
     HostError,
-    OutcomeUnknownError,
     RefusedError,
     TransientError,
 )
 from blocks.ports import ExecResult
-from configs.errors import EvenkeelError
 from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched, helm_values
 from tasks.database.control import control
 from tasks.engine.outcome import Change, Outcome
@@ -89,15 +86,6 @@ def test_an_upgrade_that_fails_is_reported_with_helms_words_and_where_to_look(wo
 def test_patching_twice_is_recognised(world: World) -> None:
     assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.CHANGED
     assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.UNCHANGED
-
-
-@pytest.mark.parametrize("lost", [ExecBrokenError("uap/b: broke"), DeadlineExceededError("uap/b: not done within 5 s")], ids=str)
-def test_what_must_not_run_twice_is_not_begun_again_when_its_answer_is_lost(world: World, lost: EvenkeelError) -> None:
-    world.kube.fail("exec", lost)
-
-    with pytest.raises(OutcomeUnknownError, match=r"load --name=x may still be running there, .* run the same command again") as raised:
-        control(world.kube, world.platform, "load", "--name=x", timeout_s=5)
-    assert not raised.value.retryable
 
 
 def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:

@@ -141,7 +141,7 @@ def test_a_failed_restore_is_begun_anew_by_the_next_run(world: World) -> None:
 
 def test_a_restore_that_takes_too_long_is_an_error(world: World) -> None:
     world.platform = platform(timeouts={"restore_s": 5})
-    world.kube.restoring = lambda _name: ("Running", "")
+    world.kube.restoring = lambda _name: ("RetryFailed", "tidbcluster not found")
 
-    with pytest.raises(DeadlineExceededError, match=f"restore iottepa/{BACKUP} ends: not within 5 s"):
+    with pytest.raises(DeadlineExceededError, match=f"restore iottepa/{BACKUP} ends: not within 5 s: RetryFailed: tidbcluster not found"):
         restore(world)

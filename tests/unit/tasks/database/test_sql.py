@@ -11,7 +11,7 @@ from blocks.ports import ExecResult
 from tasks.database.sql import LOGIN, SqlError, ask_sql, reportable, verify_database
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
-from tests.fakes.platform import platform
+from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 PASSWORD = SecretStr("dbs3cret")
@@ -96,21 +96,42 @@ def test_words_that_are_not_known_to_be_harmless_are_not_reported(world: World) 
     assert "s3cret" not in str(failed.value)
 
 
+def test_a_client_that_is_not_there_is_reported_as_such(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", LOGIN.format(size=1, host="h", port=1, user="u", schema="s")],
+        input="p\n1", capture_output=True, text=True, check=False, env={"PATH": str(tmp_path)},
+    )  # fmt: skip
+
+    assert done.returncode == 127
+    assert "mysql: not found" in reportable(done.stderr)[0]
+
+
+def test_a_client_pod_that_does_not_exist_is_reported_as_such(world: World) -> None:
+    world.platform = platform(database={**CONFIG["database"], "client_pod": "gone"})
+
+    with pytest.raises(SqlError, match=r"iottepa/gone: the client pod does not exist: kubectl get pods -n iottepa"):
+        ask(world)
+    with pytest.raises(FindingsError, match=r"was not answered: iottepa/gone: the client pod does not exist"):
+        verify(world)
+
+
 def test_an_answer_comes_without_its_line_end(world: World) -> None:
     assert ask(world) == "1"
 
 
+@pytest.mark.parametrize("client", ["mysql", "mariadb"])
 @pytest.mark.parametrize("password", [" blanks at both ends ", "back\\slash", "$HOME'\"`", ""])
-def test_the_client_gets_password_and_statements_as_they_are(tmp_path: Path, password: str) -> None:
-    client = tmp_path / "mysql"
-    client.write_text('#!/bin/sh\nprintf "%s|" "$MYSQL_PWD"\nexec cat\n')
-    client.chmod(0o755)
+def test_the_client_gets_password_and_statements_as_they_are(tmp_path: Path, client: str, password: str) -> None:
+    for name in ("head", "cat"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    (tmp_path / client).write_text('#!/bin/sh\nprintf "%s|" "$MYSQL_PWD"\nexec cat\n')
+    (tmp_path / client).chmod(0o755)
     sql = "SELECT 'two\nlines';"
 
     done = subprocess.run(
         ["/bin/sh", "-c", LOGIN.format(size=len(sql), host="h", port=1, user="u", schema="s")],
         input=f"{password}\n{sql}and what is not ours", capture_output=True, text=True, check=True,
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        env={"PATH": str(tmp_path)},
     )
 
     assert done.stdout == f"{password}|{sql}"

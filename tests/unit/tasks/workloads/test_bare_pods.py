@@ -6,7 +6,7 @@ from blocks.errors import DeadlineExceededError
 from tasks.engine.outcome import Change
 from tasks.workloads.bare_pods import restore_bare, without_identity
 from tests.fakes.world import World
-from tests.unit.tasks.cases import cordoned
+from tests.unit.tasks.cases import cordoned, killed_amid_a_drain
 from tests.unit.tasks.workloads.test_drain import drain
 
 MANIFEST = {
@@ -75,6 +75,15 @@ def test_a_bare_pod_survives_a_run_that_was_killed_between_its_eviction_and_its_
     assert not any("shop/client" in world.kube.on(node) for node in world.kube.node_map)
 
     assert drain(world).why == "evicted: nothing, bare pods made anew"
+    assert "shop/client" in world.kube.on("phys-3")
+
+
+def test_a_bare_pod_is_made_anew_once_the_one_that_is_terminating_has_gone(world: World) -> None:
+    killed_amid_a_drain(world)
+    assert "shop/client" in world.kube.on("vm-1")
+
+    restore_bare(world.kube, world.record)
+
     assert "shop/client" in world.kube.on("phys-3")
 
 
