@@ -76,6 +76,22 @@ SERVER_COMMAND_LINE = (
 """Shell: what a server is started with, its unit's and its config.yaml's, on one line; values that are not harmless are masked."""
 
 
+# A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.
+_STARTED_WITH = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s*.service"
+_CONFIGS = "/etc/systemd/system/k3s*.service.env /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+DATA_DIRS = rf"""
+data_dirs() {{
+    {{
+        echo --data-dir /var/lib/rancher/k3s
+        {_STARTED_WITH}
+        grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}
+    }} 2>/dev/null | tr -s "\\\\=\n\t'\" " '\n' |
+        awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
+}}
+"""
+"""Shell: a function that lists the folders below which k3s may keep its data, the usual one first."""
+
+
 def differing(running: str, expected: Iterable[str]) -> str:
     """How a running server's flags differ from `expected`, in words, without any value that may be a secret.
 

@@ -7,21 +7,11 @@ from dataclasses import astuple, dataclass
 from shlex import quote
 
 from configs.platform import Platform
+from tasks.k3s.flags import DATA_DIRS
 
 KUBELETS = "k8s_"  # how the kubelet names its containers in docker
-# A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.
-_STARTED_WITH = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s*.service"
-_CONFIGS = "/etc/systemd/system/k3s*.service.env /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
 # A bundle that was staged for the join is no remains: the binary that is the bundle's own, and images in agent/images.
-_FUNCTIONS = rf"""
-data_dirs() {{
-    {{
-        echo --data-dir /var/lib/rancher/k3s
-        {_STARTED_WITH}
-        grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}
-    }} 2>/dev/null | tr -s "\\\\=\n\t'\" " '\n' |
-        awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
-}}
+_FUNCTIONS = rf"""{DATA_DIRS}
 units() {{ (cd /etc/systemd/system && ls k3s*.service) 2>/dev/null; }}
 uninstallers() {{ ls /usr/local/bin/k3s*-uninstall.sh 2>/dev/null; }}
 processes() {{ {{ pgrep -xl 'k3s.*|kubelet|kube-.*'; pgrep -fl '/data/[0-9a-f]{{64}}/bin/containerd-shim'; }} | sort -u; }}

@@ -161,6 +161,25 @@ def test_agents_get_the_agents_token_where_there_is_one(world: World) -> None:
     assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:4gent"
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        (UNIT, "[Service]\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t'--data-dir=/mnt/k3s' \\\n\n"),
+        (UNIT, "[Service]\nExecStart=/usr/local/bin/k3s server -d /mnt/k3s\n"),
+        (CONFIG, "data-dir: /mnt/k3s\n"),
+    ],
+    ids=["flag", "short flag", "config.yaml"],
+)
+def test_the_tokens_of_a_server_are_found_wherever_it_keeps_its_data(world: World, file: str, content: str) -> None:
+    host = world.hosts["vm-1"]
+    for name, text in (("token", machines.token(machines.LIVE_CA)), ("node-token", f"K10{LIVE}::node:4gent")):
+        host.write(f"/var/lib/rancher/k3s/server/{name}", machines.token(machines.OLD_CA) + "\n")
+        host.write(f"/mnt/k3s/server/{name}", text + "\n")
+    host.write(file, content.replace("/mnt/k3s", str(host.path("/mnt/k3s"))))
+
+    assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:4gent"
+
+
 def test_a_datastore_without_an_identity_is_another_ones(world: World) -> None:
     world.keys.delete("/bootstrap/")
 
