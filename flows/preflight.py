@@ -15,6 +15,7 @@ from tasks.engine.outcome import Outcome
 from tasks.engine.record import Facts
 from tasks.etcd.carried import check_etcd_flags
 from tasks.etcd.checks import check_etcd
+from tasks.images.load import check_tars
 from tasks.images.rollout import Images, check_images
 from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.nodes import check_nodes
@@ -37,6 +38,7 @@ def preflight(session: Session) -> None:
         [
             *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
             *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
+            *(session.submit(check_tars, host, platform) for host in session.targets),
             session.submit(check_etcd, platform, session.etcd),
             session.submit(check_etcd_flags, platform, dict(session.hosts), session.etcd),
             session.submit(check_identity, platform, session.keys, session.access, session.targets),

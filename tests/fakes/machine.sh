@@ -123,6 +123,7 @@ unit_stop() {
 docker() {
     systemctl is-active docker >/dev/null || { echo 'Cannot connect to the Docker daemon' >&2; return 1; }
     case $1 in
+    info) say docker-store '[[Backing Filesystem extfs]]\n' ;;
     ps) docker_ps "${@:2}" ;;
     stop) did docker "$@"; docker_set Exited "${@:2}" ;;
     rm) did docker "$@"; docker_set gone "${@:2}" ;;
@@ -152,7 +153,7 @@ docker_set() {
 }
 docker_load() {
     test ! -e "$S/disk-full" || { echo 'no space left on device' >&2; return 1; }
-    tar -xOf "$1" manifest.json ./manifest.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
+    tar -xOf "$1" manifest.json ./manifest.json index.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
 # One release, and its values as flat JSON.

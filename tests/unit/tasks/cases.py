@@ -149,6 +149,7 @@ def targets_of(world: World) -> list[Any]:
 CASES: dict[str, Case] = {
     "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live, w.running), asks=True),
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
+    "check_tars": Case(on_target, asks=True),
     "check_etcd_flags": Case(lambda w: (w.platform, w.hosts, w.etcd), asks=True),
     "check_etcd": Case(lambda w: (w.platform, w.etcd), asks=True),
     "check_datastore": Case(lambda w: (w.platform, w.kube, w.keys), asks=True),
