@@ -35,8 +35,14 @@ dd() { case $* in *fsync*) ;; *) command dd "$@" ;; esac; }
 chown() { :; }
 stat() { command stat "$@" | sed "s/ $EUID\$/ 0/"; }
 df() { echo Avail; say free '107374182400\n'; }
-pgrep() { test "$1" != -P || return 1; say processes; test -s "$S/processes"; }
-kill() { did kill "$@"; test -e "$S/unkillable" || : >"$S/processes"; }
+pgrep() {
+    case $* in
+    -P*) return 1 ;;
+    *containerd-shim*) say shims; test -s "$S/shims" ;;
+    *) say processes; test -s "$S/processes" ;;
+    esac
+}
+kill() { did kill "$@"; test -e "$S/unkillable" || { : >"$S/processes"; : >"$S/shims"; }; }
 sleep() { :; }
 umount() {
     local path=${*: -1} line
