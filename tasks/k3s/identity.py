@@ -7,6 +7,7 @@ live datastore; from v1.20.9 on its password does (k3s-io/k3s#3675). So the data
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -34,6 +35,7 @@ QUESTION = DATA_DIRS + facts(
         "kubeconfig": "cat /etc/rancher/k3s/k3s.yaml",
         "token": _EVERY.format("token"),
         "agent_token": _EVERY.format("node-token"),
+        "users": _EVERY.format("cred/passwd"),
         "environment": "sed -n 's/^K3S_TOKEN=//p' /etc/systemd/system/k3s.service.env",
         "command_line": _UNIT,
         "config": _CONFIG,
@@ -80,7 +82,7 @@ def find_cluster_access(
         found = parse_kubeconfig(machine.name, said["kubeconfig"])
         if ca_sha256 in (None, found.ca_sha256):
             full = parse_token(machine.name, said["token"], found.ca_sha256)
-            agents = _of_cluster(said["agent_token"], found.ca_sha256) or full
+            agents = _agent_token(said, full)
             return ClusterAccess(machine.name, found, given_tokens(said, full), SecretStr(agents))
         reasons.append(f"{machine.name}: its k3s belongs to another cluster")
     raise RefusedError(
@@ -105,6 +107,17 @@ def parse_token(host: str, text: str, ca_sha256: str) -> str:
             id="k3s-token-foreign",
         )
     return full
+
+
+def _agent_token(said: Mapping[str, str], full: str) -> str:
+    """What agents join with. Up to k3s 1.24 node-token is the servers' token also where agents have one of their own
+    (k3s-io/k3s#5619), and agents are refused with it: what the server accepts from user `node` is in its passwd file.
+    """
+    ca, _, password = FULL.fullmatch(full).groups()  # type: ignore[union-attr]  # `parse_token` has seen to it
+    users = {row[1]: row[0] for row in csv.reader(said["users"].splitlines()) if len(row) > 1}
+    if users.get("node", password) != password:
+        return f"K10{ca}::node:{users['node']}"
+    return _of_cluster(said["agent_token"], ca) or full
 
 
 def _of_cluster(text: str, ca_sha256: str) -> str:

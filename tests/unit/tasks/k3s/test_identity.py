@@ -180,6 +180,23 @@ def test_the_tokens_of_a_server_are_found_wherever_it_keeps_its_data(world: Worl
     assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:4gent"
 
 
+@pytest.mark.parametrize(
+    ("row", "password"), [("4gent,node,node,k3s:agent", "4gent"), ('"4,""gent",node,node,k3s:agent', '4,"gent')], ids=["plain", "quoted"]
+)
+def test_a_servers_users_say_what_agents_join_with(world: World, row: str, password: str) -> None:
+    """As k3s 1.20.8 with --agent-token: server/node-token is the servers' token all the same."""
+    world.hosts["vm-1"].write("/var/lib/rancher/k3s/server/cred/passwd", f"{machines.PASSWORD},server,server,k3s:server\n{row}\n")
+
+    assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:{password}"
+
+
+def test_where_agents_have_no_token_of_their_own_they_join_with_the_servers(world: World) -> None:
+    rows = "".join(f"{machines.PASSWORD},{user},{user},k3s:{user}\n" for user in ("server", "node"))
+    world.hosts["vm-1"].write("/var/lib/rancher/k3s/server/cred/passwd", rows)
+
+    assert look(world).agent_token.get_secret_value() == machines.token(machines.LIVE_CA)
+
+
 def test_a_datastore_without_an_identity_is_another_ones(world: World) -> None:
     world.keys.delete("/bootstrap/")
 
