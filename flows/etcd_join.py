@@ -31,4 +31,4 @@ def join_etcd(targets: list[str]) -> None:
 def _join(name: str) -> Outcome:
     session = current_session()
     target = next(target for target in session.platform.targets if target.name == name)
-    return ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd, dict(session.hosts))
+    return ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd, session.etcd_flags)

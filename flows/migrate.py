@@ -17,7 +17,7 @@ from flows.drain import drain_sources
 from flows.etcd_join import join_etcd
 from flows.gate import pass_gate
 from flows.opening import open_migration
-from flows.preflight import has_second_identity, preflight
+from flows.preflight import preflight
 from flows.session import Session
 from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
@@ -25,7 +25,7 @@ from tasks.etcd.checks import verify_etcd
 from tasks.etcd.leave import ensure_etcd_retired, ensure_not_leader, ensure_not_member
 from tasks.images.load import ensure_images_loaded
 from tasks.images.record import ensure_old_images_recorded
-from tasks.k3s.bundle import ensure_k3s_files
+from tasks.k3s.files import ensure_k3s_files, ensure_named_files
 from tasks.k3s.join import ensure_node
 from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
 from tasks.k3s.nodes import verify_nodes
@@ -65,9 +65,10 @@ def migrate(
 
 def move(session: Session, *, enforced: bool = True, approved: bool = False) -> None:
     """The runbook. The client probe runs once there is a backup; `enforced`, it stops the run when clients get no answer."""
-    preflight(session)
+    two_identities = preflight(session)
     pass_gate(session, Gate.BEGIN, approved=approved)
-    remove_rogues(session)
+    if two_identities:
+        remove_rogues(session)
     remove_lost(session)
     take_backup(session)
     record_old_images(session)
@@ -91,8 +92,6 @@ def remove_rogues(session: Session) -> None:
 
     Its node has pods that can't run there, so workloads are judged only now.
     """
-    if not has_second_identity(session):
-        return
     platform, kube, keys, access = session.platform, session.kube, session.keys, session.access
     session.all_done(
         session.submit(ensure_rogue_removed, session.hosts[t.name], platform, t, kube, keys, access)
@@ -134,11 +133,16 @@ def prepare_machines(session: Session) -> Futures:
 
 
 def join_k3s(session: Session) -> None:
-    """Servers one after another, because each reads all of etcd when it starts; then all agents together."""
+    """Servers one after another, because each reads all of etcd when it starts; then all agents together.
+
+    The files that their flags name come just before: a run that is killed in between would take them for an old platform's.
+    """
     platform, kube, keys, access = session.platform, session.kube, session.keys, session.access
-    for group in (*((server,) for server in platform.servers), platform.agents):
+    hosts, server = session.hosts, session.hosts[access.server]
+    for group in (*((target,) for target in platform.servers), platform.agents):
+        carried = {t.name: session.submit(ensure_named_files, hosts[t.name], platform, t, kube, server) for t in group}
         session.all_done(
-            [session.submit(ensure_node, session.hosts[t.name], platform, t, kube, keys, access) for t in group]
+            session.submit(ensure_node, hosts[t.name], platform, t, kube, keys, access, after=[carried[t.name]]) for t in group
         )
 
 

@@ -13,6 +13,7 @@ from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.etcd.flags import DEFAULTS, Flags, as_words, carried, read_flags
 from tasks.etcd.members import member_of, statuses
+from tasks.shell.fleet import side_by_side
 
 TIMING = ("heartbeat-interval", "election-timeout")
 UNREAD = "the flags of its etcd can't be read: unit etcd has no etcd process, and its ExecStart names none"
@@ -46,9 +47,10 @@ def check_etcd_flags(platform: Platform, hosts: Mapping[str, Host], etcd: EtcdAp
     flags = _overridden(next(iter(read.values()), {}), platform)
     _judge_differences(found, read, flags)
     _judge_quota(found, etcd, members, flags)
-    for target in platform.new_members:
-        if target.name in hosts and member_of(members, target) is None:
-            _judge_binary(found, hosts[target.name], platform, flags)
+    joining = [target for target in platform.new_members if target.name in hosts and member_of(members, target) is None]
+    answers = side_by_side(lambda target: _tried(hosts[target.name], platform, flags), joining)
+    for target, said in zip(joining, answers, strict=True):
+        _judge_binary(found, target.name, said)
     return found.checked(f"new members get {' '.join(as_words(flags)) or 'no flags'}")
 
 
@@ -70,8 +72,9 @@ def _overridden(flags: Flags, platform: Platform) -> Flags:
 def _read(
     found: Findings, hosts: Mapping[str, Host], platform: Platform, members: Collection[Member]
 ) -> Iterator[tuple[str, Flags]]:
-    for machine in _running(hosts, platform, members):
-        flags = read_flags(hosts[machine.name], timeout_s=platform.timeouts.command_s)
+    running = list(_running(hosts, platform, members))
+    read = side_by_side(lambda machine: read_flags(hosts[machine.name], timeout_s=platform.timeouts.command_s), running)
+    for machine, flags in zip(running, read, strict=True):
         if flags is None:
             remedy = "write the flags of the running members as etcd.args in the config, and accept this there"
             found.refuse("etcd-flags-unread", UNREAD, remedy, where=machine.name)
@@ -115,16 +118,19 @@ def _judge_quota(found: Findings, etcd: EtcdApi, members: Collection[Member], fl
         )
 
 
-def _judge_binary(found: Findings, host: Host, platform: Platform, flags: Flags) -> None:
-    """etcd reads all flags before it answers --version."""
+def _tried(host: Host, platform: Platform, flags: Flags) -> str:
+    """What its etcd says against these flags: it reads all of them before it answers --version."""
     binary = quote(platform.etcd.binary)
     command = f"{binary} {' '.join(map(quote, as_words(flags)))} --version"
     script = f"! test -x {binary} || {command} >/dev/null 2>&1 </dev/null || {command} 2>&1 </dev/null | head -c 300"
-    said = host.run(script, what="trying etcd's flags", timeout_s=platform.timeouts.command_s, check=False).stdout
-    if said.strip():
+    return host.run(script, what="trying etcd's flags", timeout_s=platform.timeouts.command_s, check=False).stdout.strip()
+
+
+def _judge_binary(found: Findings, name: str, said: str) -> None:
+    if said:
         found.refuse(
             "etcd-flag-unknown",
-            f"its etcd refuses the flags of the running members: {said.strip().splitlines()[0]}",
+            f"its etcd refuses the flags of the running members: {said.splitlines()[0]}",
             "install the version that the platform runs, or leave the flag out: '--NAME=' in etcd.args of the config",
-            where=host.name,
+            where=name,
         )

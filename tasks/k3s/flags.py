@@ -32,6 +32,13 @@ SWITCHED = "(true|false)?"  # also of a flag without a value
 LOGIN = "://[^/]*@"  # a URL with a user's password
 ARGUMENTS = "-arg$"  # flags of a component, as NAME=VALUE
 CONFIDENTIAL = "token|secret|passw|passphrase|key|cred"  # in the NAME of such an argument
+REGISTRIES = "/etc/rancher/k3s/registries.yaml"  # read without any flag
+MADE_BY_K3S = tuple(f"/var/lib/rancher/k3s/{folder}/" for folder in ("agent", "data", "server/cred", "server/db", "server/tls"))
+# Paths of these are written to. https://docs.k3s.io/cli/server; kube-apiserver's and the kubelet's own pages.
+_WRITTEN = """
+    audit-log-path cert-dir default-local-storage-path etcd-snapshot-dir l log log-dir log-file o root-dir write-kubeconfig
+"""
+WRITTEN = frozenset(_WRITTEN.split())
 LISTS = ("--disable", "--no-deploy", "--tls-san")  # k3s splits these at commas
 
 # ExecStart with its continuation lines, then config.yaml, whose `key: value` stands for `--key value`; one word after the other.
@@ -92,17 +99,6 @@ data_dirs() {{
 """Shell: a function that lists the folders below which k3s may keep its data, the usual one first."""
 
 
-def differing(running: str, expected: Iterable[str]) -> str:
-    """How a running server's flags differ from `expected`, in words, without any value that may be a secret.
-
-    Empty when they agree, or when no server is installed there.
-    """
-    words = running.split()
-    if "server" not in words:
-        return ""
-    return difference(parse_flags(words), parse_flags(expected))
-
-
 def difference(has: set[Flag], gets: set[Flag]) -> str:
     """What a running server has and new ones don't get, and the reverse, in words; empty when they agree."""
     sides = [("it has", has - gets), ("it lacks", gets - has)]
@@ -127,6 +123,17 @@ def pairs(line: Iterable[str]) -> Iterator[Flag]:
             name, equals, value = word.partition("=")
             value = value if equals or follower.startswith("-") else follower
             yield from ((name, each) for each in (value.split(",") if name in LISTS else [value]))
+
+
+def named_files(words: Iterable[str]) -> dict[str, str]:
+    """By path: the flag that names it, or an argument of one. What k3s writes, and what it made itself, is left out."""
+    found = {REGISTRIES: "--private-registry"}
+    for name, value in pairs(words):
+        flag, inner = (name, value) if not re.search(ARGUMENTS, name) else value.partition("=")[::2]
+        for path in re.split(",(?=/)", inner):
+            if path.startswith("/") and not path.startswith(MADE_BY_K3S) and flag.lstrip("-") not in WRITTEN:
+                found[path] = name if flag == name else f"{name}={flag}"
+    return found
 
 
 def _shown(name: str, value: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from blocks.errors import RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
-from tasks.k3s.bundle import ensure_k3s_files
+from tasks.k3s.files import ensure_k3s_files
 from tasks.machine.uninstall import ensure_old_platform_gone
 from tests.fakes import machines
 from tests.fakes.host import FakeHost
