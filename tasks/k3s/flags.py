@@ -86,17 +86,18 @@ SERVER_COMMAND_LINE = (
 # A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.
 _STARTED_WITH = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s*.service"
 _CONFIGS = "/etc/systemd/system/k3s*.service.env /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+_WORDS = r"""2>/dev/null | tr -s "\\\\=\n\t'\" " '\n'"""
 DATA_DIRS = rf"""
 data_dirs() {{
-    {{
-        echo --data-dir /var/lib/rancher/k3s
-        {_STARTED_WITH}
-        grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}
-    }} 2>/dev/null | tr -s "\\\\=\n\t'\" " '\n' |
+    {{ echo --data-dir /var/lib/rancher/k3s; {_STARTED_WITH}; grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}; }} {_WORDS} |
         awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
 }}
+kubelet_dirs() {{
+    {{ echo root-dir /var/lib/kubelet; {_STARTED_WITH}; grep -hs root-dir= {_CONFIGS}; }} {_WORDS} |
+        awk 'before == "root-dir" && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
+}}
 """
-"""Shell: a function that lists the folders below which k3s may keep its data, the usual one first."""
+"""Shell: functions that list the folders below which k3s and its kubelet may keep their data, the usual one first."""
 
 
 def difference(has: set[Flag], gets: set[Flag]) -> str:

@@ -28,7 +28,7 @@ paths() {{
     ls -d /sys/class/net/cni0 /sys/class/net/flannel.1
 }}
 mounts() {{
-    {{ data_dirs; echo /var/lib/kubelet; echo /run/k3s; echo /run/flannel; }} |
+    {{ data_dirs; kubelet_dirs; echo /run/k3s; echo /run/flannel; }} |
         while IFS= read -r d; do echo "$d"; readlink -f "$d"; done |
         awk 'NR == FNR {{below[$0 "/"]; next}} {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' - /proc/mounts
 }}
