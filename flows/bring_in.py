@@ -11,7 +11,7 @@ from flows.session import Session
 from tasks.certificates.files import ensure_certificates, files_of
 from tasks.engine.outcome import Outcome
 from tasks.images.load import ensure_images_loaded
-from tasks.k3s.bundle import ensure_k3s_files
+from tasks.k3s.files import ensure_k3s_files, ensure_named_files
 from tasks.k3s.join import ensure_node
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
@@ -74,16 +74,16 @@ def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
 
     Those that may hold the VIP become its standbys then, one after another: should one take it after all, it is the only one.
     """
+    host, platform, kube, keys, access = session.hosts[target.name], session.platform, session.kube, session.keys, session.access
     ready = [session.prepared[target.name], session.loaded[target.name]]
-    kube, keys, access = session.kube, session.keys, session.access
-    node = session.submit(
-        ensure_node, session.hosts[target.name], session.platform, target, kube, keys, access, after=ready
-    )
+    # Just before the node joins: a run that is killed in between would take these files for an old platform's.
+    carried = session.submit(ensure_named_files, host, platform, target, kube, session.hosts[access.server], after=ready)
+    node = session.submit(ensure_node, host, platform, target, kube, keys, access, after=[carried])
     labelled = session.submit(ensure_labelled, target, kube, after=[node])
-    if target in session.platform.vip_holders:
+    if target in platform.vip_holders:
         hosts, last = dict(session.hosts), session.standbys[-1:]
         session.standbys.append(
-            session.submit(ensure_standby, hosts[target.name], session.platform, target, hosts, after=[labelled, *last])
+            session.submit(ensure_standby, host, platform, target, hosts, after=[labelled, *last])
         )
     return labelled
 

@@ -60,4 +60,4 @@ def _in_order(session: Session, targets: list[str]) -> Iterator[str]:
 
 def _join(session: Session, name: str) -> None:
     target = next(target for target in session.platform.targets if target.name == name)
-    ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd, dict(session.hosts))
+    ensure_voter(session.run, session.hosts[name], session.platform, target, session.etcd, session.etcd_flags)

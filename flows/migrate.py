@@ -17,7 +17,7 @@ from flows.composition import open_session
 from flows.drain import drain_sources
 from flows.gate import pass_gate
 from flows.opening import open_migration
-from flows.preflight import has_second_identity, preflight
+from flows.preflight import preflight
 from flows.session import Session
 from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
@@ -61,9 +61,10 @@ def migrate(
 
 def move(session: Session, *, enforced: bool = True, approved: bool = False) -> None:
     """The runbook. The client probe runs once there is a backup; `enforced`, it stops the run when clients get no answer."""
-    preflight(session)
+    two_identities = preflight(session)
     pass_gate(session, Gate.BEGIN, approved=approved)
-    remove_rogues(session)
+    if two_identities:
+        remove_rogues(session)
     remove_lost(session)
     take_backup(session)
     record_old_images(session)
@@ -90,8 +91,6 @@ def remove_rogues(session: Session) -> None:
 
     Its node has pods that can't run there, so workloads are judged only now.
     """
-    if not has_second_identity(session):
-        return
     platform, kube, keys, access = session.platform, session.kube, session.keys, session.access
     session.all_done(
         session.submit(ensure_rogue_removed, session.hosts[t.name], platform, t, kube, keys, access)

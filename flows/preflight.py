@@ -9,15 +9,16 @@ from flows.rollback_plan import name_of_backup
 from flows.session import Session
 from tasks.certificates.checks import check_certificates
 from tasks.database.accounts import check_database
-from tasks.database.control import control
-from tasks.database.restore import RESTORE, check_archive
-from tasks.database.writers import find_workload
+from tasks.database.restore import RESTORE, check_archive, check_control, check_restores
+from tasks.database.writers import check_writers
 from tasks.engine.outcome import Outcome
 from tasks.engine.record import Facts
 from tasks.etcd.carried import check_etcd_flags
 from tasks.etcd.checks import check_etcd
+from tasks.images.load import check_tars
 from tasks.images.presence import check_pod_images
 from tasks.images.rollout import Images, check_images
+from tasks.k3s.files import check_named_files
 from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.nodes import check_nodes
 from tasks.k3s.rogue import check_identity
@@ -36,10 +37,14 @@ from tasks.workloads.readiness import check_workloads
 from tasks.workloads.singles import check_surge
 
 
-def preflight(session: Session) -> None:
-    """Return only if no check refuses the move; all findings of all checks are reported together."""
+def preflight(session: Session) -> bool:
+    """Return only if no check refuses the move; all findings of all checks are reported together.
+
+    The answer is whether the datastore holds a second cluster's identity, which is taken back first: workloads are judged then.
+    """
     platform, live = session.platform, session.live()
     tls = platform.etcd.tls
+    two_identities = len(session.keys.names(BOOTSTRAP)) > 1
     running = read_versions(session.etcd, session.kube)
     auth_pass = session.secret(platform.keepalived.auth_pass) if platform.keepalived.auth_pass else None
     machines = [machine for machine in platform.machines if machine.name in session.hosts]
@@ -49,6 +54,7 @@ def preflight(session: Session) -> None:
         [
             *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
             *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
+            *(session.submit(check_tars, host, platform) for host in session.targets),
             session.submit(check_etcd, platform, session.etcd),
             session.submit(check_etcd_flags, platform, dict(session.hosts), session.etcd),
             *([session.submit(check_certificates, platform, tls, dict(session.hosts), session.etcd)] if tls else []),
@@ -56,7 +62,8 @@ def preflight(session: Session) -> None:
             session.submit(check_datastore, platform, session.kube, session.keys),
             session.submit(check_nodes, platform, session.kube, session.record),
             session.submit(check_flags, platform, session.kube, dict(session.hosts)),
-            *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube, session.record)]),
+            session.submit(check_named_files, platform, session.kube, dict(session.hosts), session.lake_host),
+            *([] if two_identities else [session.submit(check_workloads, platform, session.kube, session.record)]),
             session.submit(check_surge, platform, session.kube),
             session.submit(check_budgets, platform, session.kube),
             session.submit(check_placement, platform, session.kube, dict(session.hosts)),
@@ -66,11 +73,7 @@ def preflight(session: Session) -> None:
             *(session.submit(check_standby, session.hosts[t.name], platform, t, dict(session.hosts)) for t in platform.vip_holders),
         ]
     )
-
-
-def has_second_identity(session: Session) -> bool:
-    """Whether the datastore holds more than the live cluster's identity: healed, or refused, before anything else."""
-    return len(session.keys.names(BOOTSTRAP)) > 1
+    return two_identities
 
 
 def preflight_rollback(session: Session, chosen: Facts | None, images: Images) -> None:
@@ -84,19 +87,20 @@ def preflight_rollback(session: Session, chosen: Facts | None, images: Images) -
 
 
 def _checks_of_data(session: Session, chosen: Facts) -> list[PrefectFuture[Outcome]]:
-    """backup-ctl, the restore objects and the writers answer; the checks of archive and database are begun."""
+    """Begin the checks of all that a restore needs. Raises ConfigError when the config does not say how to reach the database."""
     platform, kube, database = session.platform, session.kube, session.platform.database
     if database is None:
         raise ConfigError("database: a rollback of data needs it: write how to reach it")
     if database.root_password is None:
         raise ConfigError("database.root_password: a rollback sets root's password again: write where it is")
-    control(kube, platform, "ls-tar", timeout_s=platform.timeouts.command_s)
-    kube.restore_object(platform.rollback.restores_namespace, name_of_backup(chosen))
-    for writer in platform.rollback.writers:
-        find_workload(kube, writer)
     recorded = chosen if "sha256" in chosen else None
     root, restored = session.secret(database.root_password), session.record.read(RESTORE) is not None
-    checks = [session.submit(check_archive, session.lake_host, platform, name_of_backup(chosen), recorded)]
+    checks = [
+        session.submit(check_control, platform, kube),
+        session.submit(check_restores, platform, kube, name_of_backup(chosen)),
+        session.submit(check_writers, platform, kube),
+        session.submit(check_archive, session.lake_host, platform, name_of_backup(chosen), recorded),
+    ]
     if database.client not in still_missing(session):
         checks.append(session.submit(check_database, platform, database, kube, root, restored=restored))
     return checks

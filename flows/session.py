@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from tasks.engine.outcome import Outcome
 from tasks.engine.record import Record, find_newest
 from tasks.engine.run import Run
 from tasks.engine.step import log_findings
+from tasks.etcd.carried import carried_flags
 from tasks.k3s.identity import ClusterAccess
 from tasks.machine.live import LivePlatform, read_live_platform
 
@@ -53,6 +55,8 @@ class Session:
         self.probe = probe
         self.etcd, self.keys, self.kube, self.access = etcd, keys, kube, access
         self.record = record
+        self.etcd_flags = functools.cache(lambda: carried_flags(self.hosts, platform, etcd.members()))
+        """The flags that new members get, read when the first one joins: the running ones' stay as they are meanwhile."""
         self._secrets = secrets
         self.prepared: dict[str, PrefectFuture[Outcome]] = {}
         """By target: the last step before its etcd may join."""

@@ -23,6 +23,20 @@ FAILED = ("Failed", "Invalid")  # of an invalid one TiDB's operator takes no fur
 SPACE = 3  # the archive, its unpacked files, and what the database grows by while they are loaded
 
 
+@check("check backup-ctl")
+def check_control(platform: Platform, kube: KubeApi) -> Checked:
+    """backup-ctl answers. Raises what `control` does when it does not."""
+    control(kube, platform, "ls-tar", timeout_s=platform.timeouts.command_s)
+    return Checked("answers")
+
+
+@check("check restore objects")
+def check_restores(platform: Platform, kube: KubeApi, name: str) -> Checked:
+    """The cluster has TiDB's kind for restores. Raises HostError when it has not."""
+    present = kube.restore_object(platform.rollback.restores_namespace, name)
+    return Checked(f"{name} is {present.phase or 'begun'}" if present else f"none for {name}")
+
+
 @check("check archive")
 def check_archive(lake: Host, platform: Platform, name: str, recorded: Facts | None) -> Checked:
     """The archive is in the file lake, intact, the very one that was recorded, and there is room to unpack it."""

@@ -6,6 +6,8 @@ from blocks.errors import RefusedError
 from blocks.ports import KubeApi, Workload
 from configs.database import Writer
 from configs.platform import Platform
+from tasks.engine.check import check
+from tasks.engine.finding import Checked, Findings
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.record import Record
 from tasks.engine.run import Run
@@ -15,6 +17,16 @@ from tasks.workloads.replicas import are_scaled_by_us, ensure_replicas_recorded,
 
 WRITERS = "writers"
 ENDED = ("Succeeded", "Failed")
+
+
+@check("check writers")
+def check_writers(platform: Platform, kube: KubeApi) -> Checked:
+    """Every writer of the config is a workload of the cluster."""
+    found, present = Findings("rollback.writers"), set(map(str, kube.workloads()))
+    for writer in platform.rollback.writers:
+        if str(writer) not in present:
+            found.refuse("writer-missing", f"there is no {writer}", f"write what `kubectl get {writer.kind} -A` lists", final=True)
+    return found.checked(f"{len(platform.rollback.writers)} writers")
 
 
 @step("quiesce writer")

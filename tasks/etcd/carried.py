@@ -14,6 +14,7 @@ from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.etcd.flags import DEFAULTS, Flags, as_words, carried, read_flags
 from tasks.etcd.members import member_of, statuses
+from tasks.shell.fleet import side_by_side
 
 TIMING = ("heartbeat-interval", "election-timeout")
 # Not for a trial: they could hide its answer, and a log file would be made.
@@ -58,9 +59,10 @@ def check_etcd_flags(platform: Platform, hosts: Mapping[str, Host], etcd: EtcdAp
     flags = _overridden(next(iter(read.values()), {}), platform)
     _judge_differences(found, read, flags)
     _judge_quota(found, etcd, members, flags)
-    for target in platform.new_members:
-        if target.name in hosts and member_of(members, target) is None:
-            _judge_binary(found, hosts[target.name], platform, flags)
+    joining = [target for target in platform.new_members if target.name in hosts and member_of(members, target) is None]
+    answers = side_by_side(lambda target: _tried(hosts[target.name], platform, flags), joining)
+    for target, said in zip(joining, answers, strict=True):
+        _judge_binary(found, target.name, said)
     return found.checked(f"new members get {' '.join(as_words(flags)) or 'no flags'}")
 
 
@@ -86,8 +88,9 @@ def _overridden(flags: Flags, platform: Platform) -> Flags:
 def _read(
     found: Findings, hosts: Mapping[str, Host], platform: Platform, members: Collection[Member]
 ) -> Iterator[tuple[str, Flags]]:
-    for machine in _running(hosts, platform, members):
-        flags = read_flags(hosts[machine.name], timeout_s=platform.timeouts.command_s)
+    running = list(_running(hosts, platform, members))
+    read = side_by_side(lambda machine: read_flags(hosts[machine.name], timeout_s=platform.timeouts.command_s), running)
+    for machine, flags in zip(running, read, strict=True):
         if flags is None:
             remedy = "write the flags of the running members as etcd.args in the config, and accept this there"
             found.refuse("etcd-flags-unread", UNREAD, remedy, where=machine.name)
@@ -131,19 +134,22 @@ def _judge_quota(found: Findings, etcd: EtcdApi, members: Collection[Member], fl
         )
 
 
-def _judge_binary(found: Findings, host: Host, platform: Platform, flags: Flags) -> None:
-    """Whether the target's etcd takes the flags, by itself: it reads all before it answers --version, and judges their values
-    before it opens a port or a folder, which it never comes to without --advertise-client-urls (3.4.23, 3.5.16).
+def _tried(host: Host, platform: Platform, flags: Flags) -> str:
+    """What its etcd says against these flags: it reads all before it answers --version, and judges their values before it opens
+    a port or a folder, which it never comes to without --advertise-client-urls (3.4.23, 3.5.16).
     """
     of_values = as_words({name: value for name, value in flags.items() if not LOGGING.fullmatch(name)})
     script = TRIAL.format(quote(platform.etcd.binary), *(" ".join(map(quote, words)) for words in (as_words(flags), of_values)))
-    said = host.run(script, what="trying etcd's flags", timeout_s=platform.timeouts.command_s, check=False).stdout
-    if said.strip():
-        first = said.strip().splitlines()[0]
+    return host.run(script, what="trying etcd's flags", timeout_s=platform.timeouts.command_s, check=False).stdout.strip()
+
+
+def _judge_binary(found: Findings, name: str, said: str) -> None:
+    if said:
+        first = said.splitlines()[0]
         verdict = VERDICT.search(first)
         found.refuse(
             "etcd-flag-unknown",
             f"its etcd refuses the flags of the running members: {verdict[1] if verdict else first}",
             "install the version that the platform runs, or leave the flag out: '--NAME=' in etcd.args of the config",
-            where=host.name,
+            where=name,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from blocks.errors import AnotherRunError, RefusedError
 from blocks.ports import EtcdApi, Host, Member
@@ -16,7 +16,6 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
-from tasks.etcd.carried import carried_flags
 from tasks.etcd.flags import Flags
 from tasks.etcd.members import find_member, judge_health, lists_agree, statuses
 from tasks.etcd.unit import DROP_INS, etcd_unit, installing, peer_url
@@ -29,9 +28,9 @@ log = logging.getLogger(__name__)
 
 @step("join etcd")
 def ensure_voter(
-    run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi, hosts: Mapping[str, Host]
+    run: Run, host: Host, platform: Platform, target: Target, etcd: EtcdApi, carried: Callable[[], Flags]
 ) -> Outcome:
-    """Make `target` a voting etcd member that has caught up, listed alike by all members, with the flags of those on `hosts`.
+    """Make `target` a voting etcd member that has caught up, listed alike by all members, with the flags `carried` over to it.
 
     Undo: if it can't become one, the learner is removed, its unit stopped and its data moved aside.
     Refuses while a voter is silent or another learner is joining. Sources: etcd#8298, #13387, siderolabs/talos#14097.
@@ -47,7 +46,7 @@ def ensure_voter(
         return unchanged(f"a voter, member {member.id:x}")
     if member is None or member.is_learner:
         _refuse_join(host, target, etcd, members, member, said)
-    flags = carried_flags(hosts, platform, members)
+    flags = carried()
     if run.dry_run:
         return planned(
             f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",

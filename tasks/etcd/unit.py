@@ -12,11 +12,10 @@ from configs.platform import Platform
 from configs.rendering import rendered
 from tasks.etcd.flags import ARCH, Flags, as_words
 from tasks.shell.files import keep_foreign, move_aside, write_file
+from tasks.shell.units import drop_in_folders
 
 # A packaged etcd's drop-ins would apply to our unit, too: its old flags, its user, its timeouts.
-DROP_INS = tuple(
-    f"{root}/systemd/system/etcd.service.d" for root in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
-)
+DROP_INS = drop_in_folders("etcd")
 
 
 def peer_url(platform: Platform, machine: Machine) -> str:

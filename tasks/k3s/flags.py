@@ -32,6 +32,13 @@ SWITCHED = "(true|false)?"  # also of a flag without a value
 LOGIN = "://[^/]*@"  # a URL with a user's password
 ARGUMENTS = "-arg$"  # flags of a component, as NAME=VALUE
 CONFIDENTIAL = "token|secret|passw|passphrase|key|cred"  # in the NAME of such an argument
+REGISTRIES = "/etc/rancher/k3s/registries.yaml"  # read without any flag
+MADE_BY_K3S = tuple(f"/var/lib/rancher/k3s/{folder}/" for folder in ("agent", "data", "server/cred", "server/db", "server/tls"))
+# Paths of these are written to. https://docs.k3s.io/cli/server; kube-apiserver's and the kubelet's own pages.
+_WRITTEN = """
+    audit-log-path cert-dir default-local-storage-path etcd-snapshot-dir l log log-dir log-file o root-dir write-kubeconfig
+"""
+WRITTEN = frozenset(_WRITTEN.split())
 LISTS = ("--disable", "--no-deploy", "--tls-san")  # k3s splits these at commas
 
 # ExecStart with its continuation lines, then config.yaml, whose `key: value` stands for `--key value`; one word after the other.
@@ -76,15 +83,21 @@ SERVER_COMMAND_LINE = (
 """Shell: what a server is started with, its unit's and its config.yaml's, on one line; values that are not harmless are masked."""
 
 
-def differing(running: str, expected: Iterable[str]) -> str:
-    """How a running server's flags differ from `expected`, in words, without any value that may be a secret.
-
-    Empty when they agree, or when no server is installed there.
-    """
-    words = running.split()
-    if "server" not in words:
-        return ""
-    return difference(parse_flags(words), parse_flags(expected))
+# A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.
+_STARTED_WITH = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s*.service"
+_CONFIGS = "/etc/systemd/system/k3s*.service.env /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+_WORDS = r"""2>/dev/null | tr -s "\\\\=\n\t'\" " '\n'"""
+DATA_DIRS = rf"""
+data_dirs() {{
+    {{ echo --data-dir /var/lib/rancher/k3s; {_STARTED_WITH}; grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}; }} {_WORDS} |
+        awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
+}}
+kubelet_dirs() {{
+    {{ echo root-dir /var/lib/kubelet; {_STARTED_WITH}; grep -hs root-dir= {_CONFIGS}; }} {_WORDS} |
+        awk 'before == "root-dir" && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
+}}
+"""
+"""Shell: functions that list the folders below which k3s and its kubelet may keep their data, the usual one first."""
 
 
 def difference(has: set[Flag], gets: set[Flag]) -> str:
@@ -111,6 +124,17 @@ def pairs(line: Iterable[str]) -> Iterator[Flag]:
             name, equals, value = word.partition("=")
             value = value if equals or follower.startswith("-") else follower
             yield from ((name, each) for each in (value.split(",") if name in LISTS else [value]))
+
+
+def named_files(words: Iterable[str]) -> dict[str, str]:
+    """By path: the flag that names it, or an argument of one. What k3s writes, and what it made itself, is left out."""
+    found = {REGISTRIES: "--private-registry"}
+    for name, value in pairs(words):
+        flag, inner = (name, value) if not re.search(ARGUMENTS, name) else value.partition("=")[::2]
+        for path in re.split(",(?=/)", inner):
+            if path.startswith("/") and not path.startswith(MADE_BY_K3S) and flag.lstrip("-") not in WRITTEN:
+                found[path] = name if flag == name else f"{name}={flag}"
+    return found
 
 
 def _shown(name: str, value: str) -> str:

@@ -7,6 +7,7 @@ live datastore; from v1.20.9 on its password does (k3s-io/k3s#3675). So the data
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -18,19 +19,23 @@ from blocks.errors import HostError, HostUnreachableError, RefusedError
 from blocks.kube_credentials import KubeCredentials, parse_kubeconfig
 from blocks.ports import Host, KeyValues
 from configs.hosts import Machine
+from tasks.k3s.flags import DATA_DIRS
 from tasks.shell.script import facts, parse_facts
 
 BOOTSTRAP = "/bootstrap/"
 _UNIT = r"""sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s.service | tr -s "\\\\\n\t'\"" ' '"""
 _CONFIG = "grep -hsE '^token(-file)?:' /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
 _FILES = rf"{{ {_UNIT}; {_CONFIG}; }} | grep -oE -- 'token-file[=: ]+[^ ]+' | sed -E 's/^[^=: ]+[=: ]+//; s/[\"'\'']//g'"
-QUESTION = facts(
+# A server keeps its data where --data-dir says; of another cluster's, in the usual folder, may be something left.
+_EVERY = 'data_dirs | while IFS= read -r d; do cat "$d/server/{}"; done'
+QUESTION = DATA_DIRS + facts(
     {
         "uid": "id -u",
         "active": "systemctl is-active k3s",
         "kubeconfig": "cat /etc/rancher/k3s/k3s.yaml",
-        "token": "cat /var/lib/rancher/k3s/server/token",
-        "agent_token": "cat /var/lib/rancher/k3s/server/node-token",
+        "token": _EVERY.format("token"),
+        "agent_token": _EVERY.format("node-token"),
+        "users": _EVERY.format("cred/passwd"),
         "environment": "sed -n 's/^K3S_TOKEN=//p' /etc/systemd/system/k3s.service.env",
         "command_line": _UNIT,
         "config": _CONFIG,
@@ -77,7 +82,8 @@ def find_cluster_access(
         found = parse_kubeconfig(machine.name, said["kubeconfig"])
         if ca_sha256 in (None, found.ca_sha256):
             full = parse_token(machine.name, said["token"], found.ca_sha256)
-            return ClusterAccess(machine.name, found, given_tokens(said, full), SecretStr(said["agent_token"].strip() or full))
+            agents = _agent_token(said, full)
+            return ClusterAccess(machine.name, found, given_tokens(said, full), SecretStr(agents))
         reasons.append(f"{machine.name}: its k3s belongs to another cluster")
     raise RefusedError(
         "cluster: no server of the live cluster answers: " + "; ".join(reasons), id="cluster-no-live-server"
@@ -85,12 +91,13 @@ def find_cluster_access(
 
 
 def parse_token(host: str, text: str, ca_sha256: str) -> str:
-    """The token that the server hands out. Raises HostError, without any part of it, when it is malformed or foreign."""
-    token = FULL.fullmatch(text.strip())
+    """The token of this cluster that the server hands out. Raises HostError, without any part of it, when there is none."""
+    full = _of_cluster(text, ca_sha256)
+    token = FULL.fullmatch(full)
     if token is None or token[2] != "server":
         raise HostError(
-            f"{host}: /var/lib/rancher/k3s/server/token does not hold a token of the form K10...::server:...: "
-            "stat it there; k3s writes it when a server starts",
+            f"{host}: server/token below k3s's data folder (/var/lib/rancher/k3s, or --data-dir) does not hold a token of the form "
+            "K10...::server:...: stat it there; k3s writes it when a server starts",
             id="k3s-token-malformed",
         )
     if token[1] != ca_sha256:
@@ -99,7 +106,24 @@ def parse_token(host: str, text: str, ca_sha256: str) -> str:
             "k3s kubectl get nodes there; systemctl restart k3s writes k3s.yaml again",
             id="k3s-token-foreign",
         )
-    return text.strip()
+    return full
+
+
+def _agent_token(said: Mapping[str, str], full: str) -> str:
+    """What agents join with. Up to k3s 1.24 node-token is the servers' token also where agents have one of their own
+    (k3s-io/k3s#5619), and agents are refused with it: what the server accepts from user `node` is in its passwd file.
+    """
+    ca, _, password = FULL.fullmatch(full).groups()  # type: ignore[union-attr]  # `parse_token` has seen to it
+    users = {row[1]: row[0] for row in csv.reader(said["users"].splitlines()) if len(row) > 1}
+    if users.get("node", password) != password:
+        return f"K10{ca}::node:{users['node']}"
+    return _of_cluster(said["agent_token"], ca) or full
+
+
+def _of_cluster(text: str, ca_sha256: str) -> str:
+    """Of several tokens, one a line, that of this cluster; otherwise the last one."""
+    lines = [line.strip() for line in text.splitlines()]
+    return next((line for line in lines if ca_sha256 in line), lines[-1] if lines else "")
 
 
 def given_tokens(said: Mapping[str, str], full: str) -> tuple[SecretStr, ...]:

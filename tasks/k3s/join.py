@@ -9,9 +9,10 @@ from shlex import quote
 from pydantic import SecretStr
 
 from blocks.errors import CommandFailedError, DeadlineExceededError, RefusedError
-from blocks.ports import Host, KeyValues, KubeApi
+from blocks.ports import Host, KeyValues, KubeApi, Node
 from configs.hosts import Role, Target, is_reserved
 from configs.platform import Platform
+from tasks.engine.finding import Finding, note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
@@ -21,8 +22,9 @@ from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, password_of, server_tok
 from tasks.k3s.nodes import find_node
 from tasks.k3s.rogue import take_back
 from tasks.k3s.server_args import server_args
+from tasks.shell.files import move_aside
 from tasks.shell.script import STRICT, facts, parse_facts
-from tasks.shell.units import is_on, unit_state
+from tasks.shell.units import drop_in_folders, is_on, unit_state
 
 DATASTORE = ("K3S_DATASTORE_ENDPOINT", "K3S_DATASTORE_CAFILE", "K3S_DATASTORE_CERTFILE", "K3S_DATASTORE_KEYFILE")
 
@@ -59,6 +61,12 @@ def _datastore(platform: Platform) -> dict[str, SecretStr | str]:
     return dict(zip(DATASTORE, [platform.datastore_endpoint, *files], strict=False))
 
 
+def words_of(platform: Platform, target: Target, nodes: Iterable[Node]) -> list[str]:
+    """All words that a target's k3s is started with. Raises RefusedError when nobody says the flags of servers."""
+    server = target.role is Role.SERVER
+    return command_line(target, server_args(platform, nodes) if server else platform.k3s.agent_args)
+
+
 @step("join k3s")
 def ensure_node(
     run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, keys: KeyValues, access: ClusterAccess
@@ -71,8 +79,7 @@ def ensure_node(
     # probe
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
     token = server_token(keys, access) if target.role is Role.SERVER else access.agent_token
-    common = server_args(platform, kube.nodes()) if target.role is Role.SERVER else platform.k3s.agent_args
-    words = command_line(target, common)
+    words = words_of(platform, target, kube.nodes())
     wanted = environment(platform, target, words, token, access.agent_token)
     said = parse_facts(
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
@@ -80,14 +87,15 @@ def ensure_node(
     right_env = all(said[name] == _plain(wanted.get(name, "")) for name in ("K3S_URL", *DATASTORE))
     if is_on(said["state"]) and right_env and _is_joined(kube, target):
         return unchanged(f"a Ready {target.role}")
+    noted = () if right_env else _drop_ins_noted(host, said)
     if run.dry_run:
-        return planned(f"joins as {target.role}: {' '.join(shown(words))}")
+        return planned(f"joins as {target.role}: {' '.join(shown(words))}", findings=noted)
 
     # act
     with run.acting(host.name, f"joining k3s as {target.role}"):
         known = set(keys.names(BOOTSTRAP))
         try:
-            _install(host, platform, unit, wanted)
+            _install(host, platform, unit, wanted, "" if right_env else _without_drop_ins(unit))
         finally:
             if target.role is Role.SERVER:
                 _refuse_second_cluster(host, platform, target, kube, keys, known)
@@ -103,15 +111,15 @@ def ensure_node(
     except DeadlineExceededError as error:
         error.join([f"{error.message}: {unit} says: {_journal(host, unit, wanted)}"])
         raise
-    return changed(f"a Ready {target.role}")
+    return changed(f"a Ready {target.role}", findings=noted)
 
 
 def _install(
-    host: Host, platform: Platform, unit: str, wanted: dict[str, SecretStr | str]
+    host: Host, platform: Platform, unit: str, wanted: dict[str, SecretStr | str], before: str
 ) -> None:
     exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
     installer = (
-        f"{STRICT}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh </dev/null >/tmp/evenkeel-k3s.log 2>&1\n"
+        f"{STRICT}{before}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh </dev/null >/tmp/evenkeel-k3s.log 2>&1\n"
         # An installer that changed nothing starts nothing, even when the unit is stopped.
         f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
     )
@@ -150,7 +158,19 @@ def _question(unit: str) -> str:
     env = f"/etc/systemd/system/{unit}.service.env"
     names = ("K3S_URL", *DATASTORE)
     read = {name: f'sed -nE "s/^{name}=[\'\\"]?([^\'\\"]*)[\'\\"]?$/\\1/p" {env}' for name in names}
-    return facts({"state": unit_state(unit), **read})
+    drop_ins = f"find {' '.join(drop_in_folders(unit))} -name '*.conf'"
+    return facts({"state": unit_state(unit), "drop_ins": drop_ins, **read})
+
+
+def _without_drop_ins(unit: str) -> str:
+    """Shell: move an old unit's drop-ins aside, which the vendor's uninstaller leaves: they would apply to the new one."""
+    return "".join(move_aside(folder, "before-join") for folder in drop_in_folders(unit))
+
+
+def _drop_ins_noted(host: Host, said: dict[str, str]) -> tuple[Finding, ...]:
+    files = ", ".join(said["drop_ins"].split())
+    what = f"{files}: drop-ins of an old unit are moved aside, to FOLDER.aside-before-join"
+    return (note("k3s-drop-ins-aside", host.name, what, "copy there what the new k3s needs of them after the move"),) if files else ()
 
 
 def _journal(host: Host, unit: str, wanted: dict[str, SecretStr | str]) -> str:

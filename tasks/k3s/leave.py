@@ -17,6 +17,9 @@ from tasks.shell.units import is_off
 
 # Pods' containers go on when k3s stops, as they must at an upgrade; on a source that leaves they are orphans.
 PODS = "docker ps -q --filter label=io.kubernetes.pod.name"
+# Without --docker each pod's containers hang below a shim of k3s's own containerd, which nothing can be asked once k3s is off;
+# k3s-killall.sh ends them so, too. https://github.com/k3s-io/k3s/blob/v1.20.8+k3s1/install.sh
+SHIMS = "pgrep -f '/data/[0-9a-f]{64}/bin/containerd-shim'"
 # Servers, agents, and units of any name that the installer was given (INSTALL_K3S_NAME).
 _UNITS = (
     r"{ echo k3s; echo k3s-agent; grep -lsE '^ExecStart=[^ ]*/k3s([ \\]|$)' /etc/systemd/system/k3s*.service"
@@ -27,11 +30,18 @@ QUESTION = facts(
         "units": f'for u in $({_UNITS}); do echo "$u" $(systemctl is-active "$u") $(systemctl is-enabled "$u"); done',
         "running": "pgrep -lx 'k3s(-server|-agent)?'",
         "pods": PODS,
+        "shims": SHIMS,
     }
 )
 STOP = (
     f'for u in $({_UNITS}); do systemctl disable --now "$u" 2>/dev/null; done\n'
     f'left=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'
+    'tree() { local p; for p; do tree $(pgrep -P "$p"); echo "$p"; done; }\n'
+    "for signal in TERM KILL; do\n"
+    f'    left=$({SHIMS}); test -n "$left" || break\n'
+    "    kill -$signal $(tree $left)\n"
+    f'    for second in 1 2 3 4 5 6 7 8 9 10; do test -n "$({SHIMS})" || break; sleep 1; done\n'
+    "done 2>/dev/null\n"
 )
 
 
@@ -118,7 +128,7 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
     left = _still_there(parse_facts(answer.stdout))
     if left:
         raise VerificationError(
-            f"{host.name}: k3s was stopped, but {left}: systemctl status k3s k3s-agent; docker ps", id="k3s-not-stopped"
+            f"{host.name}: k3s was stopped, but {left}: systemctl status k3s k3s-agent; docker ps; ps -ef", id="k3s-not-stopped"
         )
     return changed("k3s is off and disabled")
 
@@ -132,6 +142,8 @@ def _still_there(said: dict[str, str]) -> str:
         on.append(f"a process of no unit called k3s* runs: {', '.join(processes)}")
     if said["pods"]:
         on.append(f"{len(said['pods'].split())} containers of its pods run")
+    if said["shims"]:
+        on.append(f"{len(said['shims'].split())} pods of its containerd run")
     return ", ".join(on)
 
 

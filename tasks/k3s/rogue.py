@@ -20,6 +20,7 @@ from tasks.engine.waiting import wait_until
 from tasks.etcd.unit import client_url
 from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, find_live_token, key_of
 from tasks.k3s.nodes import find_node
+from tasks.shell.fleet import side_by_side
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_off, unit_state
 
@@ -45,8 +46,9 @@ def check_identity(platform: Platform, keys: KeyValues, access: ClusterAccess, t
     present = keys.names(BOOTSTRAP)
     live = key_of(find_live_token(present, access).get_secret_value())
     others = set(present) - {live}
-    for host in targets if others else ():
-        key = _rogue_key(_read(host), platform, access)
+    asked = list(targets) if others else []
+    for host, said in zip(asked, side_by_side(_read, asked), strict=True):
+        key = _rogue_key(said, platform, access)
         if key in others:
             others.discard(key)
             found.warn(

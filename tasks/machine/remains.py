@@ -7,21 +7,11 @@ from dataclasses import astuple, dataclass
 from shlex import quote
 
 from configs.platform import Platform
+from tasks.k3s.flags import DATA_DIRS
 
 KUBELETS = "k8s_"  # how the kubelet names its containers in docker
-# A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.
-_STARTED_WITH = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s*.service"
-_CONFIGS = "/etc/systemd/system/k3s*.service.env /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
 # A bundle that was staged for the join is no remains: the binary that is the bundle's own, and images in agent/images.
-_FUNCTIONS = rf"""
-data_dirs() {{
-    {{
-        echo --data-dir /var/lib/rancher/k3s
-        {_STARTED_WITH}
-        grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}
-    }} 2>/dev/null | tr -s "\\\\=\n\t'\" " '\n' |
-        awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
-}}
+_FUNCTIONS = rf"""{DATA_DIRS}
 mapfile -t dirs < <(data_dirs)
 there() {{ local f; for f; do test ! -e "$f" && test ! -L "$f" || echo "$f"; done; }}
 units() {{ (cd /etc/systemd/system && there k3s*.service) 2>/dev/null; }}
@@ -40,7 +30,8 @@ paths() {{
     there /sys/class/net/cni0 /sys/class/net/flannel.1
 }}
 mounts() {{
-    set -- "${{dirs[@]}}" /var/lib/kubelet /run/k3s /run/flannel
+    mapfile -t kubelets < <(kubelet_dirs)
+    set -- "${{dirs[@]}}" "${{kubelets[@]}}" /run/k3s /run/flannel
     {{ printf '%s\n' "$@"; readlink -f "$@"; }} |
         awk 'NR == FNR {{below[$0 "/"]; next}} {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' - /proc/mounts
 }}

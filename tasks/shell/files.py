@@ -1,27 +1,37 @@
-"""Files on machines: read, written atomically, kept aside, compared. Pure; every value is quoted."""
+"""Files on machines: read, written atomically, kept aside, compared, known by their fingerprints. Pure; every value is quoted."""
 
 from __future__ import annotations
 
 import base64
 import difflib
 import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
 from shlex import quote
 
+UNREAD = "unread"
+MOST_BYTES = 2**20  # of a file whose content is compared or copied
 OURS = "Written by evenkeel"  # in the first line of every template of a whole file
 
 
 def write_file(path: str, content: str | bytes, mode: str = "0644") -> str:
-    """Shell: write `content` to `path`, owned by root, atomically: a reader never sees half of it.
+    """Shell: write `content` to `path`, owned by root, atomically: a reader never sees half of it."""
+    encoded = base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
+    return write_encoded(path, encoded, mode, "0:0")
+
+
+def write_encoded(path: str, encoded: str, mode: str, owner: str) -> str:
+    """Shell: write what base64 has encoded, atomically.
 
     It reaches the disk by dd: `sync FILE` of coreutils before 8.24 syncs every file system, also one whose server is gone.
     """
-    encoded = base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
     name = shlex.quote(path)
     return (
         f'mkdir -p "$(dirname {name})"\n'
         f"half=$(mktemp {name}.XXXXXX)\n"
         f"base64 -d > \"$half\" <<'END'\n{encoded}\nEND\n"
-        f'chmod {mode} "$half" && chown 0:0 "$half" && dd if=/dev/null of="$half" conv=notrunc,fsync 2>/dev/null && mv -f "$half" {name}\n'
+        f'chmod {mode} "$half" && chown {owner} "$half" && dd if=/dev/null of="$half" conv=notrunc,fsync 2>/dev/null && '
+        f'mv -f "$half" {name}\n'
     )
 
 
@@ -34,6 +44,40 @@ def keep_foreign(path: str, suffix: str) -> str:
 def read_file(path: str) -> str:
     """The command for a fact: the file's content; a missing file answers with nothing."""
     return f"test ! -e {shlex.quote(path)} || cat {shlex.quote(path)}"
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a path is, and enough of a file to tell it from another one without showing its content."""
+
+    is_file: bool
+    mode: str = ""
+    owner: str = ""
+    content: str = ""
+    """Its SHA-256; no such hash where it can't be read (UNREAD) or is larger than MOST_BYTES (its size)."""
+
+    @property
+    def is_known(self) -> bool:
+        return self.is_file and len(self.content) == 64
+
+
+def fingerprints(paths: Iterable[str]) -> str:
+    """The command for a fact that `parse_fingerprints` understands; what is absent answers with nothing."""
+    return (
+        f"for f in {' '.join(map(quote, paths))}; do\n"
+        '    if test -f "$f"; then\n'
+        f'        size=$(stat -Lc %s "$f"); if test "$size" -gt {MOST_BYTES}; then sum="$size-bytes"\n'
+        '        else sum=$(timeout 20 sha256sum <"$f" | cut -c1-64); fi\n'
+        f'        echo "$(stat -Lc "%a %u:%g" "$f") ${{sum:-{UNREAD}}} $f"\n'
+        '    elif test -e "$f"; then echo "- - - $f"; fi\n'
+        "done"
+    )
+
+
+def parse_fingerprints(said: str) -> dict[str, Fingerprint]:
+    """By path: what `fingerprints` answered."""
+    words = (line.split(" ", 3) for line in said.splitlines())
+    return {path: Fingerprint(mode != "-", mode, owner, content) for mode, owner, content, path in words}
 
 
 def move_aside(folder: str, suffix: str) -> str:

@@ -17,3 +17,9 @@ def is_off(state: str) -> bool:
     """Whether the unit neither runs now nor will run after a reboot; a failed or missing unit is off, too."""
     active, enabled, *_ = [*state.split(), "unknown", "unknown"]
     return active in ("inactive", "failed", "unknown") and enabled != "enabled"
+
+
+def drop_in_folders(unit: str) -> tuple[str, ...]:
+    """Where systemd looks for more of a service's settings. An old unit's would apply to a new one of its name, too."""
+    roots = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+    return tuple(f"{root}/systemd/system/{unit}.service.d" for root in roots)

@@ -45,8 +45,14 @@ dd() { case $* in *fsync*) ;; *) command dd "$@" ;; esac; }
 chown() { :; }
 stat() { command stat "$@" | sed "s/ $EUID\$/ 0/"; }
 df() { echo Avail; say free '107374182400\n'; }
-pgrep() { test "$1" != -P || return 1; say processes; test -s "$S/processes"; }
-kill() { did kill "$@"; test -e "$S/unkillable" || : >"$S/processes"; }
+pgrep() {
+    case $* in
+    -P*) return 1 ;;
+    *containerd-shim*) say shims; test -s "$S/shims" ;;
+    *) say processes; test -s "$S/processes" ;;
+    esac
+}
+kill() { did kill "$@"; test -e "$S/unkillable" || { : >"$S/processes"; : >"$S/shims"; }; }
 sleep() { :; }
 umount() {
     local path=${*: -1} line
@@ -137,6 +143,7 @@ unit_stop() {
 docker() {
     systemctl is-active docker >/dev/null || { echo 'Cannot connect to the Docker daemon' >&2; return 1; }
     case $1 in
+    info) say docker-store '[[Backing Filesystem extfs]]\n' ;;
     ps) docker_ps "${@:2}" ;;
     stop) did docker "$@"; docker_set Exited "${@:2}" ;;
     rm) did docker "$@"; docker_set gone "${@:2}" ;;
@@ -166,7 +173,7 @@ docker_set() {
 }
 docker_load() {
     test ! -e "$S/disk-full" || { echo 'no space left on device' >&2; return 1; }
-    tar -xOf "$1" manifest.json ./manifest.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
+    tar -xOf "$1" manifest.json ./manifest.json index.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
 # One release, and its values as flat JSON.

@@ -46,14 +46,23 @@ def kubeconfig(ca: str) -> str:
 
 
 def image_tar(*tags: str, manifest_name: str = "manifest.json") -> bytes:
-    manifest = json.dumps(
-        [{"Config": "abc.json", "RepoTags": list(tags), "Layers": []}], separators=(",", ":")
-    ).encode()
+    """As `docker save` writes it, on one line."""
+    return tar_of(manifest_name, [{"Config": "abc.json", "RepoTags": list(tags), "Layers": []}])
+
+
+def oci_tar(*names: str) -> bytes:
+    """An OCI layout, as `docker buildx build --output type=oci` writes it."""
+    images = [{"digest": "sha256:0", "annotations": {"io.containerd.image.name": name}} for name in names]
+    return tar_of("index.json", {"schemaVersion": 2, "manifests": images or [{"digest": "sha256:0"}]})
+
+
+def tar_of(name: str, content: object) -> bytes:
+    text = json.dumps(content, separators=(",", ":")).encode()
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
-        entry = tarfile.TarInfo(manifest_name)
-        entry.size = len(manifest)
-        tar.addfile(entry, io.BytesIO(manifest))
+        entry = tarfile.TarInfo(name)
+        entry.size = len(text)
+        tar.addfile(entry, io.BytesIO(text))
     return whole.getvalue()
 
 

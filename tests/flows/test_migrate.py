@@ -34,6 +34,8 @@ class Story:
     world: World
     planned: Report
     changed_by_plan: list[str]
+    asked_by_plan: list[str]
+    """What the first source was asked."""
     broken: str
     done: list[Entry]
     """Steps that changed something, in their order, of the broken run and of the one that went on."""
@@ -63,7 +65,7 @@ def small() -> Platform:
 
 def run_all(world: World) -> Story:
     planned = perform(move, world, dry=True)
-    by_plan = list(world.mutations)
+    by_plan, asked = list(world.mutations), list(world.hosts["vm-1"].calls)
     world.hosts["vm-2"].fail("stopping k3s", HostError("vm-2: k3s hangs"))
     reports: list[Report] = []
     with pytest.raises(HostError) as broken:
@@ -72,7 +74,7 @@ def run_all(world: World) -> Story:
     world.forget()
     again = perform(move, world)
     done = [entry for report in reports for entry in report.entries if entry.outcome == "changed"]
-    return Story(world, planned, by_plan, str(broken.value), done, again, list(world.mutations))
+    return Story(world, planned, by_plan, asked, str(broken.value), done, again, list(world.mutations))
 
 
 def test_a_plan_changes_nothing(story: Story) -> None:
@@ -83,6 +85,10 @@ def test_a_plan_lists_for_every_machine_what_would_be_done(story: Story) -> None
     machines = {machine.name for machine in story.world.platform.machines}
 
     assert machines <= {entry.target for entry in story.planned.entries if entry.outcome == "planned"}
+
+
+def test_the_flags_of_running_members_are_read_once_for_the_check_and_once_for_all_that_join(story: Story) -> None:
+    assert story.asked_by_plan.count("reading etcd's flags") == 2
 
 
 def test_an_error_ends_the_run_in_its_own_words(story: Story) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from blocks.errors import DeadlineExceededError, HostError, OutcomeUnknownError, RefusedError
+from blocks.ports import ExecResult
 from configs.errors import EvenkeelError
 from flows.backup import take_backup
 from flows.drain import drain_sources
@@ -109,6 +110,19 @@ def test_a_plan_changes_nothing(spoiled: World) -> None:
 
     assert spoiled.mutations == []
     assert "planned" in {entry.outcome for entry in report.entries}
+
+
+def test_all_that_keeps_a_rollback_from_beginning_is_reported_together(spoiled: World) -> None:
+    spoiled.platform = platform(rollback={"writers": [{"namespace": "shop", "name": "gone"}]})
+    spoiled.kube.answers["ls-tar"] = ExecResult(2, "", "lake is not mounted\n")
+    spoiled.hosts["vm-1"].unit("docker", "inactive", "disabled")
+
+    with pytest.raises(EvenkeelError) as error:
+        back(spoiled)
+
+    said = str(error.value)
+    assert [part for part in ("there is no Deployment shop/gone", "lake is not mounted", "docker does not run") if part not in said] == []
+    assert spoiled.kube.mutations == []
 
 
 @pytest.mark.parametrize("mutations", [3, 8, 12])

@@ -90,7 +90,7 @@ def test_an_act_whose_answer_got_lost_is_completed_by_its_own_retry(world: World
 
     join = ensure_voter.with_options(retry_delay_seconds=0)
 
-    perform(lambda session: join(session.run, world.hosts["phys-1"], world.platform, target, world.etcd, world.hosts), world)
+    perform(lambda session: join(session.run, world.hosts["phys-1"], world.platform, target, world.etcd, session.etcd_flags), world)
 
     assert [member.name for member in world.etcd.members()] == ["vm-1", "vm-2", "phys-1"]
 

@@ -11,6 +11,8 @@ from configs.database import Writer
 from configs.etcd import EtcdTls
 from tasks.database.writers import ensure_quiesced
 from tasks.engine.record import BACKUPS, Record
+from tasks.etcd.carried import carried_flags
+from tasks.etcd.flags import Flags
 from tasks.workloads.bare_pods import keep_bare
 from tasks.workloads.surge import ensure_surged
 from tests.fakes import machines
@@ -19,6 +21,7 @@ from tests.fakes.platform import CONFIG, platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
 
+POLICY = "/etc/k3s/audit.yaml"
 BACKUP, WEB = "tidb-backup-20260102", "Deployment shop/web"
 Arguments = Callable[[World], tuple[Any, ...]]
 
@@ -154,12 +157,24 @@ def get(_url: str) -> tuple[int, str]:
     return 200, "fine"
 
 
+def with_a_policy(world: World) -> None:
+    """The servers' flags name a file that only they have."""
+    flags = ["--https-listen-port=10443", "--docker", f"--kube-apiserver-arg=audit-policy-file={POLICY}"]
+    world.platform = platform(k3s={**CONFIG["k3s"], "server_args": flags})
+    uninstalled(world)
+    world.hosts["vm-1"].write(POLICY, "kind: Policy\n", mode=0o640)
+
+
 def on_target(world: World) -> tuple[Any, ...]:
     return world.hosts["phys-1"], world.platform
 
 
 def tls(world: World) -> EtcdTls:
     return tls_of(world.folder / "pki", world.platform)
+
+
+def flags_of(world: World) -> Callable[[], Flags]:
+    return lambda: carried_flags(world.hosts, world.platform, world.etcd.members())
 
 
 def hosts_of(world: World) -> list[Any]:
@@ -174,6 +189,7 @@ CASES: dict[str, Case] = {
     "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live, w.running), asks=True),
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
     "check_pod_network": Case(lambda w: (*on_target(w), w.kube, {"phys-1"}), asks=True),
+    "check_tars": Case(on_target, asks=True),
     "check_etcd_flags": Case(lambda w: (w.platform, w.hosts, w.etcd), asks=True),
     "check_certificates": Case(lambda w: (w.platform, tls(w), w.hosts, w.etcd), asks=True),
     "ensure_certificates": Case(lambda w: (*on_target(w), tls(w), w.platform.targets[0], w.etcd)),
@@ -201,8 +217,10 @@ CASES: dict[str, Case] = {
     "ensure_hostname": Case(on_target),
     "ensure_hosts_file": Case(on_target),
     "ensure_k3s_files": Case(on_target, uninstalled),
+    "check_named_files": Case(lambda w: (w.platform, w.kube, w.hosts, w.hosts["vm-1"]), asks=True),
+    "ensure_named_files": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.hosts["vm-1"]), with_a_policy),
     "ensure_images_loaded": Case(on_target),
-    "ensure_voter": Case(lambda w: (*on_target(w), w.platform.targets[0], w.etcd, w.hosts)),
+    "ensure_voter": Case(lambda w: (*on_target(w), w.platform.targets[0], w.etcd, flags_of(w))),
     "check_identity": Case(lambda w: (w.platform, w.keys, w.access, targets_of(w)), asks=True),
     "ensure_rogue_removed": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.keys, w.access), rogue),
     "ensure_node": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.keys, w.access), staged),
@@ -233,6 +251,9 @@ CASES: dict[str, Case] = {
     "verify_services": Case(lambda w: (w.platform, get), World.has_left, asks=True),
     "verify_database": Case(lambda w: (w.platform, w.kube, w.database_password), World.has_left, asks=True),
     "verify_no_residue": Case(lambda w: (w.platform, targets_of(w), w.kube), World.has_left, asks=True),
+    "check_control": Case(lambda w: (w.platform, w.kube), asks=True),
+    "check_restores": Case(lambda w: (w.platform, w.kube, BACKUP), asks=True),
+    "check_writers": Case(lambda w: (w.platform, w.kube), asks=True),
     "check_archive": Case(lambda w: (w.hosts["vm-1"], w.platform, BACKUP, None), backed_up, asks=True),
     "check_database": Case(lambda w: (w.platform, w.platform.database, w.kube, w.root_password), asks=True),
     "check_images": Case(lambda w: (w.hosts["vm-1"], w.platform, {WEB: {"main": "app/web:2.0"}}), asks=True),

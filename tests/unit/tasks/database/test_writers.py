@@ -5,12 +5,14 @@ import pytest
 from blocks.errors import DeadlineExceededError, RefusedError
 from configs.database import Writer
 from tasks.database.writers import (
+    check_writers,
     ensure_quiesced,
     ensure_writer_restored,
     find_workload,
     scaled_writers,
     still_scaled,
 )
+from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tests.fakes.faults import Killed
 from tests.fakes.platform import platform
@@ -109,3 +111,16 @@ def test_a_writer_whose_pods_are_not_ready_yet_is_not_scaled_any_more(world: Wor
 
     assert scaled_writers(world.platform, world.record) == {writer(world): 2}
     assert still_scaled(world.kube, world.platform, world.record) == []
+
+
+def test_all_writers_that_are_not_there_are_found_together(world: World) -> None:
+    missing = [{"namespace": "shop", "name": name} for name in ("gone", "lost")]
+    world.platform = platform(rollback={"writers": [{"namespace": "shop", "name": "web"}, *missing]})
+
+    with pytest.raises(FindingsError) as error:
+        check_writers.fn(world.run(), world.platform, world.kube)
+
+    assert [line.partition(": write")[0] for line in str(error.value).splitlines()] == [
+        "rollback.writers: there is no Deployment shop/gone",
+        "rollback.writers: there is no Deployment shop/lost",
+    ]

@@ -9,13 +9,14 @@ from tasks.engine.outcome import Change, Outcome
 from tasks.etcd.join import ensure_voter
 from tests.fakes import machines
 from tests.fakes.world import World
+from tests.unit.tasks.cases import flags_of
 
 DATA = "/mnt/disks/etcd"
 
 
 def join(world: World, *, dry: bool = False) -> Outcome:
     platform = world.platform
-    return ensure_voter.fn(world.run(dry=dry), world.hosts["phys-1"], platform, platform.targets[0], world.etcd, world.hosts)
+    return ensure_voter.fn(world.run(dry=dry), world.hosts["phys-1"], platform, platform.targets[0], world.etcd, flags_of(world))
 
 
 def names(world: World) -> list[str]:

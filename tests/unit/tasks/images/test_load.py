@@ -1,15 +1,31 @@
 """The images of the bundle's tars reach docker, whole."""
 
+import gzip
+
 import pytest
 
 from blocks.errors import CommandFailedError, RefusedError, VerificationError
+from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
-from tasks.images.load import ensure_images_loaded, needed_tars
+from tasks.images.load import check_tars, ensure_images_loaded, needed_tars
 from tests.fakes import machines
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
 TAR = "/opt/k3s/image/app.tar"
+
+
+CONTAINERD = "[[driver-type io.containerd.snapshotter.v1]]"  # as docker info has it where docker keeps images in containerd
+
+
+def judge(world: World, content: bytes) -> str:
+    """What is refused about a tar with this content, before anything is changed."""
+    world.hosts["phys-1"].path(TAR).write_bytes(content)
+    try:
+        check_tars.fn(world.run(), world.hosts["phys-1"], world.platform)
+    except FindingsError as error:
+        return str(error)
+    return ""
 
 
 def load(world: World, *, dry: bool = False) -> Outcome:
@@ -85,3 +101,52 @@ def test_a_tar_whose_manifest_names_no_tags_is_refused_before_anything_is_loaded
         "docker save -o TAR NAME:TAG ..., and copy it there [image-tar-untagged]"
     )
     assert world.mutations == []
+
+
+def test_whole_tars_with_tags_have_no_findings(world: World) -> None:
+    outcome = check_tars.fn(world.run(), world.hosts["phys-1"], world.platform)
+
+    assert (outcome.why, outcome.findings) == ("2 tars of images", ())
+    assert len(world.hosts["phys-1"].calls) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        machines.image_tar("app/web:2.0", manifest_name="./manifest.json"),
+        gzip.compress(machines.image_tar("app/web:2.0")),
+    ],
+    ids=["packed by hand", "compressed"],
+)
+def test_a_tar_that_docker_loads_is_not_refused_before_the_move(world: World, content: bytes) -> None:
+    assert judge(world, content) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (machines.image_tar(), f"the manifest of {TAR} names no tags (it was saved by image ids): "),
+        (machines.tar_of("manifest.json", [{"Config": "abc.json", "RepoTags": None}]), f"the manifest of {TAR} names no tags"),
+        (machines.image_tar("app/web:2.0")[:700], f"{TAR} is cut off, or no tar with a manifest.json: "),
+        (gzip.compress(machines.image_tar("app/web:2.0"))[:80], f"{TAR} is cut off, "),
+        (b"<html>404 Not Found</html>", f"{TAR} is cut off, "),
+        (machines.tar_of("layer.tar", ""), f"{TAR} is cut off, or no tar with a manifest.json: "),
+        (machines.oci_tar("docker.io/app/web:2.0"), f"{TAR} is an OCI layout without manifest.json, "),
+    ],
+    ids=["no tags", "null", "cut off", "compressed and cut off", "no tar", "no manifest", "OCI layout"],
+)
+def test_a_tar_that_would_stop_the_move_is_refused_before_it(world: World, content: bytes, said: str) -> None:
+    assert judge(world, content).startswith(f"phys-1: {said}")
+
+
+def test_an_absent_tar_is_left_to_the_check_of_the_machine(world: World) -> None:
+    assert judge(world, b"") == ""
+
+
+def test_a_docker_with_its_images_in_containerd_loads_oci_layouts_that_name_them(world: World) -> None:
+    world.hosts["phys-1"].tell("docker-store", CONTAINERD)
+
+    assert judge(world, machines.oci_tar()).startswith(f"phys-1: the manifest of {TAR} names no tags")
+    assert judge(world, machines.oci_tar("docker.io/app/web:2.0")) == ""
+    assert load(world).why == "loaded: docker.io/app/web:2.0, rancher/pause:3.1"
+    assert load(world).change is Change.UNCHANGED

@@ -161,6 +161,42 @@ def test_agents_get_the_agents_token_where_there_is_one(world: World) -> None:
     assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:4gent"
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        (UNIT, "[Service]\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t'--data-dir=/mnt/k3s' \\\n\n"),
+        (UNIT, "[Service]\nExecStart=/usr/local/bin/k3s server -d /mnt/k3s\n"),
+        (CONFIG, "data-dir: /mnt/k3s\n"),
+    ],
+    ids=["flag", "short flag", "config.yaml"],
+)
+def test_the_tokens_of_a_server_are_found_wherever_it_keeps_its_data(world: World, file: str, content: str) -> None:
+    host = world.hosts["vm-1"]
+    for name, text in (("token", machines.token(machines.LIVE_CA)), ("node-token", f"K10{LIVE}::node:4gent")):
+        host.write(f"/var/lib/rancher/k3s/server/{name}", machines.token(machines.OLD_CA) + "\n")
+        host.write(f"/mnt/k3s/server/{name}", text + "\n")
+    host.write(file, content.replace("/mnt/k3s", str(host.path("/mnt/k3s"))))
+
+    assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:4gent"
+
+
+@pytest.mark.parametrize(
+    ("row", "password"), [("4gent,node,node,k3s:agent", "4gent"), ('"4,""gent",node,node,k3s:agent', '4,"gent')], ids=["plain", "quoted"]
+)
+def test_a_servers_users_say_what_agents_join_with(world: World, row: str, password: str) -> None:
+    """As k3s 1.20.8 with --agent-token: server/node-token is the servers' token all the same."""
+    world.hosts["vm-1"].write("/var/lib/rancher/k3s/server/cred/passwd", f"{machines.PASSWORD},server,server,k3s:server\n{row}\n")
+
+    assert look(world).agent_token.get_secret_value() == f"K10{LIVE}::node:{password}"
+
+
+def test_where_agents_have_no_token_of_their_own_they_join_with_the_servers(world: World) -> None:
+    rows = "".join(f"{machines.PASSWORD},{user},{user},k3s:{user}\n" for user in ("server", "node"))
+    world.hosts["vm-1"].write("/var/lib/rancher/k3s/server/cred/passwd", rows)
+
+    assert look(world).agent_token.get_secret_value() == machines.token(machines.LIVE_CA)
+
+
 def test_a_datastore_without_an_identity_is_another_ones(world: World) -> None:
     world.keys.delete("/bootstrap/")
 

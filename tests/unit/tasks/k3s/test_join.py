@@ -130,6 +130,30 @@ def test_a_target_becomes_a_ready_node(world: World, name: str, unit: str) -> No
     assert world.kube.node_map[name].ready
 
 
+def test_an_old_units_drop_ins_do_not_apply_to_the_new_one(world: World) -> None:
+    staged(world)
+    host = world.hosts["phys-1"]
+    old = "/etc/systemd/system/k3s.service.d/10-old.conf"
+    host.write(old, "[Service]\nExecStart=\nExecStart=/usr/local/bin/k3s server --docker\n")
+
+    (planned,), (found,) = join(world, dry=True).findings, join(world).findings
+
+    assert (found.id, found) == ("k3s-drop-ins-aside", planned)
+    assert not host.path(old).exists()
+    assert host.path("/etc/systemd/system/k3s.service.d.aside-before-join/10-old.conf").exists()
+
+
+def test_a_nodes_own_drop_ins_stay(world: World) -> None:
+    staged(world)
+    join(world)
+    host = world.hosts["phys-1"]
+    host.write("/etc/systemd/system/k3s.service.d/10-own.conf", "[Service]\nLimitNOFILE=infinity\n")
+    host.unit("k3s", "failed", "enabled")
+
+    assert join(world).findings == ()
+    assert host.path("/etc/systemd/system/k3s.service.d/10-own.conf").exists()
+
+
 def test_a_k3s_that_somebody_has_stopped_is_started(world: World) -> None:
     staged(world)
     join(world)

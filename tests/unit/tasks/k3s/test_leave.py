@@ -72,6 +72,29 @@ def test_a_unit_that_only_begins_like_k3s_goes_on(world: World) -> None:
     assert host.unit_state("k3s-watch") == ("active", "enabled")
 
 
+def test_pods_of_k3ss_own_containerd_end_with_it(world: World) -> None:
+    world.has_moved()
+    host = world.hosts["vm-1"]
+    host.tell("shims", "900\n901")
+
+    assert stop(world).change is Change.CHANGED
+    assert [line for line in host.state("did").splitlines() if line.startswith("kill")] == ["kill -TERM 900 901"]
+    assert stop(world).change is Change.UNCHANGED
+
+
+def test_pods_that_k3s_left_behind_are_found_when_it_is_off_already(world: World) -> None:
+    world.has_moved()
+    host = world.hosts["vm-1"]
+    host.run("systemctl disable --now k3s; docker stop k8s_web_shop", what="given")
+    host.tell("shims", "900")
+
+    assert stop(world).change is Change.CHANGED
+    host.tell("shims", "901")
+    host.tell("unkillable", "yes")
+    with pytest.raises(VerificationError, match=r"k3s was stopped, but .*1 pods of its containerd run.*\[k3s-not-stopped\]"):
+        stop(world)
+
+
 def test_a_k3s_that_was_stopped_by_hand_is_off_and_its_unit_may_have_failed(world: World) -> None:
     world.has_moved()
     host = world.hosts["vm-1"]

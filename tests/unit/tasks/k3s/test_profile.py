@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.k3s.bundle import k3s_profile
+from tasks.k3s.files import k3s_profile
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -4,7 +4,7 @@ import pytest
 
 from blocks.errors import RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
-from tasks.k3s.bundle import ensure_k3s_files
+from tasks.k3s.files import ensure_k3s_files
 from tasks.machine.uninstall import ensure_old_platform_gone
 from tests.fakes import machines
 from tests.fakes.host import FakeHost
@@ -240,6 +240,28 @@ def test_what_is_mounted_below_is_unmounted_once_k3s_is_off_and_before_anything_
         "systemctl disable", "systemctl disable", "systemctl start", "docker stop", "docker rm", f"umount {host.path('/var/lib')}/{path}",
         "systemctl daemon-reload",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("/etc/systemd/system/k3s.service", "[Service]\nExecStart=/usr/local/bin/k3s server --kubelet-arg=root-dir=ROOT/kubelet\n"),
+        ("/etc/rancher/k3s/config.yaml", 'kubelet-arg:\n  - "root-dir=ROOT/kubelet"\n'),
+    ],
+    ids=["flag", "config.yaml"],
+)
+def test_what_is_mounted_below_a_kubelets_folder_of_its_own_is_unmounted_and_the_folder_stays(
+    world: World, file: str, text: str
+) -> None:
+    host = world.hosts["phys-1"]
+    host.write(file, text.replace("ROOT", str(host.path("/mnt"))))
+    host.mount("/mnt/kubelet/pods/a/volumes/data", "nfs4")
+    host.write("/mnt/kubelet/keep", "")
+
+    assert "; 1 mounts; " in uninstall(world).why
+
+    assert "umount" in [call.split()[0] for call in called(host)]
+    assert host.path("/mnt/kubelet/keep").exists()
 
 
 @pytest.mark.parametrize("place", ["/var/lib/kubelet", "/var/lib/rancher/k3s", "/run/k3s", "/mnt/k3s"])

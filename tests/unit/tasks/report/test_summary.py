@@ -63,6 +63,15 @@ def test_findings_are_listed_once_before_the_steps_refusals_first_and_accepted_o
     assert text.index("**vm-1") < text.index("## Findings") < text.index("check etcd")
 
 
+def test_a_refusal_that_ends_the_run_is_reported_once_and_other_errors_stay() -> None:
+    text = markdown(
+        report(entry("check machine", "vm-1", findings=(REFUSED,)), outcome="failed", error=f"{REFUSED}\nvm-2: SSH broke")
+    )
+
+    assert text.count(str(REFUSED)) == 1
+    assert "**vm-2: SSH broke**\n\n## Findings\n\n- refused: vm-1: no space" in text
+
+
 def test_a_dry_run_is_reported_by_machine_with_its_diffs() -> None:
     text = markdown(
         report(
