@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from deployments.lab import keys, network, platform
+from deployments.lab import bundle, keys, network, platform
 from deployments.lab.machines import API_PORT, SOURCES, VIP, VRID, Machine
 from deployments.lab.root_shell import put, sh
 from deployments.lab.shell import LabError
@@ -13,15 +13,12 @@ from deployments.lab.steps import Step, each, wait
 
 ETCD_CLUSTER = "etcd-cluster-token-e3b0c44298fc"
 DATASTORE = ",".join(f"http://{m.address}:2379" for m in SOURCES)
-K3S_FLAGS = (
-    "--disable servicelb --disable traefik --disable local-storage"
-    f" --https-listen-port {API_PORT} --kube-apiserver-arg service-node-port-range=1-65535 --docker"
-)
+DISABLED = ("servicelb", "traefik", "local-storage")
 # The new platform's servers have half of their flags here, as installations that were changed by hand do.
 NEW_FLAGS = f"--https-listen-port {API_PORT} --docker"
-CONFIG_YAML = f"""\
-disable: [servicelb, traefik, local-storage]
-tls-san: {VIP}
+CONFIG_YAML = """\
+disable: [{disabled}]
+tls-san: {vip}
 """
 CONFIG_YAML_D = """\
 kube-apiserver-arg:
@@ -138,10 +135,15 @@ def _etcd(machine: Machine) -> None:
 
 def _server(machine: Machine) -> None:
     environment = f"K3S_TOKEN={_token()} K3S_DATASTORE_ENDPOINT={DATASTORE}"
-    put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML)
+    put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML.format(disabled=", ".join(disabled()), vip=VIP))
     put(machine, "/etc/rancher/k3s/config.yaml.d/10-apiserver.yaml", CONFIG_YAML_D)
     flags = f"--node-name {machine.own_name} {NEW_FLAGS}"
     sh(machine, INSTALL.format(environment=environment, flags=flags), timeout=300)
+
+
+def disabled() -> list[str]:
+    """The add-ons that no k3s of the lab runs: the field's, and those that there is no image for."""
+    return [*DISABLED, *bundle.without_image()]
 
 
 def token_form() -> str:
