@@ -42,7 +42,7 @@ def preflight(session: Session) -> None:
             session.submit(check_identity, platform, session.keys, session.access, session.targets),
             session.submit(check_datastore, platform, session.kube, session.keys),
             session.submit(check_nodes, platform, session.kube, session.record),
-            session.submit(check_flags, platform, session.kube, dict(session.hosts)),
+            session.submit(check_flags, platform, session.kube, dict(session.hosts), session.access),
             *([] if has_second_identity(session) else [session.submit(check_workloads, platform, session.kube)]),
             session.submit(
                 check_vip, platform, dict(session.hosts), session.secret(platform.keepalived.auth_pass), session.kube

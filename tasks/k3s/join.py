@@ -62,7 +62,7 @@ def ensure_node(
     # probe
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
     token = server_token(keys, access) if target.role is Role.SERVER else access.agent_token
-    common = server_args(platform, kube.nodes()) if target.role is Role.SERVER else platform.k3s.agent_args
+    common = server_args(platform, kube.nodes(), access) if target.role is Role.SERVER else platform.k3s.agent_args
     words = command_line(target, common)
     wanted = environment(platform, target, words, token, access.agent_token)
     said = parse_facts(
