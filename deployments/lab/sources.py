@@ -19,8 +19,6 @@ NEW_FLAGS = f"--https-listen-port {API_PORT} --docker"
 CONFIG_YAML = """\
 disable: [{disabled}]
 tls-san: {vip}
-"""
-CONFIG_YAML_D = """\
 kube-apiserver-arg:
   - service-node-port-range=1-65535
 """
@@ -136,7 +134,6 @@ def _etcd(machine: Machine) -> None:
 def _server(machine: Machine) -> None:
     environment = f"K3S_TOKEN={_token()} K3S_DATASTORE_ENDPOINT={DATASTORE}"
     put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML.format(disabled=", ".join(disabled()), vip=VIP))
-    put(machine, "/etc/rancher/k3s/config.yaml.d/10-apiserver.yaml", CONFIG_YAML_D)
     flags = f"--node-name {machine.own_name} {NEW_FLAGS}"
     sh(machine, INSTALL.format(environment=environment, flags=flags), timeout=300)
 
