@@ -15,7 +15,7 @@ from deployments.lab.shell import LabError, run
 AIRGAP = "k3s-airgap-images-amd64.tar"
 VENDOR = ("k3s", "install-k3s.sh", AIRGAP)
 ADDONS = ("coredns", "metrics-server")
-"""What a real k3s runs in pods of its own, unless it is told not to. Each stands in the name of its image."""
+"""What a real k3s runs in pods of its own unless `--disable` names it. Each stands in the name of its image."""
 
 
 def real() -> Path | None:

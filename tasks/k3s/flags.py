@@ -42,10 +42,24 @@ _AS_WORDS = r"""
 /^[a-z][a-z0-9-]*[+]?:/ { key = value = $0; sub(/[+]?:.*/, "", key); sub(/^[^:]*:[ \t]*/, "", value); say(value) }
 /^[ \t]*-[ \t]/ { value = $0; sub(/^[ \t]*-[ \t]*/, "", value); say(value) }
 function say(value,   items, count, i) {
-    sub(/(^|[ \t])#.*/, "", value); gsub(/["\047]/, "", value)
+    sub(/(^|[ \t])#.*/, "", value); value = unquoted(value)
     count = value ~ /^\[/ ? split(substr(value, 2, index(value, "]") - 2), items, ",") : 1
     if (value !~ /^\[/) items[1] = value
-    for (i = 1; i <= count; i++) if (key != "" && items[i] != "") { gsub(/^[ \t]+|[ \t]+$/, "", items[i]); print "--" key "=" (items[i] ~ /[ \t]/ ? "..." : items[i]) }
+    for (i = 1; i <= count; i++) {
+        gsub(/^[ \t]+|[ \t]+$/, "", items[i])
+        gsub(/\001/, ",", items[i])
+        if (items[i] ~ /[ \t]/) items[i] = "..."
+        if (key != "" && items[i] != "") print "--" key "=" items[i]
+    }
+}
+function unquoted(value,   bare, quote, c, i) {
+    for (i = 1; i <= length(value); i++) {
+        c = substr(value, i, 1)
+        if (c == quote) quote = ""
+        else if (quote == "" && c ~ /["\047]/) quote = c
+        else bare = bare (quote != "" && c == "," ? "\001" : c)
+    }
+    return bare
 }
 """
 # What is not a flag, its value, or "server" is left out: it may be the rest of a secret that holds a blank.

@@ -42,7 +42,7 @@ def server_args(platform: Platform, nodes: Iterable[Node], access: ClusterAccess
     """
     if platform.k3s.server_args is not None:
         return platform.k3s.server_args
-    servers = [*(node for node in nodes if node.name == access.server and _is_server(node)), *_servers(platform, nodes)]
+    servers = [*(n for n in nodes if n.name == access.server and n.args[:1] == ("server",)), *_servers(platform, nodes)]
     if not servers:
         raise RefusedError(
             "cluster: no running server says what it was started with (annotation k3s.io/node-args): write k3s.server_args",
@@ -60,13 +60,9 @@ def server_args(platform: Platform, nodes: Iterable[Node], access: ClusterAccess
     return tuple(dict.fromkeys(f"{name}={value}" if value else name for name, value in taken))
 
 
-def _is_server(node: Node) -> bool:
-    return node.args[:1] == ("server",)
-
-
 def _servers(platform: Platform, nodes: Iterable[Node]) -> list[Node]:
     """Nodes that say that they are servers: the sources as long as there are any, then the targets; in the config's order."""
-    said = {node.name: node for node in nodes if _is_server(node)}
+    said = {node.name: node for node in nodes if node.args[:1] == ("server",)}
     for machines in (platform.sources, platform.targets):
         found = [said[machine.name] for machine in machines if machine.name in said]
         if found:
