@@ -124,7 +124,7 @@ class Node:
     deleting: bool = False
     """Whether it was deleted and waits for k3s to take its finalizer off."""
     args: tuple[str, ...] = ()
-    """What its k3s was started with, config.yaml included, as k3s itself says it, secrets masked. Can still hold one."""
+    """What its k3s was started with, as k3s itself says it, from v1.21.1 on with config.yaml; secrets masked. Can still hold one."""
 
 
 @dataclass(frozen=True)

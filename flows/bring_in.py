@@ -15,9 +15,9 @@ from tasks.k3s.files import ensure_k3s_files, ensure_named_files
 from tasks.k3s.join import ensure_node
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.network.pods import check_pod_network
 from tasks.placement.labels import ensure_labelled
 from tasks.vip.standby import ensure_standby
-from tasks.workloads.pod_network import check_pod_network
 
 Futures = list[PrefectFuture[Outcome]]
 
@@ -77,7 +77,8 @@ def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
     host, platform, kube, keys, access = session.hosts[target.name], session.platform, session.kube, session.keys, session.access
     ready = [session.prepared[target.name], session.loaded[target.name]]
     # Just before the node joins: a run that is killed in between would take these files for an old platform's.
-    carried = session.submit(ensure_named_files, host, platform, target, kube, session.hosts[access.server], after=ready)
+    server = session.hosts[access.server]
+    carried = session.submit(ensure_named_files, host, platform, target, kube, server, access, after=ready)
     node = session.submit(ensure_node, host, platform, target, kube, keys, access, after=[carried])
     labelled = session.submit(ensure_labelled, target, kube, after=[node])
     if target in platform.vip_holders:

@@ -24,8 +24,8 @@ from tasks.k3s.nodes import check_nodes
 from tasks.k3s.rogue import check_identity
 from tasks.k3s.server_args import check_datastore, check_flags
 from tasks.machine.fitness import check_machine
-from tasks.machine.routes import check_routes
 from tasks.machine.versions import read_versions
+from tasks.network.routes import check_routes
 from tasks.placement.budgets import check_budgets
 from tasks.placement.evicted import needed_images
 from tasks.placement.placement import check_placement
@@ -61,8 +61,8 @@ def preflight(session: Session) -> bool:
             session.submit(check_identity, platform, session.keys, session.access, session.targets),
             session.submit(check_datastore, platform, session.kube, session.keys),
             session.submit(check_nodes, platform, session.kube, session.record),
-            session.submit(check_flags, platform, session.kube, dict(session.hosts)),
-            session.submit(check_named_files, platform, session.kube, dict(session.hosts), session.lake_host),
+            session.submit(check_flags, platform, session.kube, dict(session.hosts), session.access),
+            session.submit(check_named_files, platform, session.kube, dict(session.hosts), session.access),
             *([] if two_identities else [session.submit(check_workloads, platform, session.kube, session.record)]),
             session.submit(check_surge, platform, session.kube),
             session.submit(check_budgets, platform, session.kube),

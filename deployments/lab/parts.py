@@ -79,9 +79,10 @@ def archives() -> Part:
 def vendor_bundle() -> Part:
     """What lies under /opt/k3s."""
     real = bundle.real()
-    stand_in = digest(cache.SOURCE / "k3s", cache.SOURCE / "bundle.py", also=os.environ.get("LAB_K3S_VERSION", ""))
+    stand_in = digest(cache.SOURCE / "k3s", also=os.environ.get("LAB_K3S_VERSION", ""))
     made_from = _listing(real / "vendor") if real else stand_in
-    return Part("bundle", cache.BUNDLE, digest(also=made_from + archives().key), bundle.build)
+    key = digest(cache.SOURCE / "bundle.py", also=made_from + archives().key)
+    return Part("bundle", cache.BUNDLE, key, bundle.build)
 
 
 def vendor_charts() -> Part:

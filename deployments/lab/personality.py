@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from deployments.lab import disks, etcd_tls, keys
+from deployments.lab import bundle, disks, etcd_tls, keys
 from deployments.lab.machines import MACHINES, SOURCES, TARGETS, Machine
 
 RUNTIME = "/usr/local/lib/lab/runc"
@@ -45,17 +45,24 @@ def _hosts(machine: Machine) -> str:
 
 
 def _routes(machine: Machine) -> str:
+    if bundle.real():
+        return ""  # flannel makes its own
     others = (m for m in MACHINES if m is not machine)
     return "".join(f"route replace {m.pods} via {m.address}\n" for m in others)
 
 
 def _docker(machine: Machine) -> dict[str, object]:
+    # A real k3s gives pods their addresses itself, from the same range.
+    pods = {} if bundle.real() else _pod_bridge(machine)
     return {
-        "bip": machine.pods_gateway,
-        # Pods keep their own address on the wire, as under a real pod network.
-        "ip-masq": False,
+        **pods,
         "storage-driver": "overlay2",
         "default-runtime": "lab",
         "runtimes": {"lab": {"path": RUNTIME}},
         "log-opts": {"max-size": "5m", "max-file": "2"},
     }
+
+
+def _pod_bridge(machine: Machine) -> dict[str, object]:
+    """Docker's bridge as the pod network; pods keep their own address on the wire, as under a real one."""
+    return {"bip": machine.pods_gateway, "ip-masq": False}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
-from deployments.lab import etcd_tls, keys, network, platform
+from deployments.lab import bundle, etcd_tls, keys, network, platform
 from deployments.lab.k3s.plays import VERSION, takes_token_as_given
 from deployments.lab.machines import API_PORT, SECOND_VIP, SOURCES, VIP, VRID, Machine
 from deployments.lab.root_shell import put, sh
@@ -13,17 +13,12 @@ from deployments.lab.shell import LabError
 from deployments.lab.steps import Step, each, wait
 
 ETCD_CLUSTER = "etcd-cluster-token-e3b0c44298fc"
-K3S_FLAGS = (
-    "--disable servicelb --disable traefik --disable local-storage"
-    f" --https-listen-port {API_PORT} --kube-apiserver-arg service-node-port-range=1-65535 --docker"
-)
+DISABLED = ("servicelb", "traefik", "local-storage")
 # The new platform's servers have half of their flags here, as installations that were changed by hand do.
 NEW_FLAGS = f"--https-listen-port {API_PORT} --docker"
-CONFIG_YAML = f"""\
-disable: [servicelb, traefik, local-storage]
-tls-san: {VIP}
-"""
-CONFIG_YAML_D = """\
+CONFIG_YAML = """\
+disable: [{disabled}]
+tls-san: {vip}
 kube-apiserver-arg:
   - service-node-port-range=1-65535
 """
@@ -176,8 +171,7 @@ def _etcd(machine: Machine) -> None:
 
 def _server(machine: Machine, token: str) -> None:
     environment = f"K3S_TOKEN={token} {datastore()}"
-    put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML)
-    put(machine, "/etc/rancher/k3s/config.yaml.d/10-apiserver.yaml", CONFIG_YAML_D)
+    put(machine, "/etc/rancher/k3s/config.yaml", CONFIG_YAML.format(disabled=", ".join(disabled()), vip=VIP))
     flags = f"--node-name {machine.own_name} {NEW_FLAGS}"
     sh(machine, INSTALL.format(environment=environment, flags=flags), timeout=300)
 
@@ -189,6 +183,11 @@ def datastore() -> str:
         files = {"CAFILE": "ca.crt", "CERTFILE": "client.crt", "KEYFILE": "client.key"}
         said |= {name: f"{etcd_tls.ON_SOURCES}/{file}" for name, file in files.items()}
     return " ".join(f"K3S_DATASTORE_{name}={value}" for name, value in said.items())
+
+
+def disabled() -> list[str]:
+    """The add-ons that no k3s of the lab runs: the field's, and those that there is no image for."""
+    return [*DISABLED, *bundle.without_image()]
 
 
 def token_form() -> str:

@@ -18,6 +18,7 @@ from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.k3s.flags import REGISTRIES, named_files, pairs
+from tasks.k3s.identity import ClusterAccess
 from tasks.k3s.join import words_of
 from tasks.shell.files import (
     Fingerprint,
@@ -96,18 +97,19 @@ def k3s_profile() -> str:
 
 
 @check("check k3s files")
-def check_named_files(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], server: Host) -> Checked:
-    """Every file that a new node's flags name is on `server`, a running one, from where it is carried, or on the target already."""
-    found, nodes = Findings("cluster"), kube.nodes()
+def check_named_files(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], access: ClusterAccess) -> Checked:
+    """Every file that a new node's flags name is on the server that gave access, from where it is carried, or on the target already."""
+    found, nodes, server = Findings("cluster"), kube.nodes(), hosts[access.server]
     joining = [target for target in platform.targets if target.name in hosts and not _is_node(nodes, target)]
     try:
-        named = {target.name: named_files(words_of(platform, target, nodes)) for target in joining}
+        named = {target.name: named_files(words_of(platform, target, nodes, access)) for target in joining}
     except RefusedError:  # said by the check of the flags
         return found.checked("unknown")
     asked = [server, *(hosts[name] for name in named)]
     paths = list(dict.fromkeys(path for files in named.values() for path in files))
     has, *there = side_by_side(lambda host: _fingerprints(host, platform, paths), asked)
-    own = {value.rpartition("=")[2] for node in nodes if node.name == server.name for _, value in pairs(node.args)}
+    words = [*access.config_flags, *(word for node in nodes if node.name == server.name for word in node.args)]
+    own = {value.rpartition("=")[2] for _, value in pairs(words)}
     for (name, files), gets in zip(named.items(), there, strict=True):
         for path, flag in files.items():
             at = Findings(name)
@@ -132,7 +134,9 @@ def _judge_file(
 
 
 @step("carry k3s files")
-def ensure_named_files(run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, server: Host) -> Outcome:
+def ensure_named_files(
+    run: Run, host: Host, platform: Platform, target: Target, kube: KubeApi, server: Host, access: ClusterAccess
+) -> Outcome:
     """Make the files that the target's flags name be those of `server`, a running one, with their modes and owners.
 
     Their content, which may be secret, is only ever in memory on its way. A node's files are its own.
@@ -142,7 +146,7 @@ def ensure_named_files(run: Run, host: Host, platform: Platform, target: Target,
     nodes = kube.nodes()
     if _is_node(nodes, target):
         return unchanged("a node has its own")
-    paths = list(named_files(words_of(platform, target, nodes)))
+    paths = list(named_files(words_of(platform, target, nodes, access)))
     has = {path: one for path, one in _fingerprints(server, platform, paths).items() if one.is_known}
     gets = _fingerprints(host, platform, paths)
     differing = [path for path in has if gets.get(path) != has[path]]

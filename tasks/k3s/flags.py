@@ -42,16 +42,31 @@ WRITTEN = frozenset(_WRITTEN.split())
 LISTS = ("--disable", "--no-deploy", "--tls-san")  # k3s splits these at commas
 
 # ExecStart with its continuation lines, then config.yaml, whose `key: value` stands for `--key value`; one word after the other.
+# What holds a blank is masked: it would be several words.
 _UNIT = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s.service"
-_FILES = "grep -hs '' /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+_FILE, _FOLDER = "/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/config.yaml.d/*.yaml"
 _AS_WORDS = r"""
 /^[a-z][a-z0-9-]*[+]?:/ { key = value = $0; sub(/[+]?:.*/, "", key); sub(/^[^:]*:[ \t]*/, "", value); say(value) }
 /^[ \t]*-[ \t]/ { value = $0; sub(/^[ \t]*-[ \t]*/, "", value); say(value) }
 function say(value,   items, count, i) {
-    sub(/(^|[ \t])#.*/, "", value); gsub(/["\047]/, "", value)
+    sub(/(^|[ \t])#.*/, "", value); value = unquoted(value)
     count = value ~ /^\[/ ? split(substr(value, 2, index(value, "]") - 2), items, ",") : 1
     if (value !~ /^\[/) items[1] = value
-    for (i = 1; i <= count; i++) if (key != "" && items[i] != "") { gsub(/^[ \t]+/, "", items[i]); print "--" key "=" items[i] }
+    for (i = 1; i <= count; i++) {
+        gsub(/^[ \t]+|[ \t]+$/, "", items[i])
+        gsub(/\001/, ",", items[i])
+        if (items[i] ~ /[ \t]/) items[i] = "..."
+        if (key != "" && items[i] != "") print "--" key "=" items[i]
+    }
+}
+function unquoted(value,   bare, quote, c, i) {
+    for (i = 1; i <= length(value); i++) {
+        c = substr(value, i, 1)
+        if (c == quote) quote = ""
+        else if (quote == "" && c ~ /["\047]/) quote = c
+        else bare = bare (quote != "" && c == "," ? "\001" : c)
+    }
+    return bare
 }
 """
 # What is not a flag, its value, or "server" is left out: it may be the rest of a secret that holds a blank.
@@ -76,11 +91,18 @@ BEGIN {{ split("{" ".join(_HARMLESS.split())}", names); for (i in names) harmles
 }}
 END {{ print substr(words, 2) }}
 """
-SERVER_COMMAND_LINE = (
-    rf"""{{ {_UNIT}; {_FILES} | LC_ALL=C awk {quote(_AS_WORDS)}; }} 2>/dev/null | tr -s "\\\\\n\t' \"" ' ' """
-    f"| LC_ALL=C awk {quote(_MASKED)}"
-)
+_ON_ONE_LINE = rf"""2>/dev/null | tr -s "\\\\\n\t' \"" ' ' | LC_ALL=C awk {quote(_MASKED)}"""
+
+
+def _words_of(files: str) -> str:
+    return f"grep -hs '' {files} | LC_ALL=C awk {quote(_AS_WORDS)}"
+
+
+SERVER_COMMAND_LINE = f"{{ {_UNIT}; {_words_of(f'{_FILE} {_FOLDER}')}; }} {_ON_ONE_LINE}"
 """Shell: what a server is started with, its unit's and its config.yaml's, on one line; values that are not harmless are masked."""
+CONFIG_FLAGS = f"{{ {_words_of(_FILE)}; }} {_ON_ONE_LINE}"
+"""Shell: the flags in config.yaml, which up to v1.21.0 k3s leaves out of its node's annotation (k3s-io/k3s, fc037e87f8); only
+from that version on does it read config.yaml.d. They stand before those of the command line."""
 
 
 # A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.

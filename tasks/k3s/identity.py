@@ -19,7 +19,7 @@ from blocks.errors import HostError, HostUnreachableError, RefusedError
 from blocks.kube_credentials import KubeCredentials, parse_kubeconfig
 from blocks.ports import Host, KeyValues
 from configs.hosts import Machine
-from tasks.k3s.flags import DATA_DIRS
+from tasks.k3s.flags import CONFIG_FLAGS, DATA_DIRS
 from tasks.shell.script import facts, parse_facts
 
 BOOTSTRAP = "/bootstrap/"
@@ -39,6 +39,7 @@ QUESTION = DATA_DIRS + facts(
         "environment": "sed -n 's/^K3S_TOKEN=//p' /etc/systemd/system/k3s.service.env",
         "command_line": _UNIT,
         "config": _CONFIG,
+        "config_flags": CONFIG_FLAGS,
         "files": f"for f in $({_FILES}); do cat \"$f\"; echo; done",
     }
 )
@@ -57,6 +58,8 @@ class ClusterAccess:
     """All texts that may be the servers' token; see `given_tokens`."""
     agent_token: SecretStr
     """What agents join with: where the platform has an agent token, it can't add servers."""
+    config_flags: tuple[str, ...] = ()
+    """The flags that this server has from its config.yaml."""
 
 
 def find_cluster_access(
@@ -82,8 +85,8 @@ def find_cluster_access(
         found = parse_kubeconfig(machine.name, said["kubeconfig"])
         if ca_sha256 in (None, found.ca_sha256):
             full = parse_token(machine.name, said["token"], found.ca_sha256)
-            agents = _agent_token(said, full)
-            return ClusterAccess(machine.name, found, given_tokens(said, full), SecretStr(agents))
+            agents = SecretStr(_agent_token(said, full))
+            return ClusterAccess(machine.name, found, given_tokens(said, full), agents, tuple(said["config_flags"].split()))
         reasons.append(f"{machine.name}: its k3s belongs to another cluster")
     raise RefusedError(
         "cluster: no server of the live cluster answers: " + "; ".join(reasons), id="cluster-no-live-server"

@@ -61,10 +61,10 @@ def _datastore(platform: Platform) -> dict[str, SecretStr | str]:
     return dict(zip(DATASTORE, [platform.datastore_endpoint, *files], strict=False))
 
 
-def words_of(platform: Platform, target: Target, nodes: Iterable[Node]) -> list[str]:
+def words_of(platform: Platform, target: Target, nodes: Iterable[Node], access: ClusterAccess) -> list[str]:
     """All words that a target's k3s is started with. Raises RefusedError when nobody says the flags of servers."""
     server = target.role is Role.SERVER
-    return command_line(target, server_args(platform, nodes) if server else platform.k3s.agent_args)
+    return command_line(target, server_args(platform, nodes, access) if server else platform.k3s.agent_args)
 
 
 @step("join k3s")
@@ -79,7 +79,7 @@ def ensure_node(
     # probe
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
     token = server_token(keys, access) if target.role is Role.SERVER else access.agent_token
-    words = words_of(platform, target, kube.nodes())
+    words = words_of(platform, target, kube.nodes(), access)
     wanted = environment(platform, target, words, token, access.agent_token)
     said = parse_facts(
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 
-from blocks.errors import RefusedError
+from blocks.errors import HostUnreachableError, RefusedError
 from blocks.ports import Host, KeyValues, KubeApi, Node
 from configs.k3s import ALIKE, SET_BY_EVENKEEL
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.k3s.flags import SERVER_COMMAND_LINE, Flag, difference, pairs, parse_flags
+from tasks.k3s.flags import CONFIG_FLAGS, MASK, SERVER_COMMAND_LINE, Flag, difference, pairs, parse_flags
+from tasks.k3s.identity import ClusterAccess
 
 REGISTERED = "/registry/minions/"  # below it the API servers keep their nodes
 NETWORK = ("--advertise-address", "--bind-address", "--flannel-iface", "--node-external-ip")
@@ -34,25 +35,29 @@ DEFAULTS = {
 }
 
 
-def server_args(platform: Platform, nodes: Iterable[Node]) -> tuple[str, ...]:
-    """The flags of new servers, without those of one machine. Raises RefusedError when neither config nor servers say them."""
+def server_args(platform: Platform, nodes: Iterable[Node], access: ClusterAccess) -> tuple[str, ...]:
+    """The flags of new servers, without those of one machine. Raises RefusedError when neither config nor servers say them.
+
+    Those of the server that gave access, its config.yaml's first, as k3s has them.
+    """
     if platform.k3s.server_args is not None:
         return platform.k3s.server_args
-    servers = _servers(platform, nodes)
+    servers = [*(n for n in nodes if n.name == access.server and n.args[:1] == ("server",)), *_servers(platform, nodes)]
     if not servers:
         raise RefusedError(
             "cluster: no running server says what it was started with (annotation k3s.io/node-args): write k3s.server_args",
             id="k3s-flags-unknown",
         )
     own = {flag for target in platform.targets for flag in pairs(target.args)}
-    taken = [flag for flag in pairs(servers[0].args[1:]) if flag not in own and flag[0] not in (*SET_BY_EVENKEEL, *OWN)]
-    hidden = [name for name, value in taken if HIDDEN in value]
+    words = (*(access.config_flags if servers[0].name == access.server else ()), *servers[0].args[1:])
+    taken = [flag for flag in pairs(words) if flag not in own and flag[0] not in (*SET_BY_EVENKEEL, *OWN)]
+    hidden = [name for name, value in taken if HIDDEN in value or value == MASK]
     if hidden:
         raise RefusedError(
             f"cluster: {servers[0].name} does not show the value of its {', '.join(hidden)}: write k3s.server_args",
             id="k3s-flags-unknown",
         )
-    return tuple(f"{name}={value}" if value else name for name, value in taken)
+    return tuple(dict.fromkeys(f"{name}={value}" if value else name for name, value in taken))
 
 
 def _servers(platform: Platform, nodes: Iterable[Node]) -> list[Node]:
@@ -66,12 +71,12 @@ def _servers(platform: Platform, nodes: Iterable[Node]) -> list[Node]:
 
 
 @check("check k3s flags")
-def check_flags(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host]) -> Checked:
+def check_flags(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], access: ClusterAccess) -> Checked:
     """New servers get the flags of the running ones, or at least those in which all servers of a cluster must agree."""
     found = Findings("cluster")
     nodes = kube.nodes()
     try:
-        gets = server_args(platform, nodes)
+        gets = server_args(platform, nodes, access)
     except RefusedError as error:
         found.refuse("k3s-flags-unknown", error.message.removeprefix("cluster: "), "", final=True)
         return found.checked("unknown")
@@ -87,14 +92,21 @@ def check_flags(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host]) ->
 def _running(
     platform: Platform, nodes: list[Node], endpoints: set[str], hosts: Mapping[str, Host]
 ) -> dict[str, tuple[str, ...]]:
-    """The words of the running servers: as the API shows them, otherwise as the source's unit and config.yaml do."""
-    running = {node.name: node.args[1:] for node in _servers(platform, nodes)}
+    """The words of the running servers: config.yaml's and those that the API shows, otherwise the unit's."""
+    running = {node.name: (*_read(hosts, node.name, CONFIG_FLAGS), *node.args[1:]) for node in _servers(platform, nodes)}
     silent = {node.name for node in nodes if not node.args and node.address in endpoints}
     for source in platform.sources:
-        if source.name in silent and source.name in hosts:
-            said = hosts[source.name].run(SERVER_COMMAND_LINE, what="reading a server's flags").stdout.split()
-            running |= {source.name: tuple(said)} if "server" in said else {}
+        said = _read(hosts, source.name, SERVER_COMMAND_LINE) if source.name in silent else ()
+        running |= {source.name: said} if "server" in said else {}
     return running
+
+
+def _read(hosts: Mapping[str, Host], name: str, script: str) -> tuple[str, ...]:
+    """The words that the script prints on that machine; none where it does not answer."""
+    try:
+        return tuple(hosts[name].run(script, what="reading a server's flags").stdout.split()) if name in hosts else ()
+    except HostUnreachableError:
+        return ()
 
 
 def _in_effect(flags: set[Flag]) -> set[Flag]:

@@ -57,7 +57,7 @@ def _run(command: str, arguments: list[str]) -> int:
     try:
         configured = [*configfile.flags(), *arguments]
         addresses.require_default_route()
-        annotations = node_args.annotations([command, *configured])
+        annotations = node_args.annotations([command, *arguments])
         if command == "server":
             server.run(options.parse_server(configured), annotations)
         else:

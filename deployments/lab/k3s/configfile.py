@@ -1,4 +1,4 @@
-"""/etc/rancher/k3s/config.yaml and config.yaml.d/*.yaml: flags that stand before those of the command line.
+"""/etc/rancher/k3s/config.yaml: flags that stand before those of the command line. config.yaml.d is read from v1.21.0 on only.
 
 Read with what a bare Python has: `key: value`, `key: [list]` and `key:` with a list below it.
 """
@@ -7,15 +7,11 @@ import json
 from pathlib import Path
 
 FILE = Path("/etc/rancher/k3s/config.yaml")
-FOLDER = Path("/etc/rancher/k3s/config.yaml.d")
 
 
-def flags(file: Path = FILE, folder: Path = FOLDER) -> list[str]:
-    """The flags of all files. A key of a later file replaces an earlier one's, as k3s has it from v1.20.7 on."""
-    settings: dict[str, list[str]] = {}
-    for path in (file, *sorted(folder.glob("*.yaml"))):
-        if path.is_file():
-            settings |= parse(path.read_text())
+def flags(file: Path = FILE) -> list[str]:
+    """The file's flags."""
+    settings = parse(file.read_text()) if file.is_file() else {}
     return [flag for name, values in settings.items() for value in values for flag in _flag(name, value)]
 
 

@@ -10,7 +10,7 @@ _SECRET_VARIABLES = ("K3S_TOKEN", "K3S_AGENT_TOKEN", "K3S_DATASTORE_ENDPOINT", "
 
 
 def annotations(arguments: list[str], environment: dict[str, str] | None = None) -> dict[str, str]:
-    """Both annotations, as JSON. `arguments` are the command's, those of config.yaml among them."""
+    """Both annotations, as JSON. `arguments` are the command's, without those of config.yaml (these only from v1.21.1 on)."""
     words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--") else [word])]
     shown = [OMITTED if before in _SECRET_FLAGS else word for before, word in zip(["", *words], words, strict=False)]
     variables = {k: v for k, v in (environment or dict(os.environ)).items() if k.startswith("K3S_")}

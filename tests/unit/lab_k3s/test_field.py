@@ -10,18 +10,19 @@ from deployments.lab.k3s.errors import StartError
 from deployments.lab.k3s.leader import ANNOTATION, FINALIZER, LEASE_S, Leader
 
 
-def test_config_files_become_flags_and_later_ones_replace_a_key(tmp_path):
-    (tmp_path / "config.yaml").write_text("# ours\ndisable: [traefik, servicelb]\ntls-san: 10.0.0.1\ndocker: true\n")
-    (tmp_path / "config.yaml.d").mkdir()
-    (tmp_path / "config.yaml.d/10.yaml").write_text('tls-san: "10.0.0.2"\nkubelet-arg:\n  - max-pods=200\n  - v=2\n')
+def test_the_config_file_becomes_flags(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "# ours\ndisable: [traefik, servicelb]\ntls-san: \"10.0.0.1\"\ndocker: true\nkubelet-arg:\n  - max-pods=200\n  - v=2\n"
+    )
 
-    assert configfile.flags(tmp_path / "config.yaml", tmp_path / "config.yaml.d") == [
-        "--disable=traefik", "--disable=servicelb", "--tls-san=10.0.0.2", "--docker", "--kubelet-arg=max-pods=200", "--kubelet-arg=v=2",
+    assert configfile.flags(file) == [
+        "--disable=traefik", "--disable=servicelb", "--tls-san=10.0.0.1", "--docker", "--kubelet-arg=max-pods=200", "--kubelet-arg=v=2",
     ]
 
 
-def test_without_config_files_there_are_no_flags(tmp_path):
-    assert configfile.flags(tmp_path / "config.yaml", tmp_path / "config.yaml.d") == []
+def test_without_a_config_file_there_are_no_flags(tmp_path):
+    assert configfile.flags(tmp_path / "config.yaml") == []
 
 
 def test_node_args_leave_secrets_out():

@@ -15,11 +15,11 @@ def check(world: World) -> Outcome:
 
 def test_images_of_the_bundle_are_as_good_as_those_of_docker(world: World) -> None:
     world.kube.has(FakeWorkload("Deployment", "shop", "old", 1, images={"main": "docker.io/app/web:1.0"}), on="vm-1")
-    world.hosts["phys-1"].tell("images", "docker.io/app/web:1.0 sha256:1")
+    world.hosts["phys-1"].tell("images", "docker.io/app/web:1.0 sha256:1\napp/tool:1.0 sha256:2")
 
     outcome = check(world)
 
-    assert (outcome.why, outcome.findings) == ("has 2 of 2 images", ())
+    assert (outcome.why, outcome.findings) == ("has 3 of 3 images", ())
 
 
 def test_an_image_that_neither_has_is_a_warning(world: World) -> None:

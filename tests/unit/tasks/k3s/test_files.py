@@ -60,13 +60,13 @@ def test_a_bundle_without_the_binary_is_an_error(world: World) -> None:
 
 def carry(world: World, *, dry: bool = False) -> Outcome:
     host, target = world.hosts["phys-1"], world.platform.targets[0]
-    return ensure_named_files.fn(world.run(dry=dry), host, world.platform, target, world.kube, world.hosts["vm-1"])
+    return ensure_named_files.fn(world.run(dry=dry), host, world.platform, target, world.kube, world.hosts["vm-1"], world.access)
 
 
 def judge(world: World) -> list[str]:
     """What is found about the files that flags name."""
     try:
-        checked = check_named_files.fn(world.run(), world.platform, world.kube, world.hosts, world.hosts["vm-1"])
+        checked = check_named_files.fn(world.run(), world.platform, world.kube, world.hosts, world.access)
     except FindingsError as error:
         return [str(finding) for finding in error.findings]
     return [str(finding) for finding in checked.findings]

@@ -216,3 +216,11 @@ def test_a_machine_without_a_server_says_nothing(host: FakeHost) -> None:
     host.path(UNIT).unlink()
 
     assert host.run(SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip() == ""
+
+
+def test_a_comma_between_quotes_separates_nothing(host: FakeHost) -> None:
+    file = """kubelet-arg: ["max-pods=9", 'eviction-hard=imagefs.available<5%,nodefs.available<5%']\ndisable: [traefik,servicelb]"""
+    line = read(host, unit=installed(), file=file)
+
+    limit = "--kubelet-arg=eviction-hard=imagefs.available<5%,nodefs.available<5%"
+    assert line.endswith(f"server --kubelet-arg=max-pods=9 {limit} --disable=traefik --disable=servicelb")

@@ -7,6 +7,7 @@ import pytest
 from blocks.errors import RefusedError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
+from tasks.k3s.identity import ClusterAccess, find_cluster_access
 from tasks.k3s.server_args import check_datastore, check_flags, server_args
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
@@ -16,7 +17,11 @@ TAKEN_OVER = {"images": ["image/app.tar"]}
 
 
 def ask(world: World) -> Outcome:
-    return check_flags.fn(world.run(), world.platform, world.kube, world.hosts)
+    return check_flags.fn(world.run(), world.platform, world.kube, world.hosts, access(world))
+
+
+def access(world: World) -> ClusterAccess:
+    return find_cluster_access(world.platform.machines, world.hosts, None)
 
 
 def ids(world: World) -> list[str]:
@@ -129,7 +134,7 @@ def test_a_flag_of_one_machine_is_not_taken_over_and_reported(world: World, flag
 
     (finding,) = ask(world).findings
     assert (finding.id, finding.where) == ("k3s-flag-of-one-machine", "vm-1")
-    assert server_args(world.platform, world.kube.nodes()) == (PORT, "--docker")
+    assert server_args(world.platform, world.kube.nodes(), access(world)) == (PORT, "--docker")
 
 
 def test_a_flag_of_one_machine_that_every_target_has_is_settled(world: World) -> None:
@@ -149,13 +154,58 @@ def test_a_servers_flags_are_read_from_its_machine_where_the_api_does_not_show_t
     assert "it has --cluster-cidr=10.50.0.0/16" in line
 
 
+CONFIG_YAML = "/etc/rancher/k3s/config.yaml"
+
+
+def test_flags_of_config_yaml_which_the_api_does_not_show_are_taken_over(world: World) -> None:
+    world.platform = platform(k3s=TAKEN_OVER)
+    for name in ("vm-1", "vm-2"):
+        world.hosts[name].write(CONFIG_YAML, "disable: [traefik, servicelb]\ntls-san: 10.0.0.100\ntoken: h0t\n")
+        runs(world, PORT, "--docker", name=name)
+
+    common = ("--disable=traefik", "--disable=servicelb", "--tls-san=10.0.0.100", PORT, "--docker")
+    assert server_args(world.platform, world.kube.nodes(), access(world)) == common
+    assert ids(world) == []
+
+
+def test_flags_that_the_api_shows_besides_are_not_given_twice(world: World) -> None:
+    world.platform = platform(k3s=TAKEN_OVER)
+    world.hosts["vm-1"].write(CONFIG_YAML, "disable: traefik\n")
+    runs(world, "--disable", "traefik", PORT, "--docker")
+
+    assert server_args(world.platform, world.kube.nodes(), access(world)) == ("--disable=traefik", PORT, "--docker")
+
+
+def test_what_only_one_servers_config_yaml_disables_is_refused(world: World) -> None:
+    world.platform = platform(k3s=TAKEN_OVER)
+    world.hosts["vm-2"].write(CONFIG_YAML, "disable: traefik\n")
+
+    (line,) = refused(world)
+    assert line.startswith("vm-2: ")
+    assert "it has --disable=traefik" in line
+
+
+def test_a_value_of_config_yaml_that_is_several_words_cannot_be_taken_over(world: World) -> None:
+    world.platform = platform(k3s=TAKEN_OVER)
+    world.hosts["vm-1"].write(CONFIG_YAML, 'kube-apiserver-arg: "audit-log-format=a b"\n')
+
+    (line,) = refused(world)
+    assert "vm-1 does not show the value of its --kube-apiserver-arg: write k3s.server_args" in line
+
+
+def test_a_server_whose_machine_does_not_answer_is_judged_by_what_the_api_shows(world: World) -> None:
+    world.hosts["vm-1"].down = True
+
+    assert ids(world) == []
+
+
 def test_after_the_sources_have_left_the_targets_flags_are_taken_over_without_their_own(world: World) -> None:
     world.has_left()
     targets = [{**target, "args": ["--flannel-iface=eno1"]} for target in CONFIG["targets"]]
     world.platform = platform(k3s=TAKEN_OVER, targets=targets)
     runs(world, PORT, "--docker", "--flannel-iface=eno1", "--node-name=phys-1", "--node-ip=10.0.0.21", name="phys-1")
 
-    assert server_args(world.platform, world.kube.nodes()) == (PORT, "--docker")
+    assert server_args(world.platform, world.kube.nodes(), access(world)) == (PORT, "--docker")
 
 
 def test_flags_that_neither_config_nor_servers_say_are_refused(world: World) -> None:
@@ -175,7 +225,7 @@ def test_a_secret_flag_cannot_be_taken_over(world: World) -> None:
     runs(world, PORT, "--vpn-auth", "********")
 
     with pytest.raises(RefusedError, match=r"vm-1 does not show the value of its --vpn-auth: write k3s.server_args"):
-        server_args(world.platform, world.kube.nodes())
+        server_args(world.platform, world.kube.nodes(), access(world))
 
 
 def test_a_port_that_is_not_the_configs_is_refused(world: World) -> None:

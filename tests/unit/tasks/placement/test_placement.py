@@ -50,7 +50,7 @@ def has_size(world: World, name: str, *, cpus: int, gib: int) -> None:
 def test_pods_that_want_nothing_fit(world: World) -> None:
     outcome = check(world)
 
-    assert (outcome.why, outcome.findings) == ("3 pods would move to 3 nodes", ())
+    assert (outcome.why, outcome.findings) == ("4 pods would move to 3 nodes", ())
 
 
 def test_a_node_selector_that_no_target_matches_is_refused(world: World) -> None:
@@ -105,7 +105,9 @@ def test_a_taint_keeps_off_what_does_not_tolerate_it(world: World) -> None:
 
     lines = refused(world)
 
-    assert [line.partition(":")[0] for line in lines] == ["Deployment shop/web", "StatefulSet uap/backup-ctl"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "Deployment shop/web", "StatefulSet uap/backup-ctl", "Pod iottepa/debug-mysql-client"
+    ]
     assert "phys-1, phys-2, phys-3: no toleration of the taint dedicated=db:NoSchedule" in lines[0]
 
 

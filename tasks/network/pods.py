@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 
+from blocks.errors import DeadlineExceededError
 from blocks.ports import Host, KubeApi, Pod
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.machine.routes import Place, unreachable
+from tasks.engine.waiting import wait_until
+from tasks.network.routes import Place, unreachable
 
 PODS_OF_A_NODE = 2  # one may be ending, or behind a network policy
+STARTING_S = 60
 ANY_PORT = 65535  # for a pod that declares none: its network answers "Connection refused"
 
 
@@ -20,8 +24,8 @@ def check_pod_network(host: Host, platform: Platform, kube: KubeApi, new: Collec
 
     A packet from the node itself takes the same tunnel as one of its pods. Nodes without a pod to try are left out.
     """
-    found = Findings(host.name)
-    tried = _pods_by_node(pod for pod in kube.pods() if pod.node != host.name and (host.name in new or pod.node in new))
+    found, pods = Findings(host.name), _once_started(kube, new)
+    tried = _pods_by_node(pod for pod in pods if pod.node != host.name and (host.name in new or pod.node in new))
     lost = {line.split(" ", 1)[0] for line in unreachable(host, platform, _places(tried))} if tried else set()
     silent = [node for node, pods in tried.items() if all(str(pod) in lost for pod in pods)]
     if silent:
@@ -32,6 +36,19 @@ def check_pod_network(host: Host, platform: Platform, kube: KubeApi, new: Collec
             "let UDP 8472 (flannel's VXLAN) through between all nodes; on machines with several networks see --flannel-iface",
         )
     return found.checked(f"reaches pods of {', '.join(tried) or 'no other node: there is none to try'}")
+
+
+def _once_started(kube: KubeApi, new: Collection[str]) -> list[Pod]:
+    """All pods, as soon as none of a new node's is Pending; a node that has just joined starts its DaemonSets' pods first."""
+    pods = list[Pod]()
+
+    def all_started() -> bool:
+        pods[:] = kube.pods()
+        return not any(pod.phase == "Pending" for pod in pods if pod.node in new)
+
+    with suppress(DeadlineExceededError):  # what does not start, for whatever reason, proves nothing about the network
+        wait_until("the pods of new nodes have started", all_started, timeout_s=STARTING_S, id="pod-network-silent")
+    return pods
 
 
 def _pods_by_node(pods: Iterable[Pod]) -> dict[str, list[Pod]]:

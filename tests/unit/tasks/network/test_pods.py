@@ -8,7 +8,7 @@ import pytest
 from blocks.ports import KubeApi, Pod
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
-from tasks.workloads.pod_network import check_pod_network
+from tasks.network.pods import check_pod_network
 from tests.fakes.world import World
 
 ONE, TWO, THREE, NEW = (

@@ -6,7 +6,7 @@ from blocks.errors import DeadlineExceededError
 from configs.hosts import Machine
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
-from tasks.machine.routes import check_routes, needed_endpoints
+from tasks.network.routes import check_routes, needed_endpoints
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 

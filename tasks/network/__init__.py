@@ -1,0 +1,1 @@
+"""The networks between the machines: ports and pods that reach each other."""
