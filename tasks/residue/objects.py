@@ -32,11 +32,10 @@ def in_cluster(manifests: Mapping[str, str], source: Machine) -> list[Residue]:
 
     Endpoints that controllers keep are left out: they follow the pods and the API servers by themselves.
     """
-    names, found = named_by(source), list[Residue]()
-    for what, text in manifests.items():
-        manifest = json.loads(text)
-        kind = what.partition(" ")[0]
-        if kind == "Endpoints" and (what == "Endpoints default/kubernetes" or not _written_by_hand(manifest)):
+    names, found, objects = named_by(source), list[Residue](), {what: json.loads(text) for what, text in manifests.items()}
+    for what, manifest in objects.items():
+        kind, _, place = what.partition(" ")
+        if kind == "Endpoints" and not _written_by_hand(place, manifest, objects.get(f"Service {place}")):
             continue
         manifest.pop("status", None)
         fields = [(path, name) for path, name in _fields(manifest, names) if _counts(f"{kind} {path}", name, source)]
@@ -57,11 +56,15 @@ def _written(paths: Iterator[str]) -> str:
     return ", ".join(dict.fromkeys("its placement" if PLACEMENT.search(path) else path for path in paths))
 
 
-def _written_by_hand(endpoints: dict[str, Any]) -> bool:
-    """Whether no controller keeps these endpoints."""
-    meta = endpoints["metadata"]
-    triggered = "endpoints.kubernetes.io/last-change-trigger-time" in (meta.get("annotations") or {})
-    return not triggered and not (meta.get("labels") or {}).get("endpoints.kubernetes.io/managed-by")
+def _written_by_hand(place: str, endpoints: dict[str, Any], service: dict[str, Any] | None) -> bool:
+    """Whether no controller keeps these endpoints: it keeps those of each service with a selector, and the API servers' own.
+
+    https://kubernetes.io/docs/concepts/services-networking/service/#services-without-selectors. The annotation with the time of
+    the last change is no sign: it is taken off again when no pod's change was behind the last write.
+    """
+    selected = bool(((service or {}).get("spec") or {}).get("selector"))
+    managed = (endpoints["metadata"].get("labels") or {}).get("endpoints.kubernetes.io/managed-by")
+    return place != "default/kubernetes" and not selected and not managed
 
 
 def _edit(what: str) -> str:

@@ -160,10 +160,6 @@ def test_an_object_that_names_the_source_is_found(what: str, text: str, hard: li
     ("what", "meta"),
     [
         ("Endpoints default/kubernetes", {}),
-        (
-            "Endpoints shop/a",
-            {"annotations": {"endpoints.kubernetes.io/last-change-trigger-time": "2026-01-01T00:00:00Z"}},
-        ),
         ("Endpoints shop/a", {"labels": {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}}),
     ],
 )
@@ -171,6 +167,14 @@ def test_endpoints_that_follow_by_themselves_are_left_out(what: str, meta: dict[
     text = json.dumps({"metadata": {"name": "x", **meta}, "subsets": [{"addresses": [{"ip": "10.0.0.1"}]}]})
 
     assert in_cluster({what: text}, SOURCE) == []
+
+
+@pytest.mark.parametrize(("selector", "hard"), [({"app": "a"}, []), (None, [True])])
+def test_endpoints_of_a_service_follow_its_pods_if_it_selects_any(selector: dict[str, str] | None, hard: list[bool]) -> None:
+    address = {"ip": "10.0.0.1", "nodeName": "vm-1"}
+    objects = {"Endpoints shop/a": manifest(subsets=[{"addresses": [address]}]), "Service shop/a": manifest(spec={"selector": selector})}
+
+    assert [residue.hard for residue in in_cluster(objects, SOURCE)] == hard
 
 
 def test_an_object_is_reported_by_its_fields_never_by_their_values() -> None:
