@@ -15,7 +15,7 @@ from tasks.k3s.files import ensure_k3s_files, ensure_named_files
 from tasks.k3s.join import ensure_node
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
-from tasks.network.pods import check_pod_network
+from tasks.network.pods import check_pod_network, taking_pods
 from tasks.placement.labels import ensure_labelled
 from tasks.vip.standby import ensure_standby
 
@@ -83,15 +83,13 @@ def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
     labelled = session.submit(ensure_labelled, target, kube, after=[node])
     if target in platform.vip_holders:
         hosts, last = dict(session.hosts), session.standbys[-1:]
-        session.standbys.append(
-            session.submit(ensure_standby, host, platform, target, hosts, after=[labelled, *last])
-        )
+        session.standbys.append(session.submit(ensure_standby, host, platform, target, hosts, after=[labelled, *last]))
     return labelled
 
 
 def check_pods_reached(session: Session, targets: tuple[Target, ...]) -> None:
     """Pods of the new nodes and of all others reach each other; afterwards drains rely on it."""
-    new, nodes = {target.name for target in targets}, {node.name for node in session.kube.nodes()}
+    new, nodes = {target.name for target in targets}, taking_pods(session.kube)
     session.all_checked(
         session.submit(check_pod_network, host, session.platform, session.kube, new)
         for host in session.hosts.values()

@@ -36,44 +36,79 @@ from tasks.workloads.bare_pods import unrestored_bare
 from tasks.workloads.readiness import check_workloads
 from tasks.workloads.singles import check_surge
 
+Checks = list[PrefectFuture[Outcome]]
+
 
 def preflight(session: Session) -> bool:
     """Return only if no check refuses the move; all findings of all checks are reported together.
 
     The answer is whether the datastore holds a second cluster's identity, which is taken back first: workloads are judged then.
     """
-    platform, live = session.platform, session.live()
-    tls = platform.etcd.tls
     two_identities = len(session.keys.names(BOOTSTRAP)) > 1
-    running = read_versions(session.etcd, session.kube)
-    auth_pass = session.secret(platform.keepalived.auth_pass) if platform.keepalived.auth_pass else None
-    machines = [machine for machine in platform.machines if machine.name in session.hosts]
-    images = needed_images(platform, session.kube)
-    joining = [] if session.record.finished else machines  # after the move nothing joins, and sources may be firewalled off
     session.all_checked(
         [
-            *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
-            *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
-            *(session.submit(check_tars, host, platform) for host in session.targets),
-            session.submit(check_etcd, platform, session.etcd),
-            session.submit(check_etcd_flags, platform, dict(session.hosts), session.etcd),
-            *([session.submit(check_certificates, platform, tls, dict(session.hosts), session.etcd)] if tls else []),
-            session.submit(check_identity, platform, session.keys, session.access, session.targets),
-            session.submit(check_datastore, platform, session.kube, session.keys),
-            session.submit(check_nodes, platform, session.kube, session.record),
-            session.submit(check_flags, platform, session.kube, dict(session.hosts), session.access),
-            session.submit(check_named_files, platform, session.kube, dict(session.hosts), session.access),
-            *([] if two_identities else [session.submit(check_workloads, platform, session.kube, session.record)]),
-            session.submit(check_surge, platform, session.kube),
-            session.submit(check_budgets, platform, session.kube),
-            session.submit(check_placement, platform, session.kube, dict(session.hosts)),
-            *(session.submit(check_pod_images, host, platform, images) for host in session.targets),
-            session.submit(check_residue, platform, session.kube),
-            session.submit(check_vip, platform, dict(session.hosts), auth_pass, session.kube),
-            *(session.submit(check_standby, session.hosts[t.name], platform, t, dict(session.hosts)) for t in platform.vip_holders),
+            *_checks_of_machines(session),
+            *_checks_of_etcd(session),
+            *_checks_of_k3s(session),
+            *([] if two_identities else [session.submit(check_workloads, session.platform, session.kube, session.record)]),
+            *_checks_of_drains(session),
+            *_checks_of_vip(session),
         ]
     )
     return two_identities
+
+
+def _checks_of_machines(session: Session) -> Checks:
+    """After the move nothing joins any more, and sources may be firewalled off."""
+    platform, live, running = session.platform, session.live(), read_versions(session.etcd, session.kube)
+    machines = [machine for machine in platform.machines if machine.name in session.hosts]
+    joining = [] if session.record.finished else machines
+    return [
+        *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
+        *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
+        *(session.submit(check_tars, host, platform) for host in session.targets),
+    ]
+
+
+def _checks_of_etcd(session: Session) -> Checks:
+    platform, hosts, etcd, tls = session.platform, dict(session.hosts), session.etcd, session.platform.etcd.tls
+    return [
+        session.submit(check_etcd, platform, etcd),
+        session.submit(check_etcd_flags, platform, hosts, etcd),
+        *([session.submit(check_certificates, platform, tls, hosts, etcd)] if tls else []),
+    ]
+
+
+def _checks_of_k3s(session: Session) -> Checks:
+    platform, kube, hosts, access = session.platform, session.kube, dict(session.hosts), session.access
+    return [
+        session.submit(check_identity, platform, session.keys, access, session.targets),
+        session.submit(check_datastore, platform, kube, session.keys),
+        session.submit(check_nodes, platform, kube, session.record),
+        session.submit(check_flags, platform, kube, hosts, access),
+        session.submit(check_named_files, platform, kube, hosts, access),
+    ]
+
+
+def _checks_of_drains(session: Session) -> Checks:
+    """What would happen when the sources are drained and switched off, computed."""
+    platform, kube = session.platform, session.kube
+    images = needed_images(platform, kube)
+    return [
+        session.submit(check_surge, platform, kube),
+        session.submit(check_budgets, platform, kube),
+        session.submit(check_placement, platform, kube, dict(session.hosts)),
+        *(session.submit(check_pod_images, host, platform, images) for host in session.targets),
+        session.submit(check_residue, platform, kube),
+    ]
+
+
+def _checks_of_vip(session: Session) -> Checks:
+    platform, hosts, auth_pass = session.platform, dict(session.hosts), session.platform.keepalived.auth_pass
+    return [
+        session.submit(check_vip, platform, hosts, session.secret(auth_pass) if auth_pass else None, session.kube),
+        *(session.submit(check_standby, hosts[target.name], platform, target, hosts) for target in platform.vip_holders),
+    ]
 
 
 def preflight_rollback(session: Session, chosen: Facts | None, images: Images) -> None:
@@ -86,7 +121,7 @@ def preflight_rollback(session: Session, chosen: Facts | None, images: Images) -
     session.all_checked(checks)
 
 
-def _checks_of_data(session: Session, chosen: Facts) -> list[PrefectFuture[Outcome]]:
+def _checks_of_data(session: Session, chosen: Facts) -> Checks:
     """Begin the checks of all that a restore needs. Raises ConfigError when the config does not say how to reach the database."""
     platform, kube, database = session.platform, session.kube, session.platform.database
     if database is None:

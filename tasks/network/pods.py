@@ -22,10 +22,12 @@ ANY_PORT = 65535  # for a pod that declares none: its network answers "Connectio
 def check_pod_network(host: Host, platform: Platform, kube: KubeApi, new: Collection[str]) -> Checked:
     """A new node reaches pods of every other node, any other node reaches pods of every new one, over the pods' own network.
 
-    A packet from the node itself takes the same tunnel as one of its pods. Nodes without a pod to try are left out.
+    A packet from the node itself takes the same tunnel as one of its pods. Nodes without a pod to try are left out, and those
+    that are being drained, or were: what is still listed there may have ended.
     """
-    found, pods = Findings(host.name), _once_started(kube, new)
-    tried = _pods_by_node(pod for pod in pods if pod.node != host.name and (host.name in new or pod.node in new))
+    found, pods, nodes = Findings(host.name), _once_started(kube, new), taking_pods(kube)
+    others = (nodes if host.name in new else nodes & set(new)) - {host.name}
+    tried = _pods_by_node(pod for pod in pods if pod.node in others)
     lost = {line.split(" ", 1)[0] for line in unreachable(host, platform, _places(tried))} if tried else set()
     silent = [node for node, pods in tried.items() if all(str(pod) in lost for pod in pods)]
     if silent:
@@ -36,6 +38,11 @@ def check_pod_network(host: Host, platform: Platform, kube: KubeApi, new: Collec
             "let UDP 8472 (flannel's VXLAN) through between all nodes; on machines with several networks see --flannel-iface",
         )
     return found.checked(f"reaches pods of {', '.join(tried) or 'no other node: there is none to try'}")
+
+
+def taking_pods(kube: KubeApi) -> set[str]:
+    """The nodes where pods are to run."""
+    return {node.name for node in kube.nodes() if node.ready and not node.unschedulable}
 
 
 def _once_started(kube: KubeApi, new: Collection[str]) -> list[Pod]:

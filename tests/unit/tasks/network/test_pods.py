@@ -1,11 +1,12 @@
 """Between new nodes and the others the pods' network is tried, in both directions, before any pod has to cross it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from blocks.ports import KubeApi, Pod
+from blocks.ports import KubeApi, Node, Pod
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
 from tasks.network.pods import check_pod_network
@@ -25,15 +26,19 @@ ONE, TWO, THREE, NEW = (
 class Cluster:
     """Just these pods."""
 
-    def __init__(self, *pods: Pod) -> None:
-        self._pods = list(pods)
+    def __init__(self, pods: Iterable[Pod], leaving: str) -> None:
+        self._pods, self._leaving = list(pods), leaving
 
     def pods(self) -> list[Pod]:
         return self._pods
 
+    def nodes(self) -> list[Node]:
+        names = ("vm-1", "vm-2", "phys-1")
+        return [Node(name, True, name == self._leaving, "10.0.0.1", "v1.20.8+k3s1") for name in names]
 
-def check(world: World, name: str, *pods: Pod) -> Outcome:
-    cluster = cast(KubeApi, Cluster(*(pods or (ONE, TWO, THREE, NEW))))
+
+def check(world: World, name: str, *pods: Pod, leaving: str = "") -> Outcome:
+    cluster = cast(KubeApi, Cluster(pods or (ONE, TWO, THREE, NEW), leaving))
     return check_pod_network.fn(world.run(), world.hosts[name], world.platform, cluster, {"phys-1"})
 
 
@@ -70,3 +75,10 @@ def test_a_pod_on_its_hosts_network_or_one_that_does_not_run_proves_nothing(worl
     pod = replace(ONE, **unfit)  # type: ignore[arg-type]
 
     assert check(world, "phys-1", pod).why == "reaches pods of no other node: there is none to try"
+
+
+def test_a_node_that_is_being_drained_or_gone_is_not_tried(world: World) -> None:
+    gone = replace(TWO, node="vm-9")
+    world.hosts["phys-1"].tell("unreachable", "10.42.0.5 80 silent\n10.42.0.6 65535 silent")
+
+    assert check(world, "phys-1", ONE, gone, THREE, leaving="vm-1").why == "reaches pods of vm-2"
