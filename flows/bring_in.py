@@ -23,20 +23,29 @@ Futures = list[PrefectFuture[Outcome]]
 
 
 def canary_and_others(platform: Platform) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
-    """The canary goes all the way before any other machine is touched; without one all targets go together."""
+    """The canary is uninstalled, prepared and votes before any other machine is touched; without one all targets go together."""
     first = 1 if platform.canary else len(platform.targets)
     return platform.targets[:first], platform.targets[first:]
 
 
 def bring_in(session: Session, targets: tuple[Target, ...]) -> None:
-    """Make `targets` machines of the live platform: prepared, their etcd members voting, their nodes Ready and reached by pods.
+    """Make `targets` machines of the live platform: prepared, their etcd members voting, their agents Ready nodes.
 
-    etcd grows by one member at a time; nodes join beside it, each as soon as nothing that it needs is missing.
+    etcd grows by one member at a time; agents join beside it, each as soon as it is prepared.
     """
     prepare_machines(session, targets)
     with growing(session, [target.name for target in targets if target.etcd]):
-        join_k3s(session, targets)
-    check_pods_reached(session, targets)
+        session.all_done([begin_node(session, target) for target in targets if target.role is Role.AGENT])
+    session.all_done(session.loaded[target.name] for target in targets)
+
+
+def join_servers(session: Session) -> None:
+    """Make the servers among the targets Ready nodes, one after another, because each reads all of etcd when it starts.
+
+    Only once all members vote: a server has all of them for its datastore, and a learner answers it with errors.
+    """
+    for server in session.platform.servers:
+        session.all_done([begin_node(session, server)])
 
 
 def prepare_machines(session: Session, targets: tuple[Target, ...]) -> None:
@@ -60,15 +69,6 @@ def certify(session: Session, target: Target, after: Futures) -> Futures:
     return [session.submit(ensure_certificates, session.hosts[target.name], platform, tls, target, session.etcd, after=after)]
 
 
-def join_k3s(session: Session, targets: tuple[Target, ...]) -> None:
-    """Servers one after another, because each reads all of etcd when it starts; agents beside them."""
-    agents = [begin_node(session, target) for target in targets if target.role is Role.AGENT]
-    for server in (target for target in targets if target.role is Role.SERVER):
-        session.growth.await_members([server.name] if server.etcd else [])
-        session.all_done([begin_node(session, server)])
-    session.all_done(agents)
-
-
 def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
     """Begin to make a target a node with its labels, after it has its name, its hosts file and its images.
 
@@ -87,9 +87,9 @@ def begin_node(session: Session, target: Target) -> PrefectFuture[Outcome]:
     return labelled
 
 
-def check_pods_reached(session: Session, targets: tuple[Target, ...]) -> None:
+def check_pods_reached(session: Session) -> None:
     """Pods of the new nodes and of all others reach each other; afterwards drains rely on it."""
-    new, nodes = {target.name for target in targets}, taking_pods(session.kube)
+    new, nodes = {target.name for target in session.platform.targets}, taking_pods(session.kube)
     session.all_checked(
         session.submit(check_pod_network, host, session.platform, session.kube, new)
         for host in session.hosts.values()

@@ -10,8 +10,6 @@ from contextvars import copy_context
 from prefect import flow
 from prefect.futures import as_completed
 
-from configs.hosts import Role
-from flows.growth import Growth
 from flows.session import Session, current_session
 from tasks.etcd.join import ensure_voter
 from tasks.etcd.members import learning
@@ -23,37 +21,34 @@ def growing(session: Session, targets: list[str]) -> Iterator[None]:
 
     If either fails, the other goes no further than the step at which it is, and the first error is raised.
     """
-    growth = session.growth = Growth(targets)
     with ThreadPoolExecutor(1, "etcd") as pool:
-        growth.whole = pool.submit(copy_context().run, join_etcd, targets)
+        growth = pool.submit(copy_context().run, join_etcd, targets)
         try:
             yield
         except BaseException:
-            growth.stop()
+            session.growth_stopped.set()
             raise
-        growth.whole.result()
+        growth.result()
 
 
 @flow(name="join-etcd", flow_run_name="join etcd: {targets}")
 def join_etcd(targets: list[str]) -> None:
-    """Make every one of `targets` an etcd voter, never two at once: those with a server first, for it waits for its member.
+    """Make every one of `targets` an etcd voter, never two at once, each as soon as it is prepared.
 
     A learner that a killed run has left goes before all: etcd takes no other until it votes.
     """
     session = current_session()
     for name in _in_order(session, targets):
-        if session.growth.stopped:
+        if session.growth_stopped.is_set():
             return
         session.all_done([session.prepared[name]])
         _join(session, name)
-        session.growth.votes(name)
 
 
 def _in_order(session: Session, targets: list[str]) -> Iterator[str]:
-    """Learners, members with a server, the others; of each kind first those that are prepared first."""
+    """Learners first, then the others; of each kind first those that are prepared first."""
     begun = learning(session.platform, session.etcd)
-    servers = {target.name for target in session.platform.targets if target.role is Role.SERVER}
-    for kind in (begun, servers - begun, set(targets) - servers - begun):
+    for kind in (begun, set(targets) - begun):
         prepared = {session.prepared[name]: name for name in targets if name in kind}
         yield from (prepared[future] for future in as_completed(list(prepared)))
 

@@ -11,7 +11,7 @@ from blocks.http import get
 from configs.load import load_platform
 from configs.platform import Gate
 from flows.backup import take_backup
-from flows.bring_in import bring_in, canary_and_others
+from flows.bring_in import bring_in, canary_and_others, check_pods_reached, join_servers
 from flows.clients import watched
 from flows.composition import open_session
 from flows.drain import drain_sources
@@ -76,6 +76,8 @@ def move(session: Session, *, enforced: bool = True, approved: bool = False) -> 
         if others:
             pass_gate(session, Gate.CANARY, approved=approved)
             bring_in(session, others)
+        join_servers(session)
+        check_pods_reached(session)
         session.all_done(named)
         session.all_done(session.standbys)
         pass_gate(session, Gate.DRAIN, approved=approved)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Event
 from typing import Any
 
 from prefect import Task
@@ -20,7 +21,6 @@ from configs.base import SecretRef
 from configs.errors import EvenkeelError
 from configs.hosts import Source
 from configs.platform import Platform
-from flows.growth import Growth
 from tasks.engine.finding import Finding, FindingsError, ranked
 from tasks.engine.outcome import Outcome
 from tasks.engine.record import Record, find_newest
@@ -64,7 +64,8 @@ class Session:
         """By target: the last step before its k3s may join, once it is prepared."""
         self.standbys: list[PrefectFuture[Outcome]] = []
         """Of the VIP, one after another; what may take it must be known before anything is drained."""
-        self.growth = Growth()
+        self.growth_stopped = Event()
+        """Set when something beside etcd's growth has failed: no further member joins then."""
         self._submitted: list[PrefectFuture[Outcome]] = []
 
     @property

@@ -159,11 +159,18 @@ def test_a_step_is_done_on_one_machine_at_a_time(story: Story, step: str) -> Non
     assert all(end <= begin for end, begin in zip(ends, begins, strict=True))
 
 
-def test_the_first_target_goes_all_the_way_before_the_next_one_is_touched(story: Story) -> None:
-    joined = [entry for entry in story.done if (entry.step, entry.target) == ("join k3s", "phys-2")]
+def test_the_first_target_votes_before_the_next_one_is_touched(story: Story) -> None:
+    joined = [entry for entry in story.done if (entry.step, entry.target) == ("join etcd", "phys-2")]
     others = [entry.begun for entry in story.done if entry.target == "phys-3" and entry.step != "record old images"]
 
     assert str(joined[0].ended) <= min(others)
+
+
+def test_a_server_joins_once_all_members_vote(story: Story) -> None:
+    joins = [entry.begun for entry in story.done if (entry.step, entry.target) == ("join k3s", "phys-2")]
+
+    assert len(story.ended("join etcd")) == 2
+    assert max(story.ended("join etcd")) <= joins[0]
 
 
 @pytest.mark.parametrize(
