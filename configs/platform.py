@@ -102,7 +102,7 @@ class Platform(StrictModel):
     gates: tuple[Gate, ...] = Field(
         (), description="what needs approval in Prefect's UI: begin (the first change), canary (the others), drain, retire (of the sources)"
     )
-    canary: bool = Field(True, description="the first target goes all the way, to a node, before another machine is touched")
+    canary: bool = Field(True, description="the first target is prepared and votes in etcd before another machine is touched")
     accepted: tuple[Accepted, ...] = Field(
         (), description="findings that the operator accepts, each with its reason; a final refusal can't be accepted"
     )

@@ -99,7 +99,7 @@ def test_everything_is_on_the_targets_at_the_end(story: Story) -> None:
     world, targets = story.world, [target.name for target in story.world.platform.targets]
 
     assert sorted(member.name for member in world.etcd.members()) == targets
-    assert [node.name for node in world.kube.nodes()] == targets
+    assert sorted(node.name for node in world.kube.nodes()) == targets
     assert world.vip_on == ["phys-2"]
     assert world.record.finished
 
