@@ -99,6 +99,6 @@ def judged(finding: Finding, accepted: Collection[Accepted]) -> Finding:
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """Refusals first, then warnings, notes, and what is accepted; each once, otherwise in the order of finding."""
+    """Refusals first, then warnings, notes, and what is accepted; within these by place, whatever check ended first. Each once."""
     order = list(Level)
-    return sorted(dict.fromkeys(findings), key=lambda finding: (bool(finding.accepted), order.index(finding.level)))
+    return sorted(dict.fromkeys(findings), key=lambda one: (bool(one.accepted), order.index(one.level), one.where))

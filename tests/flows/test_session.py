@@ -94,15 +94,15 @@ def test_all_findings_of_all_checks_are_in_one_block_of_the_log_refusals_first(
 ) -> None:
     raised(both, world)
 
-    assert block(caplog) == [CLOCK, DISK, KERNEL]
+    assert block(caplog) == [DISK, CLOCK, KERNEL]
 
 
 def test_one_error_has_the_refusals_of_all_checks(world: World) -> None:
     error = raised(both, world)
 
     assert isinstance(error, FindingsError)
-    assert str(error).splitlines() == [CLOCK, DISK]
-    assert [finding.id for finding in error.findings] == ["clock-off", "disk-full", "kernel-old"]
+    assert str(error).splitlines() == [DISK, CLOCK]
+    assert [finding.id for finding in error.findings] == ["disk-full", "clock-off", "kernel-old"]
 
 
 def test_an_accepted_finding_is_reported_and_stops_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -114,7 +114,7 @@ def test_an_accepted_finding_is_reported_and_stops_nothing(world: World, caplog:
 
     report = perform(both, world)
 
-    accepted = [f"{CLOCK} (accepted: its NTP server is back on Monday)", f"{DISK} (accepted: it is grown on Monday)"]
+    accepted = [f"{DISK} (accepted: it is grown on Monday)", f"{CLOCK} (accepted: its NTP server is back on Monday)"]
     assert block(caplog) == [KERNEL, *accepted]
     assert [str(finding) for finding in report.findings] == [KERNEL, *accepted]
 

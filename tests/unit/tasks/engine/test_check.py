@@ -73,7 +73,7 @@ def test_warnings_and_notes_let_the_run_go_on(world: World) -> None:
 def test_all_refusals_are_in_the_error_each_with_its_id(world: World) -> None:
     _, error = ask(world, "note refuse final")
 
-    assert str(error) == "vm-1: no space: make room [disk-full]\nvip: two machines hold it: stop one [two-holders]"
+    assert str(error) == "vip: two machines hold it: stop one [two-holders]\nvm-1: no space: make room [disk-full]"
 
 
 def test_a_refused_check_keeps_all_of_its_findings_in_the_report(world: World) -> None:

@@ -106,7 +106,7 @@ def test_a_taint_keeps_off_what_does_not_tolerate_it(world: World) -> None:
     lines = refused(world)
 
     assert [line.partition(":")[0] for line in lines] == [
-        "Deployment shop/web", "StatefulSet uap/backup-ctl", "Pod iottepa/debug-mysql-client"
+        "Deployment shop/web", "Pod iottepa/debug-mysql-client", "StatefulSet uap/backup-ctl"
     ]
     assert "phys-1, phys-2, phys-3: no toleration of the taint dedicated=db:NoSchedule" in lines[0]
 

@@ -86,9 +86,9 @@ def test_everything_that_needs_a_source_is_reported_at_once(world: World) -> Non
     world.kube.bare("shop", "later", on="vm-1")
 
     assert [line.rpartition(" ")[2] for line in refused(world)] == [
+        "[source-runs-pod]",
+        "[source-runs-pod]",
         "[source-still-needed]",
-        "[source-runs-pod]",
-        "[source-runs-pod]",
     ]
 
 
