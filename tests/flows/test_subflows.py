@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from threading import Event
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -16,9 +17,13 @@ from flows.preflight import preflight
 from flows.report import reported
 from flows.session import Session
 from tasks.engine.finding import FindingsError
+from tasks.engine.outcome import Outcome, changed
+from tasks.engine.run import Run
+from tasks.engine.step import step
 from tasks.etcd.quorum import QuorumAtRiskError
 from tasks.machine.hosts import ensure_hosts_file
 from tasks.report.interruption import InterruptionError
+from tests.fakes.host import FakeHost
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
@@ -88,6 +93,28 @@ def test_after_a_failed_join_no_further_target_is_tried(world: World) -> None:
 
     assert len([mutation for mutation in world.etcd.mutations if mutation.startswith("add learner")]) == 1
     assert [member.name for member in world.etcd.members()] == ["vm-1", "vm-2"]
+
+
+@step("prepare late")
+def prepare_late(run: Run, host: FakeHost, stopped: Event) -> Outcome:
+    """Prepare the machine after what runs beside etcd's growth has failed, or late in any case."""
+    stopped.wait(5)
+    return changed(f"{host.name} is late")
+
+
+def test_etcd_grows_no_further_once_a_node_beside_it_has_failed(world: World) -> None:
+    def fail_beside(session: Session) -> None:
+        first, *others = session.targets
+        session.prepared[first.name] = session.submit(ensure_hosts_file, first, session.platform)
+        for host in others:
+            session.prepared[host.name] = session.submit(prepare_late, host, session.growth_stopped)
+        with growing(session, [host.name for host in session.targets]):
+            raise HostError("phys-3: k3s-agent does not start")
+
+    with pytest.raises(HostError, match="phys-3: k3s-agent does not start"):
+        perform(fail_beside, world)
+
+    assert {member.name for member in world.etcd.members()} <= {"vm-1", "vm-2", "phys-1"}
 
 
 def test_a_target_that_could_not_be_prepared_does_not_join(world: World) -> None:
