@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
+from blocks import kube_locks
 from blocks.errors import HostError, KubeUnavailableError, NotFoundError
 from blocks.kube_credentials import KubeCredentials
 from blocks.kube_exec import run_in_pod
@@ -135,6 +136,12 @@ class KubeCluster:
         body = {"spec": {"template": {"spec": parts}}}
         # A strategic patch merges lists by name; a merge patch would replace the other containers.
         self._servers.call("PATCH", _workload_path(workload), body, content=STRATEGIC_PATCH)
+
+    def lock_holder(self, namespace: str, name: str) -> str:
+        return kube_locks.holder(kube_locks.read(self._servers, namespace, name))
+
+    def release_lock(self, namespace: str, name: str, holder: str) -> None:
+        kube_locks.release(self._servers, namespace, name, holder)
 
     def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
         try:

@@ -31,8 +31,11 @@ QUESTION = facts(
         "running": "pgrep -lx 'k3s(-server|-agent)?'",
         "pods": PODS,
         "shims": SHIMS,
+        "hostname": "hostname",
     }
 )
+LOCK = ("kube-system", "k3s")
+"""The lock of k3s's servers. Its holder is named by its host name, and alone takes the finalizer off a node that is deleted."""
 STOP = (
     f'for u in $({_UNITS}); do systemctl disable --now "$u" 2>/dev/null; done\n'
     f'left=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'
@@ -103,13 +106,15 @@ def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi, record: Record) 
 
 @step("stop k3s on source")
 def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make neither server nor agent run on the machine, now or after a reboot, and its pods' containers neither.
+    """Make neither server nor agent run on the machine, now or after a reboot, nor its pods' containers, nor k3s's lock wait for it.
 
+    A server that stops means to give the lock back (ReleaseOnCancel in wrangler's leader.go), but its own API server, which
+    it would tell, has ended first; nobody else leads then for 45 s, and no node that is deleted goes.
     Undo: systemctl enable --now k3s, or k3s-agent, before the node is deleted.
     """
     # probe
     said = parse_facts(host.run(QUESTION, what="reading k3s's units", timeout_s=platform.timeouts.command_s).stdout)
-    left = _still_there(said)
+    left = _still_there(said) or _still_leads(said, kube)
     if not left:
         return unchanged("k3s is off and disabled")
     if run.dry_run:
@@ -123,9 +128,12 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
     # act
     with run.acting(host.name, "stopping k3s"):
         answer = host.run(STOP + QUESTION, what="stopping k3s", timeout_s=platform.timeouts.uninstall_s)
+        left = _still_there(parse_facts(answer.stdout))
+        if not left:  # not before: a server that still runs takes the lock again, or ends when another has it
+            kube.release_lock(*LOCK, said["hostname"])
 
     # verify
-    left = _still_there(parse_facts(answer.stdout))
+    left = left or _still_leads(said, kube)
     if left:
         raise VerificationError(
             f"{host.name}: k3s was stopped, but {left}: systemctl status k3s k3s-agent; docker ps; ps -ef", id="k3s-not-stopped"
@@ -145,6 +153,11 @@ def _still_there(said: dict[str, str]) -> str:
     if said["shims"]:
         on.append(f"{len(said['shims'].split())} pods of its containerd run")
     return ", ".join(on)
+
+
+def _still_leads(said: dict[str, str], kube: KubeApi) -> str:
+    """That k3s's lock is this machine's, in words; or nothing."""
+    return "it holds k3s's lock" if said["hostname"] and kube.lock_holder(*LOCK) == said["hostname"] else ""
 
 
 @step("delete node")

@@ -103,6 +103,49 @@ def test_a_k3s_that_was_stopped_by_hand_is_off_and_its_unit_may_have_failed(worl
     assert stop(world).change is Change.UNCHANGED
 
 
+def leads(world: World, name: str) -> None:
+    world.hosts["vm-1"].tell("hostname", "vm-1.example")
+    world.kube.locks["kube-system/k3s"] = name
+
+
+def test_the_lock_of_a_stopped_leader_is_given_back(world: World) -> None:
+    world.has_moved()
+    leads(world, "vm-1.example")
+
+    stop(world)
+
+    assert world.kube.locks == {"kube-system/k3s": ""}
+
+
+def test_the_lock_of_a_leader_that_a_killed_run_has_stopped_is_given_back(world: World) -> None:
+    stopped(world)
+    leads(world, "vm-1.example")
+    world.forget()
+
+    assert stop(world).change is Change.CHANGED
+    assert world.kube.locks == {"kube-system/k3s": ""}
+    assert stop(world).change is Change.UNCHANGED
+
+
+def test_a_leader_that_does_not_stop_keeps_its_lock(world: World) -> None:
+    world.has_moved()
+    leads(world, "vm-1.example")
+    world.hosts["vm-1"].tell("units/k3s/stubborn", "yes")
+
+    with pytest.raises(VerificationError, match="k3s-not-stopped"):
+        stop(world)
+    assert world.kube.locks == {"kube-system/k3s": "vm-1.example"}
+
+
+def test_the_lock_of_another_server_is_left_alone(world: World) -> None:
+    world.has_moved()
+    leads(world, "phys-1")
+
+    stop(world)
+
+    assert world.kube.locks == {"kube-system/k3s": "phys-1"}
+
+
 def test_a_k3s_that_no_unit_runs_is_an_error(world: World) -> None:
     world.has_moved()
     host = world.hosts["vm-1"]

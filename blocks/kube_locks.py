@@ -1,0 +1,45 @@
+"""Locks of client-go's leader election, as ConfigMaps carry them: the holder renews an annotation, others take what expires."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from blocks.kube_servers import KubeServers, or_none
+from blocks.ports import Manifest
+
+ANNOTATION = "control-plane.alpha.kubernetes.io/leader"
+
+
+def read(servers: KubeServers, namespace: str, name: str) -> Manifest | None:
+    """The ConfigMap, None when there is none."""
+    return or_none(lambda: servers.call("GET", _path(namespace, name)))
+
+
+def holder(lock: Manifest | None) -> str:
+    """Who holds it; "" when nobody does, or there is no such lock."""
+    return str(_election(lock).get("holderIdentity") or "")
+
+
+def release(servers: KubeServers, namespace: str, name: str, by: str) -> None:
+    """Write what LeaderElector.release writes (client-go v0.20 to v0.24), if `by` still holds it.
+
+    Of the version that was read: who takes it meanwhile keeps it. Raises KubeUnavailableError then.
+    """
+    lock = read(servers, namespace, name)
+    if lock is None or holder(lock) != by:
+        return
+    released = {**_election(lock), "holderIdentity": "", "leaseDurationSeconds": 1}
+    meta = {"resourceVersion": lock["metadata"]["resourceVersion"], "annotations": {ANNOTATION: json.dumps(released)}}
+    servers.call("PATCH", _path(namespace, name), {"metadata": meta})
+
+
+def _election(lock: Manifest | None) -> dict[str, Any]:
+    text = ((lock or {}).get("metadata", {}).get("annotations") or {}).get(ANNOTATION)
+    found: dict[str, Any] = json.loads(text or "{}")
+    return found
+
+
+def _path(namespace: str, name: str) -> str:
+    return f"/api/v1/namespaces/{quote(namespace)}/configmaps/{quote(name)}"
