@@ -35,7 +35,7 @@ QUESTION = facts(
     }
 )
 LOCK = ("kube-system", "k3s")
-"""The lock of k3s's servers. Its holder is named by its host name, and alone takes the finalizer off a node that is deleted."""
+"""The lock of k3s's servers. Only its holder, named by its host name, takes the finalizer off a node that is deleted."""
 STOP = (
     f'for u in $({_UNITS}); do systemctl disable --now "$u" 2>/dev/null; done\n'
     f'left=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'

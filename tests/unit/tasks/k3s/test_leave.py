@@ -137,7 +137,7 @@ def test_a_leader_that_does_not_stop_keeps_its_lock(world: World) -> None:
     assert world.kube.locks == {"kube-system/k3s": "vm-1.example"}
 
 
-def test_the_lock_of_another_server_is_left_alone(world: World) -> None:
+def test_the_lock_of_another_server_stays_its(world: World) -> None:
     world.has_moved()
     leads(world, "phys-1")
 
