@@ -17,7 +17,7 @@ from flows.composition import open_session
 from flows.drain import drain_sources
 from flows.gate import pass_gate
 from flows.opening import open_migration
-from flows.preflight import preflight
+from flows.preflight import preflight_migration
 from flows.session import Session
 from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
@@ -61,7 +61,7 @@ def migrate(
 
 def move(session: Session, *, enforced: bool = True, approved: bool = False) -> None:
     """The runbook. The client probe runs once there is a backup; `enforced`, it stops the run when clients get no answer."""
-    two_identities = preflight(session)
+    two_identities = preflight_migration(session)
     pass_gate(session, Gate.BEGIN, approved=approved)
     if two_identities:
         remove_rogues(session)

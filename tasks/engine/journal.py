@@ -14,6 +14,9 @@ from tasks.engine.finding import Finding, FindingsError, Level, ranked
 from tasks.engine.outcome import Outcome
 
 
+PLANNED = "planned"
+
+
 def now() -> str:
     """The time in UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -43,7 +46,7 @@ class Entry:
 
 @dataclass
 class Report:
-    """A whole run. `outcome` is running, verified, planned, failed, or killed, which the next run finds out."""
+    """A whole run. `outcome` is running, its `success`, failed, or killed, which the next run finds out."""
 
     platform: str
     run: str
@@ -58,6 +61,16 @@ class Report:
     interruptions: list[dict[str, Any]] = field(default_factory=list)
     """What clients noticed, by series of samples."""
     entries: list[Entry] = field(default_factory=list)
+    success: str = ""
+    """The outcome if it ends well: verified, planned by a dry run, passed by checks, stopped where it was asked to."""
+
+    def __post_init__(self) -> None:
+        self.success = self.success or (PLANNED if self.dry_run else "verified")
+
+    @property
+    def plans(self) -> bool:
+        """Whether its entries are what another run would do."""
+        return self.dry_run and self.success == PLANNED
 
     @property
     def findings(self) -> list[Finding]:

@@ -12,7 +12,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from blocks.errors import DeadlineExceededError, HostError
 from flows.drain import drain_sources
 from flows.etcd_join import growing
-from flows.preflight import preflight
+from flows.preflight import preflight_migration
 from flows.report import reported
 from flows.session import Session
 from tasks.engine.finding import FindingsError
@@ -113,7 +113,7 @@ def test_a_preflight_reports_all_problems_together(world: World) -> None:
     world.etcd.down = {"vm-2"}
 
     with pytest.raises(FindingsError) as refused:
-        perform(preflight, world)
+        perform(preflight_migration, world)
 
     lines = str(refused.value).splitlines()
     assert {(finding.where, finding.id) for finding in refused.value.findings if finding.refuses} >= {
