@@ -13,7 +13,6 @@ from typing import Any
 from tasks.engine.finding import Finding, FindingsError, Level, ranked
 from tasks.engine.outcome import Outcome
 
-
 PLANNED = "planned"
 
 
@@ -63,6 +62,8 @@ class Report:
     entries: list[Entry] = field(default_factory=list)
     success: str = ""
     """The outcome if it ends well: verified, planned by a dry run, passed by checks, stopped where it was asked to."""
+    part: str = ""
+    """Where it stops and what it leaves out, as it was asked to, in words."""
 
     def __post_init__(self) -> None:
         self.success = self.success or (PLANNED if self.dry_run else "verified")

@@ -24,7 +24,8 @@ def markdown(report: Report) -> str:
     error = "\n".join(line for line in report.error.splitlines() if line not in found)  # refusals are among the findings
     error = f"**{error}**\n\n" if error else ""
     body = plan(report) if report.plans else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))
-    return title + facts + error + findings(report) + body + clients(report)
+    part = f"**{report.part}**\n\n" if report.part else ""
+    return title + facts + part + error + findings(report) + body + clients(report)
 
 
 def findings(report: Report) -> str:
