@@ -1,5 +1,7 @@
 """backup-ctl is as configured, also after somebody else's upgrade."""
 
+import json
+
 import pytest
 
 from blocks.errors import (
@@ -62,6 +64,53 @@ def test_a_plan_shows_every_value(world: World) -> None:
     assert "+common.nodeSelectorValue=1" in install(world, dry=True).diffs[0]
 
 
+@pytest.fixture
+def others(world: World) -> World:
+    """A release whose operators have given it values of their own, one of them a secret."""
+    install(world)
+    helm = world.hosts["vm-1"]
+    helm.tell("helm-values", helm.state("helm-values").strip()[:-1] + ',"image.registry":"10.0.0.5:5000","lake.password":"hush"}')
+    return world
+
+
+def test_values_of_others_are_no_reason_to_upgrade(others: World) -> None:
+    assert install(others).change is Change.UNCHANGED
+
+
+def test_an_upgrade_keeps_the_values_of_others(others: World) -> None:
+    others.platform = platform(backup={**CONFIG["backup"], "expired_days": 30})
+
+    assert install(others).change is Change.CHANGED
+    kept = json.loads(others.hosts["vm-1"].state("helm-values"))
+    assert kept == {**helm_values(others.platform), "image.registry": "10.0.0.5:5000", "lake.password": "hush"}
+
+
+def test_a_plan_shows_what_changes_and_names_what_stays(others: World) -> None:
+    others.platform = platform(backup={**CONFIG["backup"], "expired_days": 30})
+
+    lines = install(others, dry=True).diffs[0].splitlines()
+
+    assert lines[:2] == ["-common.env.ENV_EXPIRED_DAYS=7", "+common.env.ENV_EXPIRED_DAYS=30"]
+    assert {line for line in lines if line.startswith("+")} == {lines[1]}
+    assert " lake.password=********** (not ours, it stays)" in lines
+
+
+def test_values_of_others_are_in_no_command_line(others: World) -> None:
+    others.platform = platform(backup={**CONFIG["backup"], "expired_days": 30})
+    install(others)
+
+    assert "hush" not in others.hosts["vm-1"].state("did")
+
+
+def test_a_release_whose_values_cannot_be_read_is_not_upgraded(others: World) -> None:
+    others.hosts["vm-1"].tell("helm-values", "")
+    others.forget()
+
+    with pytest.raises(TransientError, match=r"\[helm-silent\]"):
+        install(others)
+    assert others.mutations == []
+
+
 def test_without_helm_it_is_refused_with_what_to_write(world: World) -> None:
     world.hosts["vm-1"].tell("lacks", "helm")
 
@@ -72,7 +121,7 @@ def test_without_helm_it_is_refused_with_what_to_write(world: World) -> None:
 def test_a_helm_that_does_not_answer_is_asked_again(world: World) -> None:
     world.hosts["vm-1"].tell("helm-list", "")
 
-    with pytest.raises(TransientError, match=r"vm-1: `helm list` does not answer there: .*\[helm-silent\]"):
+    with pytest.raises(TransientError, match=r"vm-1: Helm does not answer there: .*\[helm-silent\]"):
         install(world)
 
 
