@@ -11,6 +11,7 @@ from blocks.errors import CommandFailedError, RefusedError, TransientError, Veri
 from blocks.ports import Host, KubeApi
 from configs.platform import Platform
 from tasks.database.control import control
+from tasks.engine.finding import note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
@@ -86,20 +87,46 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -
 
 @step("patch TiDB for BR")
 def ensure_tidb_patched(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make TiDB able to be backed up and restored. The control script itself recognises one that is.
+    """Make TiDB able to be backed up and restored: every TidbCluster's TiKV mounts the file lake, as BR needs it.
 
+    Where nothing of that is to be seen, the control script is asked again each time; it recognises what it has patched itself.
     Undo: none; the patch only adds the ability.
     """
     # probe
+    if mounted := _clusters_with_lake(kube, platform):
+        return unchanged(f"TiKV of {', '.join(mounted)} mounts the file lake")
     if run.dry_run:
-        return planned("patched, unless it is already")
+        return planned("patched, unless backup-ctl recognises it as patched")
 
     # act
     with run.acting(platform.name, "patching TiDB for BR"):
         said = control(kube, platform, "patch-tidb-for-br", timeout_s=platform.timeouts.helm_s)
 
     # verify
-    return unchanged(said) if ALREADY in said.lower() else changed(said)
+    if _clusters_with_lake(kube, platform):
+        return changed(said)
+    what = f"backup-ctl says {said!r}, yet no TidbCluster's TiKV mounts the file lake: it leaves another mark, if any"
+    findings = (note("tidb-patch-not-visible", platform.name, what, "its patch command runs before every backup"),)
+    return unchanged(said, findings=findings) if ALREADY in said.lower() else changed(said, findings=findings)
+
+
+def _clusters_with_lake(kube: KubeApi, platform: Platform) -> list[str]:
+    """The TidbClusters of the database, if all of them give their TiKV a volume of the file lake; otherwise none.
+
+    BR runs in every TiKV, and needs the backup's folder there (docs.pingcap.com, Back up Data to PV; tidb-operator 1.1.8).
+    """
+    namespace, folder = platform.database and platform.database.namespace, PurePosixPath(platform.backup.lake)
+    lake = folder.parent.name if len(folder.parts) > 3 else folder.name  # /mnt/LAKE/backup, or /mnt/LAKE
+    clusters = [one for one in kube.listed("TidbCluster") if namespace in (None, one["metadata"]["namespace"])]
+    storing = {f"{one['metadata']['namespace']}/{one['metadata']['name']}": one["spec"].get("tikv") for one in clusters}
+    mounting = [name for name, tikv in storing.items() if tikv and _mounts(tikv, lake)]
+    return mounting if len(mounting) == sum(map(bool, storing.values())) else []
+
+
+def _mounts(tikv: dict[str, Any], lake: str) -> bool:
+    """Whether a mounted volume names the lake, by what it is or by where it is mounted."""
+    volumes = {volume["name"]: json.dumps(volume) for volume in tikv.get("additionalVolumes") or ()}
+    return any(lake in volumes[m["name"]] + m["mountPath"] for m in tikv.get("additionalVolumeMounts") or () if m["name"] in volumes)
 
 
 def _release(helm: Host, platform: Platform) -> Release:

@@ -132,9 +132,54 @@ def test_an_upgrade_that_fails_is_reported_with_helms_words_and_where_to_look(wo
         install(world)
 
 
-def test_patching_twice_is_recognised(world: World) -> None:
-    assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.CHANGED
-    assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.UNCHANGED
+def patch(world: World, *, dry: bool = False) -> Outcome:
+    return ensure_tidb_patched.fn(world.run(dry=dry), world.platform, world.kube)
+
+
+def test_a_patched_tidb_is_not_patched_again(world: World) -> None:
+    world.backups.has_cluster("tidb")
+    assert patch(world).change is Change.CHANGED
+    world.forget()
+    world.kube.answers["patch-tidb-for-br"] = ExecResult(1, "", "it ran again")
+
+    done = patch(world)
+
+    assert (done.change, done.why) == (Change.UNCHANGED, "TiKV of iottepa/tidb mounts the file lake")
+    assert world.mutations == []
+
+
+def test_a_plan_says_that_a_patched_tidb_stays_as_it_is(world: World) -> None:
+    assert patch(world, dry=True).change is Change.PLANNED
+    world.backups.has_cluster("tidb", volume="uap-global")
+
+    assert patch(world, dry=True).change is Change.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "volume"),
+    [("second", "iottepa", ""), ("second", "iottepa", "logs")],
+    ids=["a cluster without a volume", "a cluster with another volume"],
+)
+def test_every_cluster_of_the_database_has_to_mount_the_lake(world: World, name: str, namespace: str, volume: str) -> None:
+    world.backups.has_cluster("tidb", volume="uap-global")
+    world.backups.has_cluster(name, namespace=namespace, volume=volume)
+
+    assert patch(world).why == "patched"
+
+
+def test_a_cluster_of_another_database_counts_for_nothing(world: World) -> None:
+    world.backups.has_cluster("tidb", namespace="other", volume="uap-global")
+
+    assert patch(world).why == "patched"
+
+
+def test_a_patch_that_is_not_to_be_seen_is_left_to_the_script_and_noted(world: World) -> None:
+    world.backups.leaves_mark = False
+
+    first, second = patch(world), patch(world)
+
+    assert (first.change, second.change) == (Change.CHANGED, Change.UNCHANGED)
+    assert [finding.id for finding in (*first.findings, *second.findings)] == ["tidb-patch-not-visible"] * 2
 
 
 def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:
