@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from tasks.engine.finding import Finding, FindingsError, Level, ranked
 from tasks.engine.outcome import Outcome
 
 PLANNED = "planned"
+under_way: ContextVar[Entry | None] = ContextVar("under_way", default=None)
+"""The entry of the step that runs in this context."""
 
 
 def now() -> str:
@@ -35,6 +38,8 @@ class Entry:
     ssh_round_trips: int = 0
     diffs: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    acted: str | None = None
+    """When it began to change the world, by its first attempt; a step that has found nothing to do never does."""
 
     @property
     def seconds(self) -> float:
@@ -127,6 +132,14 @@ class Journal:
                 self.report.entries.append(entry)
             self._write()
             return entry
+
+    def act(self) -> None:
+        """Note that the step of this context begins to act."""
+        entry = under_way.get()
+        if entry is not None and entry.acted is None:
+            with self._writing:
+                entry.acted = now()
+                self._write()
 
     def end(self, entry: Entry, outcome: Outcome | BaseException, round_trips: int) -> None:
         with self._writing:

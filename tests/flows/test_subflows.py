@@ -61,16 +61,18 @@ def test_an_undo_that_fails_does_not_stop_the_next_one(world: World) -> None:
     assert world.kube.node_map["vm-2"].unschedulable is False
 
 
-def test_a_run_that_stops_because_clients_got_no_answer_leaves_the_sources_schedulable(world: World) -> None:
+def test_a_run_that_stops_because_clients_got_no_answer_undoes_nothing(world: World) -> None:
     def waits(session: Session) -> None:
         session.run.guard(Refusing())
         drain(session)
 
     cordoned(world)
+    world.forget()
     with pytest.raises(InterruptionError):
         perform(waits, world)
 
-    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [False, False]
+    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [True, True]
+    assert world.mutations == []
 
 
 class Refusing:

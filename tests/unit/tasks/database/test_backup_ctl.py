@@ -196,6 +196,7 @@ def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:
 )
 def test_a_release_that_a_killed_helm_has_left_is_refused_with_the_way_out(world: World, status: str, advice: str) -> None:
     world.hosts["vm-1"].tell("helm-list", f'[{{"name":"backup-ctl","status":"{status}","chart":"c"}}]')
+    world.hosts["vm-1"].tell("helm-values", "null")
 
     with pytest.raises(RefusedError, match=rf"vm-1: release backup-ctl is {status}: .*{advice}"):
         install(world)
