@@ -24,6 +24,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "StorageClass": ("/apis/storage.k8s.io/v1/storageclasses",),
     "CronJob": ("/apis/batch/v1/cronjobs", "/apis/batch/v1beta1/cronjobs"),  # v1 has them from Kubernetes 1.21
     **{kind: (f"/apis/apps/v1/{plural}",) for kind, plural in WORKLOAD_KINDS.items()},
+    "TidbCluster": ("/apis/pingcap.com/v1alpha1/tidbclusters",),
     "Node": ("/api/v1/nodes",),
     "Pod": ("/api/v1/pods",),
     "PersistentVolumeClaim": ("/api/v1/persistentvolumeclaims",),

@@ -176,7 +176,8 @@ docker_load() {
     tar -xOf "$1" manifest.json ./manifest.json index.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
-# One release, and its values as flat JSON.
+# One release, and its values as flat JSON, of which Helm 3.x keeps only what an upgrade is given. Of two values for one name
+# the last one counts, in JSON, too.
 helm() {
     local words=() values= value
     case $1 in
@@ -187,6 +188,7 @@ helm() {
     test ! -e "$S/helm-fails" || { say helm-fails >&2; return 1; }
     while (($#)); do
         case $1 in
+        --values) read -r values; values=${values#null}; values=${values#\{}; values=${values%\}}; shift ;;
         --set-string) value=${2//\\,/,}; values+="${values:+,}\"${value%%=*}\":\"${value#*=}\""; shift ;;
         -n | --timeout) shift ;;
         -*) ;;

@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from blocks.errors import DeadlineExceededError, HostError
 from flows.drain import drain_sources
 from flows.etcd_join import growing
-from flows.preflight import preflight
+from flows.preflight import preflight_migration
 from flows.report import reported
 from flows.session import Session
 from tasks.engine.finding import FindingsError
@@ -66,16 +66,18 @@ def test_an_undo_that_fails_does_not_stop_the_next_one(world: World) -> None:
     assert world.kube.node_map["vm-2"].unschedulable is False
 
 
-def test_a_run_that_stops_because_clients_got_no_answer_leaves_the_sources_schedulable(world: World) -> None:
+def test_a_run_that_stops_because_clients_got_no_answer_undoes_nothing(world: World) -> None:
     def waits(session: Session) -> None:
         session.run.guard(Refusing())
         drain(session)
 
     cordoned(world)
+    world.forget()
     with pytest.raises(InterruptionError):
         perform(waits, world)
 
-    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [False, False]
+    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [True, True]
+    assert world.mutations == []
 
 
 class Refusing:
@@ -140,7 +142,7 @@ def test_a_preflight_reports_all_problems_together(world: World) -> None:
     world.etcd.down = {"vm-2"}
 
     with pytest.raises(FindingsError) as refused:
-        perform(preflight, world)
+        perform(preflight_migration, world)
 
     lines = str(refused.value).splitlines()
     assert {(finding.where, finding.id) for finding in refused.value.findings if finding.refuses} >= {

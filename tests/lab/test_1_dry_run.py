@@ -69,6 +69,14 @@ def test_a_dry_run_shows_a_diff_for_every_file_it_would_write(dry_run: DryRun) -
         assert "auth_pass **********" in diffs["set up keepalived", target]
 
 
+def test_preflight_by_itself_passes_and_changes_nothing(dry_run: DryRun) -> None:
+    ran = run_deployment("preflight/lab")
+
+    assert ran.ok, ran.report["error"]
+    assert (ran.report["flow"], ran.report["outcome"], ran.report["record"] != "") == ("preflight", "passed", True)
+    assert {what: after ^ dry_run.after[what] for what, after in everything().items() if after != dry_run.after[what]} == {}
+
+
 def test_two_identities_in_the_datastore_are_refused_before_anything_is_changed(dry_run: DryRun) -> None:
     world.put("vm-1", "/bootstrap/0123456789ab", "of-nobody")
     try:

@@ -51,4 +51,4 @@ def test_the_console_prefers_the_selected_nodes_and_can_do_without() -> None:
 def test_the_account_may_work_on_restores_and_nothing_else_of_the_platform() -> None:
     role = rendered({})["Role"]
     assert role["metadata"]["namespace"] == "iottepa"
-    assert {group for rule in role["rules"] for group in rule["apiGroups"]} == {"apps", "pingcap.com"}
+    assert {group for rule in role["rules"] for group in rule["apiGroups"]} == {"pingcap.com"}
