@@ -96,15 +96,22 @@ def owner_of(item: Item) -> str:
 
 
 def surprises(report: Item, pods: Pods) -> list[str]:
-    """What the cluster did and preflight did not say, and the other way round; empty when all came as foreseen."""
+    """What the cluster did and preflight did not say, and the other way round; empty when all came as foreseen.
+
+    After a run that failed, what has not moved is no surprise.
+    """
     said = {finding["where"]: finding["id"] for entry in report["entries"] for finding in entry["findings"]}
-    return [*_unforeseen(said, pods), *_unfulfilled(said, pods), *_not_left(report["entries"], set(said.values()))]
+    moved = _not_moved(said, pods) if report["outcome"] == "verified" else ()
+    return [*_not_placed(said, pods), *moved, *_unfulfilled(said, pods), *_not_left(report["entries"], set(said.values()))]
 
 
-def _unforeseen(said: dict[str, str], pods: Pods) -> Iterator[str]:
+def _not_placed(said: dict[str, str], pods: Pods) -> Iterator[str]:
     for waited in pods.waited.values():
         if waited.seconds > PATIENCE_S and said.get(waited.owner) not in (*NOWHERE, *UNSURE):
             yield f"{waited.owner}: found no node for {waited.seconds:.0f} s, which was not foreseen: {waited.why}"
+
+
+def _not_moved(said: dict[str, str], pods: Pods) -> Iterator[str]:
     for owner, count in pods.before.items():
         if pods.ready(owner) < count and said.get(owner) not in (*NOWHERE, *UNSURE):
             yield f"{owner}: {pods.ready(owner)} of {count} pods run on targets, which was not foreseen"

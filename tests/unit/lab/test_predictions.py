@@ -19,9 +19,10 @@ def pod(name: str, node: str = "", *, ready: bool = True, kind: str = "StatefulS
     return {"metadata": meta, "spec": {"nodeName": node} if node else {}, "status": {"phase": "Running", "conditions": conditions}}
 
 
-def report(*findings: tuple[str, str], drain: str = "changed") -> dict[str, Any]:
+def report(*findings: tuple[str, str], drain: str = "changed", outcome: str = "verified") -> dict[str, Any]:
     listed = [{"id": id, "where": where, "what": ""} for id, where in findings]
     return {
+        "outcome": outcome,
         "entries": [
             {"step": "check placement", "target": "lab", "outcome": "unchanged", "why": "", "findings": listed},
             {"step": "drain", "target": "vm-1", "outcome": drain, "why": "not within 30 s", "findings": []},
@@ -50,13 +51,17 @@ def test_a_pod_that_stays_pending_is_one_unless_preflight_said_so() -> None:
         "StatefulSet shop/db: 0 of 1 pods run on targets, which was not foreseen",
     ]
     for id in ("volume-stays", "pod-may-find-no-room"):
-        assert surprises(report((id, "StatefulSet shop/db"), drain="failed"), PENDING) == []
+        assert surprises(report((id, "StatefulSet shop/db"), drain="failed", outcome="failed"), PENDING) == []
 
 
 def test_a_pod_that_runs_though_preflight_said_it_could_not_is_one() -> None:
     assert surprises(report(("volume-stays", "StatefulSet shop/db")), MOVED) == [
         "StatefulSet shop/db: runs on targets, though preflight said volume-stays"
     ]
+
+
+def test_what_a_failed_run_has_not_moved_is_none() -> None:
+    assert surprises(report(outcome="failed"), seen((0, [pod("db", "vm-1")]))) == []
 
 
 def test_a_node_that_could_not_leave_is_one() -> None:
