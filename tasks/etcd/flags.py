@@ -77,6 +77,10 @@ SHELL = r"""
     if [[ ${line//$'\n'/ } =~ $option ]] || [[ $variables =~ $variable ]]; then config=${BASH_REMATCH[1]//[\"\']/}; fi
 } 2>/dev/null </dev/null
 """
+SETTINGS = r"""{ printf '%s\n' "$words" "$environ" "$files" "$unit"; test -z "$config" || cat "$config"; } | tr '\n' ' ' | tr -d "\"'" """
+"""Shell, after `SHELL`: all texts that etcd may have a setting from, on one line and without quotes."""
+VALUE = "sed -E 's/^[^= :]+[= :]+//'"
+"""Shell: of `name=value`, `name value` and `name: value` the value."""
 QUESTION = SHELL + facts(
     {
         "words": """printf '%s\\n' "$words" """,
@@ -86,6 +90,11 @@ QUESTION = SHELL + facts(
         "config": 'test -z "$config" || cat "$config"',
     }
 )
+
+
+def own_file(name: str) -> str:
+    """Shell, after `SHELL`: the file, its `cert` or its `key`, that etcd shows to clients, or else to other members."""
+    return f"{SETTINGS} | grep -oiE '(^| )(--?|etcd_)?{name}[-_]file[= :]+[^ ]+' | sed 's/^ *//' | {VALUE} | head -n 1"
 
 
 def read_flags(host: Host, *, timeout_s: float) -> Flags | None:

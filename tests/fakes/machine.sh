@@ -8,6 +8,9 @@ say() {
     else printf '%b' "${2-}"; fi
 }
 
+# A script's 2>/dev/null would hide it.
+command_not_found_handle() { echo "$1" >>"$R/tmp/not-found"; return 127; }
+
 hostname() { say hostname; }
 hostnamectl() {
     did hostnamectl "$@"

@@ -135,10 +135,12 @@ def advert(*addresses: str, vrid: int = 51, version: int = 2, auth_pass: str = A
 
 
 def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:
-    """An etcd that was started with these flags, one word each, and variables, one line each. Paths are below its root."""
+    """An etcd that was started with these flags, one word each, and variables of a file, one line each. Paths are below its root."""
     words = ("--name", host.name, "--data-dir", f"{host.root}/mnt/disks/etcd", *flags)
     host.unit("etcd")
-    host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n")
+    start = f"EnvironmentFile=/etc/etcd.env\nExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n"
+    host.write("/etc/systemd/system/etcd.service", start)
+    host.write("/etc/etcd.env", environment)
     host.write("/mnt/disks/etcd/member/snap/db", "data\n")
     host.tell("units/etcd/pid", "815")
     host.write("/proc/815/cmdline", "".join(f"{word}\0" for word in ("/usr/local/bin/etcd", *words)))
