@@ -9,7 +9,7 @@ say() {
 }
 
 # A script's 2>/dev/null would hide it.
-command_not_found_handle() { echo "$1" >>"$R/tmp/not-found"; return 127; }
+command_not_found_handle() { grep -qxF "$1" "$S/lacks" 2>/dev/null || echo "$1" >>"$R/tmp/not-found"; return 127; }
 
 hostname() { say hostname; }
 hostnamectl() {

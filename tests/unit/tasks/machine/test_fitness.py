@@ -94,6 +94,31 @@ def test_a_machine_that_is_not_fit_is_refused(world: World, given: Given, said: 
     assert [str(finding) for finding in refused(world)] == [f"phys-1: {said}"]
 
 
+@pytest.mark.parametrize(
+    ("given", "final"),
+    [
+        (UNFIT["no root"][0], True),
+        (UNFIT["a file less"][0], True),
+        (UNFIT["an older etcd"][0], True),
+        (lambda host: host.tell("lacks", "docker\nbase64"), True),
+        (lambda host: host.tell("lacks", "keepalived\nhostnamectl"), False),
+        (UNFIT["a full disk"][0], False),
+        (UNFIT["a newer etcd"][0], False),
+    ],
+)
+def test_what_ends_a_step_for_certain_can_not_be_accepted(world: World, given: Given, final: bool) -> None:
+    given(world.hosts["phys-1"])
+
+    assert {finding.final for finding in refused(world)} == {final}
+
+
+def test_a_target_that_becomes_no_member_needs_no_etcd(world: World) -> None:
+    world.platform = platform(targets=[*CONFIG["targets"][:2], {**CONFIG["targets"][2], "etcd": False}])
+    world.hosts["phys-3"].path("/usr/local/bin/etcd").unlink()
+
+    assert check(world, "phys-3").findings == ()
+
+
 def test_a_target_that_will_not_hold_the_vip_needs_neither_keepalived_nor_the_interface(world: World) -> None:
     world.platform = platform(keepalived={**CONFIG["keepalived"], "holders": 1, "interface": "LAN1"})
     target = world.platform.targets[1]
