@@ -10,7 +10,7 @@ from shlex import quote
 from blocks.ports import Host
 from configs.platform import Platform
 from tasks.etcd.flags import SHELL, own_file
-from tasks.k3s.flags import SERVER_COMMAND_LINE
+from tasks.k3s.flags import SERVER_COMMAND_LINE, UNITS
 from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
 from tasks.shell.script import facts, parse_facts
@@ -88,7 +88,7 @@ def fact_script(platform: Platform, address: str) -> str:
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
     commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
     listed = " ".join(map(quote, files))
-    return prelude(platform) + VERSION_OF + facts(
+    return UNITS + prelude(platform) + VERSION_OF + facts(
         {
             "hostname": "hostname",
             "clock": "date +%s.%N",

@@ -109,11 +109,10 @@ systemctl() {
         echo "MainPID=$word"; return ;;
     cat)
         # What a unit names is below this root, too.
-        for word in "$R/usr/lib" "$R/etc"; do
-            word=$word/systemd/system/$unit.service
-            test ! -e "$word" || { sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; unit=; }
+        for word in {"$R/usr/lib","$R/etc"}/systemd/system/$unit.service{,.d/*.conf}; do
+            test ! -e "$word" || { echo "# ${word#"$R"}"; sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; now=yes; }
         done
-        test -z "$unit"; return ;;
+        test -n "$now"; return ;;
     is-active) unit_is "$unit" active inactive; test "$word" = active; return ;;
     is-enabled)
         unit_exists "$unit" || { echo "Failed to get unit file state for $unit.service" >&2; return 1; }

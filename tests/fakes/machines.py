@@ -68,10 +68,11 @@ def tar_of(name: str, content: object) -> bytes:
 
 def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | None = None) -> None:
     """k3s as its installer leaves it, with the token that it was `given`."""
-    given = given if given is not None else PASSWORD if unit == "k3s" else token(ca)
+    given = given if given is not None else token(ca) if unit == "k3s-agent" else PASSWORD
     host.unit(unit)
-    host.write(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/usr/local/bin/k3s\n")
-    host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{given}'\n{more}", mode=0o600)
+    file, command = f"/etc/systemd/system/{unit}.service", "agent" if unit == "k3s-agent" else "server"
+    host.write(file, f"[Service]\nEnvironmentFile={file}.env\nExecStart=/usr/local/bin/k3s \\\n    {command} \\\n\n")
+    host.write(f"{file}.env", f"K3S_TOKEN='{given}'\n{more}", mode=0o600)
     host.write("/usr/local/bin/k3s", f"#!/bin/sh\necho '{json.dumps(OLD_WORKLOADS)}'\n", mode=0o755)
     host.write(f"/usr/local/bin/{unit}-uninstall.sh", (VENDOR / "k3s-uninstall.sh").read_text(), mode=0o755)
     hand_out(host, ca=ca)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.k3s.flags import SERVER_COMMAND_LINE, difference, parse_flags
+from tasks.k3s.flags import SERVER_COMMAND_LINE, UNITS, difference, parse_flags
 from tests.fakes.host import FakeHost
 from tests.fakes.world import World
 
@@ -17,7 +17,7 @@ def read(host: FakeHost, *, unit: str = "", file: str = "") -> str:
     host.write(UNIT, unit)
     if file:
         host.write(FILE, file)
-    return host.run(SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip()
+    return host.run(UNITS + SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip()
 
 
 def installed(*words: str) -> str:
@@ -215,7 +215,7 @@ def test_files_beside_the_configuration_file_are_read_too(host: FakeHost) -> Non
 def test_a_machine_without_a_server_says_nothing(host: FakeHost) -> None:
     host.path(UNIT).unlink()
 
-    assert host.run(SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip() == ""
+    assert host.run(UNITS + SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip() == ""
 
 
 def test_a_comma_between_quotes_separates_nothing(host: FakeHost) -> None:

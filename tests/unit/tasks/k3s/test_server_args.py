@@ -8,7 +8,8 @@ from blocks.errors import RefusedError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
 from tasks.k3s.identity import ClusterAccess, find_cluster_access
-from tasks.k3s.server_args import check_datastore, check_flags, server_args
+from tasks.k3s.rogue import check_datastore
+from tasks.k3s.server_args import check_flags, server_args
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
