@@ -19,7 +19,8 @@ from blocks.errors import HostError, HostUnreachableError, RefusedError
 from blocks.kube_credentials import KubeCredentials, parse_kubeconfig
 from blocks.ports import Host, KeyValues
 from configs.hosts import Machine
-from tasks.k3s.flags import DATA_DIRS, OTHER_FLAGS, UNITS
+from tasks.k3s.flags import DATA_DIRS, OTHER_FLAGS
+from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import variables_of
 
@@ -196,8 +197,8 @@ def find_live_token(present: Collection[str], access: ClusterAccess) -> SecretSt
         if key_of(token.get_secret_value()) in present:
             return token
     raise RefusedError(
-        f"cluster: none of the tokens on {access.server} (variables and ExecStart of {access.unit}, config.yaml, token file, none) is the one "
-        f"that its datastore's {', '.join(present)} is named by: a server would found a second cluster: restart {access.unit} on "
+        f"cluster: none of the tokens on {access.server} (variables and ExecStart of {access.unit}, config.yaml, token file, none) is "
+        f"the one that its datastore's {', '.join(present)} is named by: a server would found a second cluster: restart {access.unit} on "
         f"{access.server} with the token that the datastore was begun with",
         id="k3s-token-unknown",
     )

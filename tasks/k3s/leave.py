@@ -11,8 +11,8 @@ from tasks.engine.record import Record
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import stays, wait_until
-from tasks.k3s.flags import UNITS
 from tasks.k3s.nodes import LEFT, find_node, find_source
+from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_off
 

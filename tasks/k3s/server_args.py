@@ -14,8 +14,9 @@ from configs.k3s import ALIKE, SET_BY_EVENKEEL
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.k3s.flags import MASK, OF_VARIABLES, OTHER_FLAGS, SERVER_COMMAND_LINE, UNITS, Flag, difference, pairs, parse_flags
+from tasks.k3s.flags import MASK, OF_VARIABLES, OTHER_FLAGS, SERVER_COMMAND_LINE, Flag, difference, pairs, parse_flags
 from tasks.k3s.identity import PROXY, TOKENS, ClusterAccess
+from tasks.shell.k3s_units import UNITS
 
 NETWORK = ("--advertise-address", "--bind-address", "--flannel-iface", "--node-external-ip")
 OWN = frozenset(

@@ -10,9 +10,10 @@ from shlex import quote
 from blocks.ports import Host
 from configs.platform import Platform
 from tasks.etcd.flags import SHELL, own_file
-from tasks.k3s.flags import SERVER_COMMAND_LINE, UNITS
+from tasks.k3s.flags import SERVER_COMMAND_LINE
 from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
+from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from blocks.ports import Host
-from configs.hosts import Machine, Source
+from configs.hosts import Machine, Source, Target
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
@@ -83,13 +83,13 @@ def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
     )
 
 
-def _judge_software(found: Findings, facts: HostFacts, platform: Platform, machine: Machine) -> None:
+def _judge_software(found: Findings, facts: HostFacts, platform: Platform, target: Target) -> None:
     """Without these files and commands steps fail for certain, and the old platform is gone by then; keepalived is only ever
     started by its unit, and hostnamectl needed where the name is another one.
     """
     for path in facts.missing_files:
         found.refuse("bundle-file-missing", f"{path} is missing or empty", "copy the vendor's bundle there", final=True)
-    needed = {"keepalived": machine in platform.vip_holders, platform.etcd.binary: machine.etcd}
+    needed = {"keepalived": target in platform.vip_holders, platform.etcd.binary: target.etcd}
     for command in facts.missing_commands:
         if needed.get(command, True):
             final = command not in ("keepalived", "hostnamectl")

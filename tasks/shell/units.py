@@ -1,4 +1,4 @@
-"""What systemd says of a unit: whether it runs, and whether it will after a reboot."""
+"""What systemd says of a unit: whether it runs, and whether it will after a reboot; what it is started with."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def variables_of(text: str) -> dict[str, str]:
         name, equals, value = line.strip().partition("=")
         if name == "Environment":
             with suppress(ValueError):
-                found.update(word.split("=", 1) for word in shlex.split(value) if "=" in word)
+                found |= {word.partition("=")[0]: word.partition("=")[2] for word in shlex.split(value) if "=" in word}
         elif equals:
             quoted = re.fullmatch(r"\s*([\"'])(.*)\1\s*", value)
             found[name] = quoted[2] if quoted else value.strip()

@@ -14,7 +14,7 @@ BUDGET = {
     "status": "Failure",
     "message": "Cannot evict pod as it would violate the pod's disruption budget.",
     "reason": "TooManyRequests",
-    "details": {"causes": [{"reason": "DisruptionBudget", "message": "The disruption budget web needs 2 healthy pods and has 2 currently"}]},
+    "details": {"causes": [{"reason": "DisruptionBudget", "message": "The disruption budget web needs 2 healthy pods and has 2"}]},
     "code": 429,
 }
 """As kubernetes v1.20.8 answers an eviction."""

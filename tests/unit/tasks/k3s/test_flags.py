@@ -2,7 +2,8 @@
 
 import pytest
 
-from tasks.k3s.flags import SERVER_COMMAND_LINE, UNITS, difference, parse_flags
+from tasks.k3s.flags import SERVER_COMMAND_LINE, difference, parse_flags
+from tasks.shell.k3s_units import UNITS
 from tests.fakes.host import FakeHost
 from tests.fakes.world import World
 
