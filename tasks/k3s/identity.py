@@ -68,7 +68,7 @@ class ClusterAccess:
     agent_token: SecretStr
     """What agents join with: where the platform has an agent token, it can't add servers."""
     unit: str = "k3s"
-    """Its k3s's unit, whatever the installer was told to call it."""
+    """Its k3s's unit, which an installer may have given another name."""
     other_flags: tuple[str, ...] = ()
     """The flags that this server has from variables and its config.yaml."""
     variables: Mapping[str, SecretStr] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The units that run k3s on a machine. They are called as the installer was told to: INSTALL_K3S_NAME=prod makes k3s-prod."""
+"""The units that run k3s on a machine; with INSTALL_K3S_NAME=prod the installer calls one k3s-prod."""
 
 from __future__ import annotations
 

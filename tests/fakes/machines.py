@@ -79,6 +79,23 @@ def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | 
     host.tell("processes", "4711 k3s-server")
 
 
+def call_k3s(host: FakeHost, unit: str, *, command: str = "server") -> None:
+    """Its server's unit has this name, as INSTALL_K3S_NAME makes it, and runs `command`."""
+    for name in (old := "/etc/systemd/system/k3s.service", f"{old}.env", "/usr/local/bin/k3s-uninstall.sh"):
+        text = host.read(name).replace("k3s.service", f"{unit}.service").replace("    server ", f"    {command} ")
+        new = name.replace("k3s.service", f"{unit}.service").replace("k3s-uninstall", f"{unit}-uninstall")
+        host.write(new, text, mode=host.path(name).stat().st_mode & 0o777)
+        host.path(name).unlink()
+    host.unit("k3s", "inactive", "disabled")
+    host.unit(unit)
+
+
+def server_unit(host: FakeHost) -> str:
+    """The unit that runs a server there, the usual one if none does."""
+    units = sorted(path.name for path in host.path(".state/units").glob("k3s*"))
+    return next((unit for unit in units if unit != "k3s-agent" and host.runs(unit)), "k3s")
+
+
 def stop_k3s(host: FakeHost) -> None:
     host.unit("k3s", "inactive", "disabled")
     host.tell("processes", "")

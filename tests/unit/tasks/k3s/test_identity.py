@@ -170,20 +170,9 @@ def test_a_token_is_found_in_whatever_variable_it_was_given(world: World, file: 
     assert chosen(world) == "g1ven"
 
 
-def called(world: World, unit: str, *, command: str = "server") -> None:
-    """The first source was installed with INSTALL_K3S_NAME."""
-    host = world.hosts["vm-1"]
-    for path in (UNIT, ENV):
-        host.path(path).unlink()
-    host.unit("k3s", "inactive", "disabled")
-    machines.run_k3s(host, unit=unit, ca=machines.LIVE_CA)
-    host.write(f"/etc/systemd/system/{unit}.service.env", "K3S_TOKEN=g1ven\nK3S_KUBECONFIG_MODE=644\n")
-    file = f"/etc/systemd/system/{unit}.service"
-    host.write(file, f"[Service]\nEnvironmentFile={file}.env\nExecStart=/usr/local/bin/k3s \\\n    {command} \\\n\t'--docker' \\\n\n")
-
-
 def test_a_server_whose_unit_has_another_name_gives_access(world: World) -> None:
-    called(world, "k3s-prod")
+    machines.call_k3s(world.hosts["vm-1"], "k3s-prod")
+    world.hosts["vm-1"].write("/etc/systemd/system/k3s-prod.service.env", "K3S_TOKEN=g1ven\nK3S_KUBECONFIG_MODE=644\n")
     begun_with(world, "g1ven")
 
     found = look(world)
@@ -200,13 +189,13 @@ def test_of_two_servers_units_the_one_that_runs_counts(world: World) -> None:
 
 
 def test_an_agent_of_whatever_name_gives_none(world: World) -> None:
-    called(world, "k3s-prod", command="agent")
+    machines.call_k3s(world.hosts["vm-1"], "k3s-prod", command="agent")
 
     assert look(world).server == "vm-2"
 
 
 def test_a_server_that_does_not_run_is_named_by_its_unit(world: World) -> None:
-    called(world, "k3s-prod")
+    machines.call_k3s(world.hosts["vm-1"], "k3s-prod")
     world.hosts["vm-1"].unit("k3s-prod", "failed")
     world.hosts["vm-2"].down = True
 

@@ -203,9 +203,14 @@ def test_a_source_that_is_called_otherwise_is_a_warning(world: World, hostname: 
     assert finding.what == (f"it calls itself {hostname}, the config names it vm-1: node name and config must agree")
 
 
-def test_a_source_whose_k3s_was_given_the_nodes_name_may_be_called_otherwise(world: World) -> None:
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [(SERVER, "ExecStart=/usr/local/bin/k3s server --node-name vm-1\n"), (f"{SERVER}.env", "K3S_NODE_NAME=vm-1\n")],
+    ids=["flag", "variable"],
+)
+def test_a_source_whose_k3s_was_given_the_nodes_name_may_be_called_otherwise(world: World, file: str, content: str) -> None:
     world.hosts["vm-1"].call_it("node-a")
-    world.hosts["vm-1"].write(SERVER, "ExecStart=/usr/local/bin/k3s server --node-name vm-1\n")
+    world.hosts["vm-1"].write(file, content)
 
     assert "host-other-name" not in [finding.id for finding in check(world, "vm-1").findings]
 
