@@ -90,7 +90,8 @@ def test_a_plan_lists_for_every_machine_what_would_be_done(story: Story) -> None
 
 
 def test_plan_and_report_name_the_unit_that_runs_k3s(story: Story) -> None:
-    planned, done = ([e.why for e in entries if (e.step, e.target) == ("stop k3s on source", "vm-1")] for entries in (story.planned.entries, story.done))
+    stopping = ("stop k3s on source", "vm-1")
+    planned, done = ([e.why for e in entries if (e.step, e.target) == stopping] for entries in (story.planned.entries, story.done))
 
     assert planned == ["k3s is stopped and disabled: now the unit k3s-prod is active enabled, 1 containers of its pods run"]
     assert done == ["k3s-prod is off and disabled"]
