@@ -27,8 +27,8 @@ from tasks.images.rollout import Images, check_images
 from tasks.k3s.files import check_named_files
 from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.nodes import check_nodes
-from tasks.k3s.rogue import check_identity
-from tasks.k3s.server_args import check_datastore, check_flags
+from tasks.k3s.rogue import check_datastore, check_identity
+from tasks.k3s.server_args import check_flags
 from tasks.machine.fitness import check_machine
 from tasks.machine.versions import read_versions
 from tasks.network.routes import check_routes

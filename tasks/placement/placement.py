@@ -153,6 +153,7 @@ def _judge_named(found: Findings, platform: Platform, kube: KubeApi) -> None:
                     f"spec.template.spec.nodeName is {node}: its pods come back there, also when the node is cordoned",
                     f"kubectl edit {kind.lower()} -n {meta['namespace']} {meta['name']}",
                     where=f"{kind} {meta['namespace']}/{meta['name']}",
+                    final=manifest["spec"].get("replicas") != 0,
                 )
 
 

@@ -113,6 +113,8 @@ class FakeHost(Faulty):
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.folder), "BASH_ENV": str(STANDINS)}
         rooted = self._rooted(script).encode()
         done = subprocess.run(["bash", "-s"], input=rooted, capture_output=True, env=environment, timeout=60)
+        unknown = self.path("/tmp/not-found")
+        assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
         return CommandResult(done.returncode, self._unrooted(out), self._unrooted(err))
 

@@ -8,6 +8,9 @@ say() {
     else printf '%b' "${2-}"; fi
 }
 
+# A script's 2>/dev/null would hide it.
+command_not_found_handle() { grep -qxF "$1" "$S/lacks" 2>/dev/null || echo "$1" >>"$R/tmp/not-found"; return 127; }
+
 hostname() { say hostname; }
 hostnamectl() {
     did hostnamectl "$@"
@@ -106,11 +109,10 @@ systemctl() {
         echo "MainPID=$word"; return ;;
     cat)
         # What a unit names is below this root, too.
-        for word in "$R/usr/lib" "$R/etc"; do
-            word=$word/systemd/system/$unit.service
-            test ! -e "$word" || { sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; unit=; }
+        for word in {"$R/usr/lib","$R/etc"}/systemd/system/$unit.service{,.d/*.conf}; do
+            test ! -e "$word" || { echo "# ${word#"$R"}"; sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; now=yes; }
         done
-        test -z "$unit"; return ;;
+        test -n "$now"; return ;;
     is-active) unit_is "$unit" active inactive; test "$word" = active; return ;;
     is-enabled)
         unit_exists "$unit" || { echo "Failed to get unit file state for $unit.service" >&2; return 1; }

@@ -56,7 +56,9 @@ def test_a_k3s_of_any_unit_stops(world: World, unit: str) -> None:
     host.write(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/usr/local/bin/k3s \\\n    agent \\\n")
     host.unit(unit)
 
-    assert stop(world).change is Change.CHANGED
+    plan = ensure_k3s_stopped.fn(world.run(dry=True), host, world.platform, world.kube)
+    assert plan.why.startswith(f"k3s is stopped and disabled: now the unit {unit} is active enabled")
+    assert stop(world).why == f"{unit} is off and disabled"
     assert host.unit_state(unit) == ("failed", "disabled")
     assert stop(world).change is Change.UNCHANGED
 
