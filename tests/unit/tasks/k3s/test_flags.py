@@ -213,13 +213,15 @@ def test_files_beside_the_configuration_file_are_read_too(host: FakeHost) -> Non
     assert line.endswith("k3s server --v=2 --cluster-cidr=10.50.0.0/16 --docker=true")
 
 
-@pytest.mark.parametrize("given", ["'--config=FILE' \\", "'-c' \\\n\t'FILE' \\", "\nEnvironment=K3S_CONFIG_FILE=FILE"])
+@pytest.mark.parametrize(
+    "given",
+    ["'--config=ROOT/etc/k3s/own.yaml' \\", "'-c' \\\n\t'ROOT/etc/k3s/own.yaml' \\", "\nEnvironment=K3S_CONFIG_FILE=/etc/k3s/own.yaml"],
+)
 def test_another_configuration_file_is_read_in_its_place(host: FakeHost, given: str) -> None:
-    other = host.path("/etc/k3s/own.yaml")
     host.write("/etc/k3s/own.yaml", "v: 3")
     host.write("/etc/k3s/own.yaml.d/10-net.yaml", "cluster-cidr: 10.50.0.0/16")
 
-    unit = f"[Service]\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t{given.replace('FILE', str(other))}\n\nRestart=always\n"
+    unit = f"[Service]\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t{given.replace('ROOT', str(host.root))}\n\nRestart=always\n"
     assert read(host, unit=unit, file="v: 2").endswith(" --v=3 --cluster-cidr=10.50.0.0/16")
 
 
