@@ -3,7 +3,7 @@
 Absolute paths in a script are turned into paths below the root, answers are turned back; what a test must not touch
 (systemctl, docker, ip ...) is a function in machine.sh that keeps its state in the root. A mutation is a script that
 left the root different, down to a file's inode: rewriting a file with its own content is one, too. What a script
-answered and left as it was is remembered: asked of an equal machine in another test, it is not run again.
+answers and leaves is remembered: on an equal machine, in the same test or another, it has the same effect and is not run again.
 """
 
 from __future__ import annotations
@@ -13,25 +13,37 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from blocks.errors import CommandFailedError, HostUnreachableError
 from blocks.ports import CommandResult
 from blocks.ssh import round_trips
-from tests.fakes.disk import USUAL, Disk
+from tests.fakes.disk import USUAL, Disk, State
 from tests.fakes.faults import Faulty
 
 STANDINS = Path(__file__).with_name("machine.sh")
 ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|usr/lib/systemd|lib/systemd|opt|mnt|tmp|root|proc|run|sys)\b)")
 HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
 
+TIMES = "%Y"  # a script with it asks for files' times, which no state has
 CLOCK = re.compile(r"@now([+-]\d+)@")  # as the stand-in for `date` prints it
 
 Snapshot = dict[str, tuple[int, ...]]
-ANSWERS: dict[object, CommandResult] = {}
-"""By script and everything that is on the machine: what was answered."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a script did to a machine."""
+
+    answer: CommandResult
+    changes: bool
+    after: State | None
+
+
+EFFECTS: dict[object, Effect] = {}
+"""By script and everything that was on the machine."""
 
 
 class FakeHost(Faulty):
@@ -113,20 +125,27 @@ class FakeHost(Faulty):
         return not self.down and self.unit_state(unit)[0] == "active"
 
     def _answer(self, script: str, what: str) -> CommandResult:
-        known = self.disk.known()
-        asked = None if known is None else (self._unrooted(script), known)
-        answer = ANSWERS.get(asked)
-        if answer is None:
-            before = self._snapshot()
-            answer = self._bash(script)
-            if self._snapshot() != before:
-                self.disk.changed()
-                if self.changed is not None:
-                    self.changed(self)
-                self.changes(f"{self.name}: {what}")
-            elif asked is not None and not any((self.root / "tmp").iterdir()):
-                ANSWERS[asked] = answer
+        before = self.disk.state()
+        asked = None if before is None or TIMES in script else (self._unrooted(script), before)
+        effect = EFFECTS.get(asked)
+        if effect is None:
+            effect = self._effect(script)
+            if asked is not None and effect.after is not None:
+                EFFECTS[asked] = effect
+        elif effect.after != before:
+            self.disk.become(effect.after)
+        if effect.changes:
+            if self.changed is not None:
+                self.changed(self)
+            self.changes(f"{self.name}: {what}")
+        answer = effect.answer
         return replace(answer, stdout=CLOCK.sub(lambda ahead: f"{time.time() + int(ahead[1])}", answer.stdout))
+
+    def _effect(self, script: str) -> Effect:
+        before = self._snapshot()
+        answer = self._bash(script)
+        self.disk.changed()
+        return Effect(answer, self._snapshot() != before, self.disk.state())
 
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
