@@ -27,8 +27,8 @@ _UNIT = r"""sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s.se
 _CONFIG = "grep -hsE '^token(-file)?:' /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
 _FILES = rf"{{ {_UNIT}; {_CONFIG}; }} | grep -oE -- 'token-file[=: ]+[^ ]+' | sed -E 's/^[^=: ]+[=: ]+//; s/[\"'\'']//g'"
 # A server keeps its data where --data-dir says; of another cluster's, in the usual folder, may be something left.
-_EVERY = 'data_dirs | while IFS= read -r d; do cat "$d/server/{}"; done'
-QUESTION = DATA_DIRS + facts(
+_EVERY = 'for d in "${{dirs[@]}}"; do cat "$d/server/{}"; done'
+QUESTION = DATA_DIRS + "mapfile -t dirs < <(data_dirs)\n" + facts(
     {
         "uid": "id -u",
         "active": "systemctl is-active k3s",

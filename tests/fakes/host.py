@@ -132,7 +132,7 @@ class FakeHost(Faulty):
             effect = self._effect(script)
             if asked is not None and effect.after is not None:
                 EFFECTS[asked] = effect
-        elif effect.after != before:
+        elif effect.after is not None and effect.after != before:
             self.disk.become(effect.after)
         if effect.changes:
             if self.changed is not None:
