@@ -32,8 +32,8 @@ _NAMED = r"grep -oE -- '(token-file|K3S_TOKEN_FILE)[=: ]+[^ ]+' | sed -E 's/^[^=
 # Settings of drop-ins that a new unit lacks; systemctl cat begins each file with its name.
 _DROP_INS = r"""systemctl cat "$k3s_unit" | awk '/^# \// {on = /\.conf$/} on && sub(/=.*/, "") && /^[A-Z][A-Za-z]*$/ && !seen[$0]++'"""
 # A server keeps its data where --data-dir says; of another cluster's, in the usual folder, may be something left.
-_EVERY = 'data_dirs | while IFS= read -r d; do cat "$d/server/{}"; done'
-QUESTION = UNITS + DATA_DIRS + facts(
+_EVERY = 'for d in "${{dirs[@]}}"; do cat "$d/server/{}"; done'
+QUESTION = UNITS + DATA_DIRS + "mapfile -t dirs < <(data_dirs)\n" + facts(
     {
         "uid": "id -u",
         "unit": 'echo "$k3s_unit"',

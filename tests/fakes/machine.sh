@@ -17,7 +17,7 @@ hostnamectl() {
     test -e "$S/name-is-fixed" || { printf '%s\n' "$2" >"$S/hostname"; printf '%s\n' "$2" >"$R/etc/hostname"; }
 }
 id() { test $# -lt 2 || { ! grep -qxF "$2" "$S/lacks-users" 2>/dev/null; return; }; say uid '0\n'; }
-date() { command date -d "now + $(say clock 0) seconds" "$@"; }
+date() { case $1 in +%s.%N) printf @now%+d@ "$(say clock 0)" ;; *) command date "$@" ;; esac; }
 keepalived() { :; }
 # Both programs that are run by name, each with its text: one hears $S/adverts, lines of "SOURCE PAYLOAD", one announces.
 interpreter() {

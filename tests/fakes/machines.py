@@ -8,12 +8,13 @@ import io
 import json
 import re
 import tarfile
+from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from tests.fakes.host import FakeHost
 
-VENDOR = Path(__file__).with_name("vendor")
+VENDOR = {path.name: path.read_text() for path in Path(__file__).with_name("vendor").iterdir()}
 AUTH_PASS = "s3cret"
 LIVE_CA, OLD_CA, ROGUE_CA = "the live platform's CA", "the old platform's CA", "a second cluster's CA"
 OLD_WORKLOADS = {
@@ -39,12 +40,14 @@ def token(ca: str) -> str:
     return f"K10{sha256(ca)}::server:{PASSWORD}"
 
 
+@cache
 def kubeconfig(ca: str) -> str:
     ca64, certificate, key = (base64.b64encode(text.encode()).decode() for text in (ca, "a certificate", "pr1vate key"))
     user = {"client-certificate-data": certificate, "client-key-data": key}
     return json.dumps({"clusters": [{"cluster": {"certificate-authority-data": ca64}}], "users": [{"user": user}]})
 
 
+@cache
 def image_tar(*tags: str, manifest_name: str = "manifest.json") -> bytes:
     """As `docker save` writes it, on one line."""
     return tar_of(manifest_name, [{"Config": "abc.json", "RepoTags": list(tags), "Layers": []}])
@@ -74,7 +77,7 @@ def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | 
     host.write(file, f"[Service]\nEnvironmentFile={file}.env\nExecStart=/usr/local/bin/k3s \\\n    {command} \\\n\n")
     host.write(f"{file}.env", f"K3S_TOKEN='{given}'\n{more}", mode=0o600)
     host.write("/usr/local/bin/k3s", f"#!/bin/sh\necho '{json.dumps(OLD_WORKLOADS)}'\n", mode=0o755)
-    host.write(f"/usr/local/bin/{unit}-uninstall.sh", (VENDOR / "k3s-uninstall.sh").read_text(), mode=0o755)
+    host.write(f"/usr/local/bin/{unit}-uninstall.sh", VENDOR["k3s-uninstall.sh"], mode=0o755)
     hand_out(host, ca=ca)
     host.tell("processes", "4711 k3s-server")
 
@@ -185,7 +188,7 @@ def make_target(host: FakeHost, *, server: bool) -> None:
     host.unit("keepalived", "inactive", "disabled")
     host.unit("etcd", "inactive", "disabled")
     bring(host, etcd="3.5.21", k3s="1.20.2")
-    for script in VENDOR.iterdir():
-        host.write(f"/opt/k3s/vendor/{script.name}", script.read_text(), mode=0o755)
+    for name, script in VENDOR.items():
+        host.write(f"/opt/k3s/vendor/{name}", script, mode=0o755)
     host.write("/opt/k3s/image/app.tar", image_tar("app/web:2.0", "app/db:1.0"))
     host.write("/opt/k3s/vendor/k3s-airgap-images-amd64.tar", image_tar("rancher/pause:3.1"))
