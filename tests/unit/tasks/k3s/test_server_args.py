@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from blocks.errors import RefusedError
+from blocks.ports import Node
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
 from tasks.k3s.identity import ClusterAccess, find_cluster_access
@@ -281,3 +282,29 @@ def test_an_etcd_that_does_not_hold_the_clusters_nodes_is_another_ones(world: Wo
 
     with pytest.raises(FindingsError, match=r"the etcd of the config does not hold its nodes vm-2: .*\[k3s-datastore-foreign\]"):
         check_datastore.fn(world.run(), world.platform, world.kube, world.keys)
+
+
+def test_a_node_that_joins_meanwhile_is_no_other_clusters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = world.keys.names
+
+    def and_a_node_joins(prefix: str) -> list[str]:
+        found = names(prefix)
+        world.kube.joins("phys-3", "10.0.0.23", server=False)
+        return found
+
+    monkeypatch.setattr(world.keys, "names", and_a_node_joins)
+
+    assert check_datastore.fn(world.run(), world.platform, world.kube, world.keys).findings == ()
+
+
+def test_a_node_that_goes_meanwhile_is_no_other_clusters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = world.kube.nodes
+
+    def and_a_node_goes() -> list[Node]:
+        found = nodes()
+        world.kube.node_map.pop("vm-2", None)
+        return found
+
+    monkeypatch.setattr(world.kube, "nodes", and_a_node_goes)
+
+    assert check_datastore.fn(world.run(), world.platform, world.kube, world.keys).findings == ()
