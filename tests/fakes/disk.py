@@ -30,15 +30,15 @@ class Disk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._is_made = self._is_stale = False
+        self._is_made = self._is_stale = self._is_shown = False
         self._folders = dict.fromkeys(FOLDERS, USUAL_FOLDER)
         self._files: Files = {}
         self._links: dict[str, Path] = {}
 
     @property
     def folder(self) -> Path:
-        """The root, with everything in it that was written so far; who has it may change what is there."""
-        self.changed()
+        """The root, with everything in it that was written so far; who has it may change what is there, at any time."""
+        self._is_stale = self._is_shown = True
         return self.made()
 
     def made(self) -> Path:
@@ -52,7 +52,7 @@ class Disk:
         return self.root
 
     def changed(self) -> None:
-        """From now on only the root itself says what is in it."""
+        """A script may have changed what is in the root: it is read again."""
         self._is_stale = True
 
     def state(self) -> State | None:
@@ -65,8 +65,7 @@ class Disk:
         return State(frozenset(self._all_folders().items()), frozenset(files.items()), frozenset(shared.items()))
 
     def become(self, state: State) -> None:
-        """Let `state` be what is on it; a file that stays as it is keeps its time."""
-        assert not self._is_stale
+        """Let `state` be what is on it, whose state was asked for just before; a file that stays as it is keeps its time."""
         here, were, folders = bytes(self.root), self._files, self._all_folders().keys()
         self._folders = dict(state.folders)
         self._files = {name: (content.replace(ROOT, here), mode) for name, (content, mode) in state.files}
@@ -129,7 +128,7 @@ class Disk:
                 folders[name] = mode
             else:
                 files[name] = Path(entry).read_bytes(), mode
-        self._folders, self._files, self._is_stale = folders, files, False
+        self._folders, self._files, self._is_stale = folders, files, self._is_shown
         return True
 
     def _put(self, folders: dict[str, int], files: Files) -> None:

@@ -70,6 +70,17 @@ def test_a_machine_that_differs_at_all_is_asked_itself(folder: Path, change: obj
     assert second.run(script, what="asking", check=False).stdout != before.stdout
 
 
+def test_who_was_shown_a_path_may_change_it_at_any_time(folder: Path) -> None:
+    host = FakeHost("vm-1", "10.0.0.11", folder / "a")
+    path = host.path("/etc/hosts")
+    host.run("cat /etc/hosts", what="asking")
+
+    path.write_text("10.0.0.9 printer\n")
+
+    assert host.read("/etc/hosts") == "10.0.0.9 printer\n"
+    assert host.run("cat /etc/hosts", what="asking").stdout == "10.0.0.9 printer\n"
+
+
 def test_a_file_that_stays_keeps_its_time(folder: Path) -> None:
     machine(folder / "a").run("echo x >/etc/one", what="acting")
     host = machine(folder / "b")
