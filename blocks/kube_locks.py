@@ -23,9 +23,10 @@ def holder(lock: Manifest | None) -> str:
 
 
 def release(servers: KubeServers, namespace: str, name: str, by: str) -> None:
-    """Write what LeaderElector.release writes (client-go v0.20 to v0.24), if `by` still holds it.
+    """Nobody holds what `by` held, by the fields that LeaderElector.release sets (client-go as k3s v1.20.8 vendors it); its
+    times are left as they are: nobody reads them of a lock without a holder.
 
-    Of the version that was read: who takes it meanwhile keeps it. Raises KubeUnavailableError then.
+    Who takes it meanwhile keeps it; raises KubeUnavailableError then.
     """
     lock = read(servers, namespace, name)
     if lock is None or holder(lock) != by:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import Any
 from deployments.lab import api
 from deployments.lab.machines import find
 from tests.lab import world
+from tests.lab.watcher import Watcher
 
 PACE_S = 2.0
 PATIENCE_S = 20.0  # the scheduler tries again after 10 s at most when a pod that this one waits for has a node
@@ -36,25 +36,16 @@ class Waited:
         return self.until - self.since
 
 
-class Pods:
+class Pods(Watcher):
     """The cluster's pods, looked at through the VIP until the context ends."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.before: Counter[str] = Counter()
         """By controller, its pods on the sources at the first look."""
         self.waited: dict[str, Waited] = {}
         self.last: list[Item] = []
         self.looks = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Pods:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def look(self, items: list[Item], at: float) -> None:
         """The pods as they are at that time, in seconds since the epoch."""
@@ -73,9 +64,9 @@ class Pods:
         its = (item for item in self.last if owner_of(item) == owner and item["spec"].get("nodeName") in world.TARGETS)
         return sum(_is_ready(item) for item in its)
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         while True:
-            last = self._ended.wait(PACE_S)
+            last = self.ended.wait(PACE_S)
             items = api.objects(find("vm-1"), ["Pod"], address=world.VIP).get("Pod")
             if items:
                 self.look(items, time.time())
