@@ -9,6 +9,7 @@ from threading import Event
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
 
 from blocks.errors import DeadlineExceededError, HostError
 from flows.drain import drain_sources
@@ -189,4 +190,5 @@ def test_a_report_is_shown_in_the_ui(world: World) -> None:
 
     with get_client(sync_client=True) as client:
         wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["report-demo"]))
-        assert "# test demo: " in str(client.read_artifacts(artifact_filter=wanted)[0].data)
+        newest, *_ = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.CREATED_DESC)
+    assert "# test demo: " in str(newest.data)
