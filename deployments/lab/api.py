@@ -12,6 +12,7 @@ import re
 import ssl
 import tempfile
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def objects(machine: Machine, kinds: Iterable[str] = tuple(KINDS), *, address: s
     try:
         context = _context((cache.disk(machine) / KUBECONFIG).read_text())
         connection = http.client.HTTPSConnection(address or machine.address, API_PORT, timeout=5, context=context)
-        return {kind: _list(connection, KINDS[kind]) for kind in kinds}
+        with closing(connection):
+            return {kind: _list(connection, KINDS[kind]) for kind in kinds}
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return {}
 
