@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from shlex import quote
 from typing import Any
 
 from blocks.errors import CommandFailedError, RefusedError, TransientError, VerificationError
 from blocks.ports import Host, KubeApi
+from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.database.control import control
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
@@ -25,11 +27,11 @@ Release = tuple[str, str, dict[str, str]]
 """Status, chart and values."""
 
 
-def helm_values(platform: Platform) -> dict[str, str]:
-    """The chart's values as the runbook gives them, by their paths."""
+def helm_values(platform: Platform, nodes: Sequence[Machine] = ()) -> dict[str, str]:
+    """The chart's values as the runbook gives them, by their paths; `nodes` have the bricks, by default as configured."""
     backup = platform.backup
     named = {machine.name: machine for machine in platform.machines}
-    bricks = [named[name] for name in backup.glusterfs_nodes] or list(platform.sources)
+    bricks = nodes or [named[name] for name in backup.glusterfs_nodes] or platform.sources
     return {
         "common.env.ENV_EXPIRED_DAYS": str(backup.expired_days),
         "common.env.ENV_GLUSTERFS_NODE_VIP": str(platform.vip),
@@ -40,13 +42,17 @@ def helm_values(platform: Platform) -> dict[str, str]:
 
 
 @step("install backup-ctl")
-def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -> Outcome:
+def ensure_backup_ctl(
+    run: Run, helm: Host, platform: Platform, kube: KubeApi, nodes: Sequence[Machine] = ()
+) -> Outcome:
     """Make backup-ctl be deployed by Helm from the configured chart with the configured values, its pod Ready.
+
+    `nodes` are the machines with bricks; without them those of the config.
 
     Undo: helm rollback, or helm uninstall.
     """
     # probe
-    backup, values = platform.backup, helm_values(platform)
+    backup, values = platform.backup, helm_values(platform, nodes)
     chart = PurePosixPath(backup.chart).name.removesuffix(".tgz")
     found = _release(helm, platform)
     status, present, _ = found
