@@ -24,7 +24,7 @@ def move_lake(session: Session) -> None:
         ensure_peer(run, target, platform, hosts)
     for slot in slots(lake):
         ensure_brick_moved(run, slot, platform, hosts)
-    if lake.volumes:
+    if lake.volumes and not session.record.finished:  # afterwards no step of a migration needs Helm
         ensure_backup_ctl(run, session.hosts[helm_host(session)], platform, session.kube, brick_nodes(session))
 
 

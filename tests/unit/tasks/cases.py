@@ -175,7 +175,7 @@ def with_lake(world: World, *, move: bool = True) -> FakeGluster:
     lake.volume("uap", "vm-1:/mnt/lake/brick", "vm-2:/mnt/lake/brick", "other:/mnt/lake/brick")
     for host in world.hosts.values():
         host.write("/proc/mounts", f"{host.read('/proc/mounts')}localhost:uap /mnt/uap-global fuse.glusterfs rw 0 0\n")
-    world.platform = platform(backup={**CONFIG["backup"], "lake": {"move": move}})
+    world.platform = platform(backup={**CONFIG["backup"], "lake": {"move": move}}, timeouts={"lake_heal_s": 100, "gluster_s": 20})
     world.forget()
     return lake
 
