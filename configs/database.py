@@ -55,7 +55,7 @@ class Backup(StrictModel):
         False, description="whether evenkeel deletes expired archives; backup-ctl may delete them, too"
     )
     glusterfs_nodes: tuple[NodeName, ...] = Field(
-        (), description="machines with the GlusterFS bricks of the file lake, for backup-ctl; the sources by default, with lake.move those that have them"
+        (), description="machines with bricks of the file lake, for backup-ctl; the sources by default, with lake.move those that have them"
     )
     node_selector_value: ShellSafe = "1"
     lake: Lake = Field(Lake(), description="the file lake: the path of the archives' folder, or more of it")

@@ -23,7 +23,7 @@ class Lake:
     def volumes(self) -> tuple[Volume, ...]:
         """By name. An old platform's volumes, which only targets have, are not among them."""
         known: dict[str, Volume] = {}
-        for machine in (*self.platform.sources, *self.platform.targets):  # the last one's view stays: a source's may be an old one
+        for machine in self.platform.machines:  # the last one's view stays: a source's may be an old one
             daemon = self.daemons.get(machine.name, Daemon(installed=False))
             for volume in daemon.volumes:
                 ours = isinstance(machine, Source) or (volume.name in self.mounted(daemon) and self._is_of_platform(daemon))
@@ -54,7 +54,7 @@ class Lake:
 
     def members(self, volume: Volume) -> list[str]:
         """The machines whose glusterd has the volume: any of them can be asked about it. Those that stay come first."""
-        machines = (*self.platform.targets, *self.platform.sources)
+        machines: tuple[Machine, ...] = (*self.platform.targets, *self.platform.sources)
         return [machine.name for machine in machines if (daemon := self.daemons.get(machine.name)) and daemon.volume(volume.id)]
 
     def nodes(self) -> tuple[Machine, ...]:
