@@ -15,7 +15,7 @@ from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.lake.checks import judge_moving
-from tasks.lake.daemon import Volume
+from tasks.lake.daemon import Volume, read_daemon
 from tasks.lake.health import read_health, wait_until_online, wait_until_whole
 from tasks.lake.lake import Lake, read_lake
 from tasks.lake.peers import gluster
@@ -67,10 +67,11 @@ def ensure_brick_moved(run: Run, slot: Slot, platform: Platform, hosts: Mapping[
         gluster(member, platform, command)
 
     # verify
-    now = _volume(read_lake(platform, {member.name: member}), slot)
-    if str(now.bricks[slot.index]) != move.new:
+    now = read_daemon(member, platform.timeouts.command_s).volume(volume.id)
+    there = str(now.bricks[slot.index]) if now else "nothing"
+    if now is None or there != move.new:
         raise VerificationError(
-            f"{slot.name}: gluster replaced {move.old}, but {now.bricks[slot.index]} is in its place, expected {move.new}: "
+            f"{slot.name}: gluster replaced {move.old}, but {there} is in its place, expected {move.new}: "
             f"gluster volume info {volume.name}",
             id="lake-brick-not-replaced",
         )

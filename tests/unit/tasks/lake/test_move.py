@@ -30,6 +30,15 @@ def test_each_brick_goes_to_a_target_of_its_own_and_the_order_of_the_volume_stay
     assert lake.bricks("uap") == [NEW.format(1), NEW.format(2), OTHER]
 
 
+def test_a_target_need_not_have_mounted_the_lake(world: World) -> None:
+    lake = with_probed(world)
+    for target in world.platform.targets:
+        world.hosts[target.name].write("/proc/mounts", "proc /proc proc rw 0 0\n")
+
+    assert [move(world, index).change for index in (0, 1)] == [Change.CHANGED, Change.CHANGED]
+    assert lake.bricks("uap") == [NEW.format(1), NEW.format(2), OTHER]
+
+
 def test_the_next_brick_waits_until_the_last_one_is_filled(world: World, time: FakeTime) -> None:
     lake = with_probed(world)
     lake.change(polls=8)
