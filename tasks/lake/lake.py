@@ -60,7 +60,7 @@ class Lake:
     def nodes(self) -> tuple[Machine, ...]:
         """The machines with bricks, in the order of the bricks."""
         machines = (self.machine_of(brick) for volume in self.volumes for brick in volume.bricks)
-        return tuple(dict.fromkeys(machine for machine in machines if machine is not None))
+        return tuple({machine.name: machine for machine in machines if machine is not None}.values())
 
     def _is_of_platform(self, daemon: Daemon) -> bool:
         """A target's own old pool may have a volume of the same name, mounted at the same place."""
