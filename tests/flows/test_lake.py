@@ -42,7 +42,7 @@ def test_a_plan_lists_every_peer_and_every_brick_and_changes_nothing(world: Worl
 
 
 def test_a_run_whose_answer_was_lost_is_continued_and_backup_ctl_follows_the_bricks(world: World, lake: FakeGluster) -> None:
-    world.hosts["vm-1"].fail("gluster volume replace-brick", HostError("vm-1: SSH broke"), after=True)
+    world.hosts["phys-1"].fail("gluster volume replace-brick", HostError("phys-1: SSH broke"), after=True)
     with pytest.raises(HostError, match="SSH broke"):
         perform(move_lake, world)
     assert lake.bricks("uap") == [NEW[0], "vm-2:/mnt/lake/brick", NEW[2]]
