@@ -10,6 +10,7 @@ from croniter import croniter
 from pydantic import Field, model_validator
 
 from configs.base import HostPath, Label, NodeName, SecretRef, ShellSafe, StrictModel
+from configs.lake import Lake
 
 NOT_FOR_PREFECT = re.compile(r"[rh]\b|.*\dw|w\d", re.IGNORECASE)
 """Fields that croniter takes, and Prefect refuses or draws by lot: random, hashed, nearest weekday."""
@@ -54,12 +55,10 @@ class Backup(StrictModel):
         False, description="whether evenkeel deletes expired archives; backup-ctl may delete them, too"
     )
     glusterfs_nodes: tuple[NodeName, ...] = Field(
-        (), description="machines with the GlusterFS bricks of the file lake; the sources by default"
+        (), description="machines with bricks of the file lake, for backup-ctl; the sources by default, with lake.move those that have them"
     )
     node_selector_value: ShellSafe = "1"
-    lake: HostPath = Field(
-        "/mnt/uap-global/backup", description="folder of the archives, on the mounted file lake"
-    )
+    lake: Lake = Field(Lake(), description="the file lake: the path of the archives' folder, or more of it")
     schedule: Schedule | None = None
 
 

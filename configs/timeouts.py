@@ -27,6 +27,12 @@ class Timeouts(StrictModel):
     node_delete_s: float = Field(
         120, gt=0, description="k3s's leader takes a node's finalizer off; a stopped leader's lock lives 45 s, then one more settles"
     )
+    gluster_s: float = Field(
+        180, gt=0, description="gluster's own command gives up after 120 s; a brick was replaced in 9 s on a loaded machine"
+    )
+    lake_heal_s: float = Field(
+        43200, gt=0, description="a new brick is filled by self-heal, small files at 10 a second each: hours for a full one"
+    )
     helm_s: float = Field(300, gt=0, description="the pod of a chart starts from a local image, nothing is pulled")
     restore_s: float = Field(14400, gt=0, description="BR restores 100 MiB/s per TiKV, older ones slower")
     accounts_s: float = Field(60, gt=0, description="each TiDB server loads new users and variables by itself, in seconds")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from configs.hosts import Machine
 from configs.load import load_platform
 from flows.composition import open_session
 from flows.opening import open_backup
@@ -15,6 +16,7 @@ from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched
 from tasks.database.expiry import expire_records
 from tasks.images.record import ensure_new_images_recorded
 from tasks.k3s.identity import find_cluster_access
+from tasks.lake.lake import read_lake
 
 
 @flow(name="backup", flow_run_name="backup {config}, dry run: {dry_run}")
@@ -35,7 +37,7 @@ def take_backup(session: Session) -> None:
     """Return only with an intact archive and all workloads' images in the session's record."""
     run, platform, kube = session.run, session.platform, session.kube
     if session.record.read(BACKUP) is None:  # a migration that has its backup does not need Helm any more
-        ensure_backup_ctl(run, session.hosts[helm_host(session)], platform, kube)
+        ensure_backup_ctl(run, session.hosts[helm_host(session)], platform, kube, brick_nodes(session))
         ensure_tidb_patched(run, platform, kube)
     ensure_backup(run, platform, session.lake_host, kube, session.record)
     ensure_new_images_recorded(run, platform, kube, session.record)
@@ -48,6 +50,13 @@ def way_back(session: Session) -> set[str]:
     migration = session.migration
     taken = migration.read(BACKUP) if migration else None
     return {taken["name"]} if taken else set()
+
+
+def brick_nodes(session: Session) -> tuple[Machine, ...]:
+    """The machines that backup-ctl is given as those with bricks: where they move, those that have them; else as configured."""
+    if not session.platform.backup.lake.move:
+        return ()
+    return read_lake(session.platform, session.hosts).nodes()
 
 
 def helm_host(session: Session) -> str:

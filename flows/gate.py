@@ -58,9 +58,11 @@ def plan_behind(gate: Gate, platform: Platform, worked_on: tuple[Target, ...]) -
     sources, targets = (", ".join(machine.name for machine in group) for group in (platform.sources, worked_on))
     others = ", ".join(target.name for target in worked_on if target != platform.targets[0])
     holders = ", ".join(target.name for target in platform.vip_holders)
+    joined = "(can't be undone), join them to etcd and k3s"
+    bricks = f", replace the file lake's bricks on {sources} one at a time" if platform.backup.lake.move else ""
     return {
-        Gate.BEGIN: f"- back up the database, uninstall the old platform on {targets} (can't be undone), join them to etcd and k3s",
-        Gate.CANARY: f"- uninstall the old platform on {others} (can't be undone), join them to etcd and k3s, as the first target was",
+        Gate.BEGIN: f"- back up the database, uninstall the old platform on {targets} {joined}{bricks}",
+        Gate.CANARY: f"- uninstall the old platform on {others} {joined}, as the first target was{bricks}",
         Gate.DRAIN: f"- drain {sources}, one at a time, and hand the VIP {platform.vip} over to one of {holders}",
         Gate.RETIRE: f"- stop k3s and etcd on {sources}, delete their nodes, remove their etcd members: only {targets} remain",
     }[gate]

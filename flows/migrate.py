@@ -16,6 +16,7 @@ from flows.clients import watched
 from flows.composition import open_session
 from flows.drain import drain_sources
 from flows.gate import pass_gate
+from flows.lake import leave_lake, move_lake
 from flows.opening import open_migration
 from flows.part import WHOLE, Part, Until, part_of, refuse_before_canary
 from flows.preflight import preflight_migration
@@ -28,6 +29,7 @@ from tasks.images.record import ensure_old_images_recorded
 from tasks.k3s.leave import ensure_k3s_stopped, ensure_node_deleted
 from tasks.k3s.nodes import verify_nodes
 from tasks.k3s.rogue import ensure_rogue_removed
+from tasks.lake.checks import verify_lake
 from tasks.machine.hosts import ensure_hosts_file
 from tasks.report.accepted import check_accepted
 from tasks.residue.checks import check_unreferenced, verify_no_residue
@@ -109,7 +111,8 @@ def join_targets(session: Session, part: Part, *, approved: bool) -> None:
 
 
 def leave_sources(session: Session, part: Part, *, approved: bool) -> None:
-    """Move pods and VIP to the targets; then nothing needs the sources, and they leave the platform."""
+    """Move the file lake's bricks, pods and VIP to the targets; then nothing needs the sources, and they leave the platform."""
+    move_lake(session)
     pass_gate(session, Gate.DRAIN, approved=approved)
     drain_sources([source.name for source in session.sources])
     if part.ends_by("drain"):
@@ -176,10 +179,10 @@ def retire_sources(session: Session) -> None:
     """
     run, platform, kube, etcd, record = session.run, session.platform, session.kube, session.etcd, session.record
     hosts, sources = list(session.hosts.values()), session.sources
-    session.all_checked(
-        session.submit(check_unreferenced, source, platform, session.targets, hosts, kube, record) for source in sources
-    )
+    unneeded = [session.submit(check_unreferenced, s, platform, session.targets, hosts, kube, record) for s in sources]
+    session.all_checked([*unneeded, session.submit(verify_lake, platform, dict(session.hosts))])
     session.all_done(session.submit(ensure_k3s_stopped, session.hosts[s.name], platform, kube) for s in sources)
+    leave_lake(session)
     deleted = [session.submit(ensure_node_deleted, source, platform, kube, record) for source in sources]
     for source in sources:
         ensure_not_leader(run, source, platform, etcd)
@@ -202,6 +205,7 @@ def verify(session: Session) -> None:
             session.submit(verify_services, platform, get),
             session.submit(verify_database, platform, kube, password),
             session.submit(verify_no_residue, platform, session.targets, kube),
+            session.submit(verify_lake, platform, dict(session.hosts)),
         ]
     )
     check_accepted(session.run, platform, session.run.journal.report.findings)

@@ -29,6 +29,7 @@ from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.nodes import check_nodes
 from tasks.k3s.rogue import check_datastore, check_identity
 from tasks.k3s.server_args import check_flags
+from tasks.lake.checks import check_lake
 from tasks.machine.fitness import check_machine
 from tasks.machine.versions import read_versions
 from tasks.network.routes import check_routes
@@ -84,6 +85,7 @@ def _checks_of_machines(session: Session) -> Checks:
         *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
         *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
         *(session.submit(check_tars, host, platform) for host in session.targets),
+        session.submit(check_lake, platform, dict(session.hosts)),
     ]
 
 

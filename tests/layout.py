@@ -14,7 +14,7 @@ from statistics import median
 ROOT = Path(__file__).parent.parent
 TASKS_TOP_TO_BOTTOM = (
     "report", "database", "residue", "placement", "workloads", "images",
-    "vip", "network", "machine", "k3s", "certificates", "etcd", "shell", "engine",
+    "vip", "lake", "network", "machine", "k3s", "certificates", "etcd", "shell", "engine",
 )  # fmt: skip
 MOST_FILES = 9
 ROW = "{:24} {:>5} {:>6} {:>6}  {}"

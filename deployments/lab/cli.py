@@ -119,7 +119,7 @@ def inventory() -> None:
 
 @app.command()
 def config() -> None:
-    """Print configs/lab.yaml as this lab needs it: with etcd's certificates under LAB_ETCD_TLS=1."""
+    """Print configs/lab.yaml as this lab needs it: LAB_ETCD_TLS=1 adds etcd's certificates, LAB_LAKE=gluster lets bricks move."""
     etcd_tls.ensure()
     typer.echo(inventory_text.config(), nl=False)
 

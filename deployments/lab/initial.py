@@ -9,7 +9,7 @@ import json
 import socket
 import urllib.request
 
-from deployments.lab import cache, etcd_tls, images, network, personality, platform
+from deployments.lab import cache, etcd_tls, images, lake, network, personality, platform
 from deployments.lab.machines import MACHINES, SOURCES, TARGETS, VIP
 
 PROBES = 5
@@ -24,6 +24,7 @@ def missing(since: float = 0) -> str:
         or platform.missing(SOURCES[0], since, len(SOURCES))
         or platform.missing(TARGETS[0], since, len(TARGETS))
         or _vip()
+        or lake.missing()
         or _names()
         or _services()
     )

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import yaml
 
-from deployments.lab import bundle, etcd_tls, initial, keys
+from deployments.lab import bundle, etcd_tls, initial, keys, lake
 from deployments.lab.machines import API_PORT, MACHINES, SOURCES, SSH_PORT, VIP, VRID
 
 CONFIG = Path(__file__).parents[2] / "configs/lab.yaml"
 
 
 def config() -> str:
-    """The platform's configuration as the lab is switched: configs/lab.yaml, and where etcd's certificates are."""
+    """The platform's configuration as the lab is switched: configs/lab.yaml, where etcd's certificates are, and whether bricks move."""
     whole = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    tls = etcd_tls.config()
-    return yaml.safe_dump({**whole, "etcd": {**whole["etcd"], **({"tls": tls} if tls else {})}}, sort_keys=False)
+    tls, moving = etcd_tls.config(), lake.config()
+    etcd = {**whole["etcd"], **({"tls": tls} if tls else {})}
+    backup = {**whole["backup"], **({"lake": moving} if moving else {})}
+    return yaml.safe_dump({**whole, "etcd": etcd, "backup": backup}, sort_keys=False)
 
 
 def text() -> str:

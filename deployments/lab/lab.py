@@ -12,6 +12,7 @@ from deployments.lab import (
     golden,
     initial,
     keys,
+    lake,
     layer,
     network,
     packages,
@@ -66,7 +67,7 @@ def down(purge: bool) -> None:
         network.remove_bridge()
         if purge:
             golden.forget()
-            quickly_made = (cache.BUNDLE, cache.CHARTS, cache.ETCD, cache.HELM, cache.IMAGES, cache.LAYERS)
+            quickly_made = (cache.BUNDLE, cache.CHARTS, cache.ETCD, cache.GLUSTER, cache.HELM, cache.IMAGES, cache.LAYERS)
             for folder in (cache.ROOT / "machines", cache.LAKE, *quickly_made):
                 shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,6 +99,8 @@ def _make(golden_key: str, layer_key: str) -> None:
     with step("blank disks"):
         _blank(layer_key)
     _boot(list(MACHINES))
+    with step("file lake") as current:
+        lake.install(current)
     with step("sources: etcd, k3s, keepalived, the new platform") as current:
         sources.install(current)
     with step("targets: the old k3s and the old platform") as current:

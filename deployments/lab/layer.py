@@ -1,7 +1,7 @@
 """The read-only layer between the shared root file system and the machines' disks.
 
 It holds what all nine have in common and what changes with the lab: boot files, the Kubernetes binaries, helm, an etcd
-other than the root file system's, the vendor's bundle under /opt/k3s and charts under /opt/charts, the old platform's
+other than the root file system's, GlusterFS, the vendor's bundle under /opt/k3s and charts under /opt/charts, the old platform's
 images under /opt/k3s-old. Shared by mounting, so nine machines cost the disk and the page cache of one.
 """
 
@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from deployments.lab import cache, images, keys, packages
+from deployments.lab import cache, images, keys, lake, packages
 from deployments.lab.shell import LabError, run
 
 
@@ -54,6 +54,8 @@ def _build(tree: Path) -> None:
     _link(cache.HELM, tree)
     if packages.other_etcd():
         _link(cache.ETCD, tree)
+    if lake.is_gluster():
+        _link(cache.GLUSTER, tree)
     # As the old platform's installation left them: what a rollback to its images loads where they are missing.
     old = tree / "opt/k3s-old/image"
     old.mkdir(parents=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.lab import bundle, cache, charts, etcd_tls, images, packages, sources
+from deployments.lab import bundle, cache, charts, etcd_tls, images, lake, packages, sources
 from deployments.lab.helm import build as helm_command
 from deployments.lab.shell import LabError, run
 from deployments.lab.steps import each, step
@@ -49,7 +49,7 @@ def ensure() -> None:
     if slow:
         with step(f"building {' and '.join(p.name for p in slow)} (once; about 6 minutes; logs in {cache.LOGS})"):
             each(slow, Part.ensure)
-    for part in (mariadb(), archives(), vendor_bundle(), vendor_charts(), helm(), *etcd()):
+    for part in (mariadb(), archives(), vendor_bundle(), vendor_charts(), helm(), *etcd(), *gluster()):
         if not part.is_fresh():
             with step(f"building {part.name}"):
                 part.ensure()
@@ -104,18 +104,25 @@ def etcd() -> list[Part]:
     return [Part("etcd", cache.ETCD, key, _build_etcd)]
 
 
+def gluster() -> list[Part]:
+    """The machines' GlusterFS, where their file lake is one."""
+    if not lake.is_gluster():
+        return []
+    return [Part("gluster", cache.GLUSTER, digest(SCRIPTS / "gluster.sh", also=rootfs().key), _build_gluster)]
+
+
 def layer_key() -> str:
     """Names everything that machines see below their own disks."""
     boot_files = digest(cache.SOURCE / "machine", cache.SOURCE / "layer.py", cache.SSH / "id_ed25519.pub")
-    made = (kubernetes(), rootfs(), vendor_bundle(), vendor_charts(), helm(), *etcd())
+    made = (kubernetes(), rootfs(), vendor_bundle(), vendor_charts(), helm(), *etcd(), *gluster())
     return digest(also=boot_files + "".join(part.key for part in made))
 
 
 def golden_key() -> str:
     """Names everything that went into the initial state."""
-    names = ("machines", "personality", "etcd_tls", "sources", "targets", "platform", "golden")
+    names = ("machines", "personality", "etcd_tls", "lake", "sources", "targets", "platform", "golden")
     modules = [cache.SOURCE / f"{name}.py" for name in names]
-    forms = sources.token_form() + etcd_tls.form()
+    forms = sources.token_form() + etcd_tls.form() + lake.form()
     return digest(*modules, cache.SOURCE / "platform", cache.SECRETS, also=layer_key() + forms)
 
 
@@ -164,6 +171,10 @@ def _build_mariadb() -> None:
 def _build_etcd() -> None:
     release, version = packages.other_etcd(), packages.etcd_version()
     run(SCRIPTS / "etcd.sh", cache.ETCD, cache.ROOT / "build-etcd", release, version, log=_log("etcd"), timeout=900)
+
+
+def _build_gluster() -> None:
+    run(SCRIPTS / "gluster.sh", cache.GLUSTER, cache.ROOT / "build-gluster", cache.ROOTFS, log=_log("gluster"), timeout=900)
 
 
 def _log(name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from deployments.lab import cache, disks, layer, network
+from deployments.lab import cache, disks, lake, layer, network
 from deployments.lab.machines import SSH_PORT, Machine
 from deployments.lab.shell import LabError, attempt, run
 
@@ -46,13 +46,14 @@ def on(machine: Machine) -> None:
     merged = disks.mount(machine, layer.lower())
     network.plug(machine)
     disk = cache.disk(machine)
+    folder = () if lake.is_gluster() else ("--volume", f"{cache.LAKE}:{lake.MOUNTED}")
     run(
         *RUNTIME, "run", "--detach", "--name", machine.container, *OPTIONS,
         f"--cpu-shares={CPU_SHARES[machine.role]}",
         "--hostname", (merged / "etc/hostname").read_text().strip(),
         "--network", f"ns:{network.namespace(machine.container)}",
         "--volume", f"{disk / 'docker'}:/var/lib/docker",
-        "--volume", f"{cache.LAKE}:/mnt/uap-global",
+        *folder,
         "--rootfs", merged, "/usr/local/sbin/lab-init",
     )  # fmt: skip
 

@@ -76,7 +76,7 @@ def _take(lake: Host, platform: Platform, kube: KubeApi, record: Record) -> Arch
     named = [name for name in names_in(said, platform) if name in new or name not in before]
     if not named and not new:
         raise VerificationError(
-            f"backup: backup-and-save reported success, but it named no new archive, and none in {platform.backup.lake} has "
+            f"backup: backup-and-save reported success, but it named no new archive, and none in {platform.backup.lake.folder} has "
             f"changed: {said[-200:]!r}: kubectl logs -n {platform.backup.namespace} -l {platform.backup.workload_label}",
             id="backup-archive-unnamed",
         )
@@ -105,7 +105,7 @@ def _new(lake: Host, platform: Platform, record: Record) -> list[str]:
 
 def _stats(lake: Host, platform: Platform) -> dict[str, list[int]]:
     """Every archive's size and time, by its name."""
-    script = facts({"archives": f"stat -c '%s %Y %n' {quote(platform.backup.lake)}/*"})
+    script = facts({"archives": f"stat -c '%s %Y %n' {quote(platform.backup.lake.folder)}/*"})
     said = parse_facts(lake.run(script, what="listing archives", timeout_s=platform.timeouts.command_s).stdout)["archives"]
     lines = [line.split(" ", 2) for line in said.splitlines()]
     found = {PurePosixPath(path).name: [int(size), int(time)] for size, time, path in lines}
@@ -119,7 +119,7 @@ def names_in(said: str, platform: Platform) -> list[str]:
 
 def read_archive(lake: Host, platform: Platform, name: str) -> Archive:
     """The archive as it lies in the file lake, read whole: gzip's and tar's own checks, and its checksum."""
-    path = f"{platform.backup.lake}/{name}"
+    path = f"{platform.backup.lake.folder}/{name}"
     file = quote(path)
     script = facts(
         {
@@ -156,20 +156,20 @@ def expire_backups(
     others = [name for name in list_archives(kube, platform) if name not in keep]
     expired = [name for name in others if (day := _day(name)) is not None and day < oldest]
     if not expired or not platform.backup.delete_expired:
-        remedy = f"rm it in {platform.backup.lake}, or set backup.delete_expired"
+        remedy = f"rm it in {platform.backup.lake.folder}, or set backup.delete_expired"
         listed = [note("backup-expired", lake.name, f"{name} is older than {days} days", remedy) for name in expired]
         return unchanged(f"{len(expired)} archives older than {days} days", findings=tuple(listed))
 
     # act
     with run.acting(lake.name, f"deleting {', '.join(expired)}"):
-        paths = " ".join(quote(f"{platform.backup.lake}/{name}") for name in expired)
+        paths = " ".join(quote(f"{platform.backup.lake.folder}/{name}") for name in expired)
         lake.run(f"rm -f {paths}", what="deleting expired archives", timeout_s=platform.timeouts.command_s)
 
     # verify
     left = sorted(set(expired).intersection(list_archives(kube, platform)))
     if left:
         raise VerificationError(
-            f"{lake.name}: rm succeeded, but backup-ctl still lists {', '.join(left)}: ls -l {platform.backup.lake} there",
+            f"{lake.name}: rm succeeded, but backup-ctl still lists {', '.join(left)}: ls -l {platform.backup.lake.folder} there",
             id="backup-not-deleted",
         )
     return changed(f"deleted: {', '.join(expired)}")
@@ -200,11 +200,11 @@ def _day(name: str) -> str | None:
 def _refuse_absent_lake(lake: Host, platform: Platform, known: Collection[str]) -> None:
     # backup-ctl makes its own folder with the first backup; what it lies in is the file lake. A mount point without its
     # mount is a folder, too: the archives that backup-ctl lists are not there.
-    mounted = quote(str(PurePosixPath(platform.backup.lake).parent))
-    listed = "".join(f" && test -e {quote(f'{platform.backup.lake}/{name}')}" for name in sorted(known)[-1:])
+    mounted = quote(str(PurePosixPath(platform.backup.lake.folder).parent))
+    listed = "".join(f" && test -e {quote(f'{platform.backup.lake.folder}/{name}')}" for name in sorted(known)[-1:])
     if lake.run(f"test -d {mounted}{listed}", what="looking for the file lake", check=False).exit_code != 0:
         raise RefusedError(
-            f"{lake.name}: {platform.backup.lake} is not the folder that backup-ctl writes to: mount the file lake there "
-            "(mount -t glusterfs localhost:uap-global ...), or write backup.lake",
+            f"{lake.name}: {platform.backup.lake.folder} is not the folder that backup-ctl writes to: mount the file lake there "
+            "(mount -t glusterfs localhost:uap-global ...), or write backup.lake.folder",
             id="file-lake-absent",
         )

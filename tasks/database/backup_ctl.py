@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from shlex import quote
 from typing import Any
 
 from blocks.errors import CommandFailedError, RefusedError, TransientError, VerificationError
 from blocks.ports import Host, KubeApi
+from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.database.control import control
 from tasks.engine.finding import note
@@ -26,11 +28,11 @@ Release = tuple[str, str, dict[str, str]]
 """Status, chart and the values that were given to it, ours and others'."""
 
 
-def helm_values(platform: Platform) -> dict[str, str]:
-    """The chart's values as the runbook gives them, by their paths."""
+def helm_values(platform: Platform, nodes: Sequence[Machine] = ()) -> dict[str, str]:
+    """The chart's values as the runbook gives them, by their paths; `nodes` have the bricks, by default as configured."""
     backup = platform.backup
     named = {machine.name: machine for machine in platform.machines}
-    bricks = [named[name] for name in backup.glusterfs_nodes] or list(platform.sources)
+    bricks = nodes or [named[name] for name in backup.glusterfs_nodes] or platform.sources
     return {
         "common.env.ENV_EXPIRED_DAYS": str(backup.expired_days),
         "common.env.ENV_GLUSTERFS_NODE_VIP": str(platform.vip),
@@ -41,14 +43,18 @@ def helm_values(platform: Platform) -> dict[str, str]:
 
 
 @step("install backup-ctl")
-def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi) -> Outcome:
+def ensure_backup_ctl(
+    run: Run, helm: Host, platform: Platform, kube: KubeApi, nodes: Sequence[Machine] = ()
+) -> Outcome:
     """Make backup-ctl be deployed by Helm from the configured chart with the configured values, its pod Ready.
 
-    Other values that somebody has given the release stay as they are.
+    Other values that somebody has given the release stay as they are. `nodes` are the machines with bricks, by default
+    those of the config.
+
     Undo: helm rollback, or helm uninstall.
     """
     # probe
-    backup, values = platform.backup, helm_values(platform)
+    backup, values = platform.backup, helm_values(platform, nodes)
     chart = PurePosixPath(backup.chart).name.removesuffix(".tgz")
     found = _release(helm, platform)
     status, present, given = found
@@ -115,7 +121,7 @@ def _clusters_with_lake(kube: KubeApi, platform: Platform) -> list[str]:
 
     BR runs in every TiKV, and needs the backup's folder there (docs.pingcap.com, Back up Data to PV; tidb-operator 1.1.8).
     """
-    namespace, folder = platform.database and platform.database.namespace, PurePosixPath(platform.backup.lake)
+    namespace, folder = platform.database and platform.database.namespace, PurePosixPath(platform.backup.lake.folder)
     lake = folder.parent.name if len(folder.parts) > 3 else folder.name  # /mnt/LAKE/backup, or /mnt/LAKE
     clusters = [one for one in kube.listed("TidbCluster") if namespace in (None, one["metadata"]["namespace"])]
     storing = {f"{one['metadata']['namespace']}/{one['metadata']['name']}": one["spec"].get("tikv") for one in clusters}

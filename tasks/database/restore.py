@@ -40,7 +40,7 @@ def check_restores(platform: Platform, kube: KubeApi, name: str) -> Checked:
 @check("check archive")
 def check_archive(lake: Host, platform: Platform, name: str, recorded: Facts | None) -> Checked:
     """The archive is in the file lake, intact, the very one that was recorded, and there is room to unpack it."""
-    found, another = Findings(lake.name), f"choose another with backup=NAME: ls {platform.backup.lake}"
+    found, another = Findings(lake.name), f"choose another with backup=NAME: ls {platform.backup.lake.folder}"
     archive = read_archive(lake, platform, f"{name}.tar.gz")
     if archive.fault:
         remedy = f"{another} there, where the file lake must be mounted"
@@ -60,13 +60,13 @@ def check_archive(lake: Host, platform: Platform, name: str, recorded: Facts | N
 
 
 def _judge_space(found: Findings, lake: Host, platform: Platform, archive: Archive) -> None:
-    question = facts({"free": f"df --output=avail -B1 {platform.backup.lake} | tail -n1"})
+    question = facts({"free": f"df --output=avail -B1 {platform.backup.lake.folder} | tail -n1"})
     free = int(parse_facts(lake.run(question, what="asking for free space").stdout)["free"] or 0)
     if free < SPACE * archive.size:
         found.refuse(
             "archive-no-space",
-            f"{free >> 20} MB free in {platform.backup.lake}, {SPACE * archive.size >> 20} MB are needed to unpack {archive.name}",
-            f"make room: du -sh {platform.backup.lake}/* there",
+            f"{free >> 20} MB free in {platform.backup.lake.folder}, {SPACE * archive.size >> 20} MB are needed to unpack {archive.name}",
+            f"make room: du -sh {platform.backup.lake.folder}/* there",
         )
 
 

@@ -21,6 +21,7 @@ from tasks.shell.script import facts, parse_facts
 CONNECT_S = 3  # a first packet that is lost is sent again after 1 s
 PATIENCE_S = 15  # a machine that has just been booted may not answer yet
 SILENT = "silent"
+GLUSTERD_PORT = 24007
 # "Connection refused" means that the port is reachable: nothing listens there yet. A timeout or another error means that it is not.
 PROBE = f"""probe() {{
     said=$(LC_ALL=C timeout {CONNECT_S} bash -c ": </dev/tcp/$2/$3" 2>&1)
@@ -93,7 +94,8 @@ def _judge_port(found: Findings, names: Iterable[str], port: str, error: str) ->
 
 
 def needed_endpoints(platform: Platform, machine: Machine, others: Collection[Machine]) -> Iterator[Endpoint]:
-    """What `machine` must reach: members' peer ports from members, their client ports from servers, servers' API from all.
+    """What `machine` must reach: members' peer ports from members, their client ports from servers, servers' API from all, glusterd
+    where bricks of the file lake move.
 
     Sources reach each other already.
     """
@@ -106,6 +108,8 @@ def needed_endpoints(platform: Platform, machine: Machine, others: Collection[Ma
             yield other, platform.etcd.client_port
         if _is_server(other):
             yield other, platform.k3s.api_port
+        if platform.backup.lake.move:
+            yield other, GLUSTERD_PORT
 
 
 def _is_member(machine: Machine) -> bool:

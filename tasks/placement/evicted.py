@@ -119,7 +119,7 @@ def needed_paths(pod: Evicted) -> list[str]:
 
 def data_left(pod: Evicted, bound: Bound, platform: Platform) -> list[str]:
     """Folders of its machine that hold what the pod has written: they stay there. The file lake is on every machine."""
-    lake = str(PurePosixPath(platform.backup.lake).parent)
+    lake = str(PurePosixPath(platform.backup.lake.folder).parent)
     written = [path["path"] for path in _host_paths(pod)]
     written += [path["path"] for one in volumes_of(pod, bound) if (path := one["spec"].get("hostPath") or one["spec"].get("local"))]
     return [path for path in dict.fromkeys(written) if not f"{path}/".startswith((*EVERYWHERE, f"{lake}/"))]

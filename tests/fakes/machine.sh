@@ -178,6 +178,14 @@ docker_load() {
     tar -xOf "$1" manifest.json ./manifest.json index.json 2>/dev/null | grep -oE '"[^"]+:[^"]+"' | tr -d '"' | sed 's/$/ sha256:0/' >>"$S/images"
 }
 
+# GlusterFS, where a test has made a pool: see gluster.py.
+test ! -e "$S/gluster" || gluster() {
+    local self
+    read -r self <"$S/gluster-self"
+    command python3 -IS "${BASH_ENV%/*}/gluster.py" "$(readlink "$S/gluster")" "$self" "$R" "$@" || return
+    case $* in *'peer '* | *replace-brick*) did gluster "$@" ;; esac
+}
+
 # One release, and its values as flat JSON, of which Helm 3.x keeps only what an upgrade is given. Of two values for one name
 # the last one counts, in JSON, too.
 helm() {

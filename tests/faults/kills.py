@@ -44,11 +44,11 @@ def run_until_killed(flow: str, ledger: Path, moments: tuple[str, ...], secrets:
     return Kill(tuple((moment, target, doing) for moment, target, doing in json.loads(killed[1])))
 
 
-def kill_in_act(doing: str, nth: int, secrets: dict[str, str]) -> None:
+def kill_in_act(doing: str, nth: int, secrets: dict[str, str], config: Path = world.ROOT / "configs/lab.yaml") -> None:
     """Run `migrate`, and kill its whole process group in the middle of the nth such act."""
     kill = Trigger(moment="in act", doing=doing, command=("sh", "-c", "kill -KILL 0"), nth=nth)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.during", "migrate", "configs/lab.yaml", json.dumps([kill.model_dump()])],
+        [sys.executable, "-m", "tests.faults.during", "migrate", str(config), json.dumps([kill.model_dump()])],
         cwd=world.ROOT, env={**orchestrator.environment(), **secrets}, capture_output=True, text=True, check=False,
         start_new_session=True, timeout=RUN_S,
     )

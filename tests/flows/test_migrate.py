@@ -129,9 +129,9 @@ def test_nothing_was_done_twice(story: Story) -> None:
 
 
 def test_the_whole_platform_is_verified_at_the_end(story: Story) -> None:
-    *verified, last = [entry.step for entry in story.again.entries][-8:]
+    *verified, last = [entry.step for entry in story.again.entries][-9:]
 
-    what = ("etcd", "nodes", "VIP", "workloads", "services", "database", "no residue")
+    what = ("etcd", "nodes", "VIP", "workloads", "services", "database", "no residue", "lake")
     assert sorted(verified) == sorted(f"verify {one}" for one in what)
     assert last == "check accepted findings"
 

@@ -13,10 +13,13 @@ from tasks.database.writers import ensure_quiesced
 from tasks.engine.record import BACKUPS, Record
 from tasks.etcd.carried import carried_flags
 from tasks.etcd.flags import Flags
+from tasks.lake.bricks import slots
+from tasks.lake.lake import read_lake
 from tasks.workloads.bare_pods import keep_bare
 from tasks.workloads.surge import ensure_surged
 from tests.fakes import machines
 from tests.fakes.certificates import tls_of
+from tests.fakes.gluster import OTHER, FakeGluster
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.workload import FakeWorkload
 from tests.fakes.world import World
@@ -35,7 +38,7 @@ class Case:
     """`arguments` are all but the run. A step that only `asks` never changes anything."""
 
     arguments: Arguments
-    given: Callable[[World], None] = as_found
+    given: Callable[[World], object] = as_found
     asks: bool = False
 
 
@@ -165,6 +168,35 @@ def with_a_policy(world: World) -> None:
     world.hosts["vm-1"].write(POLICY, "kind: Policy\n", mode=0o640)
 
 
+def with_lake(world: World, *, move: bool = True) -> FakeGluster:
+    """Three copies: on both sources, and on a machine that the config has not; bricks move."""
+    lake = FakeGluster(world.folder, {**world.hosts})
+    lake.pool("lake", "vm-1", "vm-2", OTHER)
+    lake.volume("uap", "vm-1:/mnt/lake/brick", "vm-2:/mnt/lake/brick", "other:/mnt/lake/brick")
+    for host in world.hosts.values():
+        host.write("/proc/mounts", f"{host.read('/proc/mounts')}localhost:uap /mnt/uap-global fuse.glusterfs rw 0 0\n")
+    world.platform = platform(backup={**CONFIG["backup"], "lake": {"move": move}}, timeouts={"lake_heal_s": 100, "gluster_s": 20})
+    world.forget()
+    return lake
+
+
+def with_probed(world: World) -> FakeGluster:
+    lake = with_lake(world)
+    lake.pool("lake", "phys-1", "phys-2")
+    return lake
+
+
+def with_moved(world: World) -> FakeGluster:
+    """No brick is left on a source."""
+    lake = with_probed(world)
+    lake.alter("uap", bricks=["10.0.0.21:/mnt/lake/brick", "10.0.0.22:/mnt/lake/brick", "other:/mnt/lake/brick"])
+    return lake
+
+
+def slot_of(world: World) -> tuple[Any, ...]:
+    return slots(read_lake(world.platform, world.hosts))[0], world.platform, world.hosts
+
+
 def on_target(world: World) -> tuple[Any, ...]:
     return world.hosts["phys-1"], world.platform
 
@@ -186,6 +218,11 @@ def targets_of(world: World) -> list[Any]:
 
 
 CASES: dict[str, Case] = {
+    "check_lake": Case(lambda w: (w.platform, w.hosts), with_lake, asks=True),
+    "verify_lake": Case(lambda w: (w.platform, w.hosts), with_moved, asks=True),
+    "ensure_peer": Case(lambda w: (w.platform.targets[0], w.platform, w.hosts), with_lake),
+    "ensure_brick_moved": Case(slot_of, with_probed),
+    "ensure_detached": Case(lambda w: (w.platform.sources[0], w.platform, w.hosts), with_moved),
     "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live, w.running), asks=True),
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
     "check_pod_network": Case(lambda w: (*on_target(w), w.kube, {"phys-1"}), asks=True),
