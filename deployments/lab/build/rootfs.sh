@@ -12,7 +12,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Pac
 packages=(
     systemd systemd-sysv dbus openssh-server iproute2 iputils-ping iputils-arping procps psmisc curl ca-certificates less
     etcd-server etcd-client keepalived docker.io iptables conntrack ethtool socat kmod rsync python3 openssl busybox-static
-    chrony util-linux-extra
+    chrony util-linux-extra sudo fish csh
 )
 
 rm -rf "$tree"
