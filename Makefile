@@ -42,8 +42,9 @@ test-flows: $(READY)  ## order and engine semantics, in Prefect itself: a minute
 test-quick: $(READY)  # both, in parallel
 	@$(BESIDE) test-unit test-flows
 
-test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost
+test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost; odd sshds
 	@$(PY) -m pytest -q tests/lab
+	@$(PY) -m pytest -q tests/ssh
 
 test-faults: $(READY)  ## two hours: the migration killed at every moment of every act
 	@$(PY) -m pytest -q -s tests/faults

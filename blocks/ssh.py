@@ -1,48 +1,48 @@
-"""SSH to the machines, by fabric. Scripts go over standard input; host keys are always checked."""
+"""SSH to the machines: a script over standard input, one session for each, and its answer."""
 
 from __future__ import annotations
 
-import socket
-import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ipaddress import IPv4Address
-from pathlib import Path
-from typing import Any
+from threading import Condition, Lock
 
 import paramiko
-from fabric import Config, Connection
-from prefect.blocks.core import Block
+from pydantic import SecretStr
 
-from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError, RefusedError
+from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
 from blocks.ports import CommandResult, round_trips
-from configs.errors import ConfigError, EvenkeelError
-from configs.hosts import Machine
+from blocks.ssh_login import SshLogin
+from blocks.ssh_shell import AT_WORK, GRACE_S, LOOK, OURS, Shell
+from configs.errors import EvenkeelError
+from configs.ssh import Become
 
 TIMED_OUT = 124  # exit code of coreutils' timeout
 NO_EXIT_CODE = -1  # paramiko's word for a channel that ended without one
-GRACE_S = 10  # for the machine to kill what is over its time and to say so
+BEGIN_S = 30  # for a login's start-up files, pam and sudo, on a loaded machine
+MOST_REFUSALS, SESSION_FREED_S = 10, 0.2  # sshd counts a session for a moment after its end
 
-DEFAULT_PORT = 22  # known_hosts names any other one beside the address
-
-MARK = "bash -s evenkeel"
 ORPHANS_S = 120  # longer than all but the slowest commands; what takes longer is named, and asked for again
 # A connection that ends, ends no command on the machine: what a killed run began there may still be at work.
 ORPHANS = f"""
-for _ in $(seq {ORPHANS_S * 2}); do pgrep -f '^{MARK}' >/dev/null || exit 0; sleep 0.5; done
-pgrep -af '^{MARK}' >&2; exit 1
+for _ in $(seq {ORPHANS_S * 2}); do pgrep -f '{AT_WORK}' >/dev/null || exit 0; sleep 0.5; done
+pgrep -f '{AT_WORK}' | tr '\\n' ' ' >&2; exit 1
 """
 
 
 class SshHost:
-    """One machine over one SSH connection, shared by all threads; opened at the first use, again after a break."""
+    """One machine over one SSH connection, shared by all threads."""
 
-    def __init__(self, name: str, address: IPv4Address, connection: Connection) -> None:
+    def __init__(
+        self, name: str, address: IPv4Address, login: SshLogin, *, become: Become | None = None, password: SecretStr | None = None
+    ) -> None:
         self.name = name
         self.address = address
-        self._connection = connection
-        self._opening = threading.Lock()
+        self._login, self._become, self._password = login, become, password
+        self._opening = Lock()
+        self._sessions, self._at_work = Condition(), 0
 
     def run(self, script: str, *, what: str, timeout_s: float = 60, check: bool = True) -> CommandResult:
         """See ports.Host. The deadline also holds on the machine: a cut connection leaves nothing running for ever."""
@@ -50,11 +50,9 @@ class SshHost:
         if noted is not None:
             noted.append(self.name)
         try:
-            result = self._exchange(
-                f"timeout --kill-after={GRACE_S} {timeout_s:g} {MARK}", script, timeout_s + 2 * GRACE_S
-            )
+            result = self._exchange(self._opened(), OURS, script, what, timeout_s)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            self._connection.close()
+            self._login.close()
             raise HostUnreachableError(f"{self.name}: {what}: SSH broke: {str(error) or type(error).__name__}") from error
         if result.exit_code == TIMED_OUT:
             raise DeadlineExceededError(
@@ -70,139 +68,118 @@ class SshHost:
         Raises RefusedError for a changed host key, ConfigError for a refused login, HostUnreachableError while a
         command that a killed run has begun there does not end.
         """
-        with self._opening:
-            transport = self._connection.transport
-            if transport is not None and transport.is_active():
-                return
-            try:
-                self._connection.close()
-                self._connection.open()
-            except Exception as error:  # a library's families of errors, distinguished in one place
-                raise _translated(self.name, self._connection, error) from error
-            active = self._connection.transport
-            if active is not None:
-                active.set_keepalive(15)
-                self._outwait_orphans(active)
+        self._opened()
 
     def close(self) -> None:
-        self._connection.close()
+        self._login.close()
 
-    def _exchange(self, command: str, stdin: str, timeout_s: float) -> CommandResult:
-        self.open()
-        transport = self._connection.transport
-        if transport is None:
-            raise paramiko.SSHException("no transport")
-        return _talk(transport, command, stdin, timeout_s)
+    def _opened(self) -> paramiko.Transport:
+        with self._opening:
+            transport, is_new = self._login.open()
+            if is_new:
+                self._outwait_orphans(transport)
+            return transport
 
     def _outwait_orphans(self, transport: paramiko.Transport) -> None:
         try:
-            left = _talk(transport, "bash -s", ORPHANS, ORPHANS_S + GRACE_S)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise _translated(self.name, self._connection, error) from error
+            left = self._exchange(transport, LOOK, ORPHANS, "opening SSH", ORPHANS_S + GRACE_S)
+        except (EvenkeelError, paramiko.SSHException, OSError, EOFError) as error:
+            self._login.close()
+            if isinstance(error, EvenkeelError):
+                raise
+            raise self._login.translated(error) from error
         if left.exit_code != 0:
-            self._connection.close()
+            self._login.close()
             raise HostUnreachableError(
                 f"{self.name}: what an earlier run began there is still at work after {ORPHANS_S} s, and nothing is begun "
-                f"beside it: {left.stderr.strip()}: wait for it, or see with ps what it does, and kill it",
+                f"beside it: processes {left.stderr.strip()}: wait for them, or see with ps what they do, and kill them",
                 id="host-command-left",
             )
 
+    def _exchange(self, transport: paramiko.Transport, name: str, script: str, what: str, timeout_s: float) -> CommandResult:
+        shell = Shell.new(name=name, become=self._become, asks=self._password is not None)
+        with self._session(transport, timeout_s) as channel:
+            channel.settimeout(BEGIN_S)
+            channel.exec_command(shell.command(timeout_s))
+            begun = self._begin(channel, shell, what)
+            channel.settimeout(timeout_s + 2 * GRACE_S)
+            exit_code, stdout, stderr = _talk(channel, script)
+        result = shell.answer(exit_code, stdout, begun + stderr)
+        if result is None and exit_code == TIMED_OUT:
+            return CommandResult(exit_code, "", "")
+        if result is None:
+            raise CommandFailedError(self.name, what, exit_code, "bash ended amid the script")
+        return result
 
-def _talk(transport: paramiko.Transport, command: str, stdin: str, timeout_s: float) -> CommandResult:
-    channel = transport.open_session(timeout=timeout_s)
-    try:
-        channel.settimeout(timeout_s)
-        channel.exec_command(command)
-        # The other direction must be read while this one is written, or a long answer blocks both.
-        with ThreadPoolExecutor(2) as pool:
-            out = pool.submit(channel.makefile("rb").read)
-            err = pool.submit(channel.makefile_stderr("rb").read)
-            channel.sendall(stdin.encode())
-            channel.shutdown_write()
-            stdout, stderr = out.result(), err.result()
+    def _begin(self, channel: paramiko.Channel, shell: Shell, what: str) -> str:
+        """Return once bash waits for the script; sudo gets the password when it asks, and once."""
+        said, answered = "", False
+        while not shell.has_begun(said):
+            try:
+                more = channel.recv_stderr(2**16)
+            except TimeoutError as error:
+                raise HostUnreachableError(
+                    f"{self.name}: {what}: bash has not begun within {BEGIN_S} s after the login: see whether a start-up file there "
+                    f"(~/.bashrc, /etc/profile.d) waits for something: {said.replace(shell.prompt, '').strip()[-200:] or 'nothing said'}",
+                    id="host-shell-slow",
+                ) from error
+            if not more:
+                raise self._not_begun(channel, shell, what, said)
+            said += more.decode(errors="replace")
+            if self._password is not None and shell.prompt in said and not answered:
+                channel.sendall(f"{self._password.get_secret_value()}\n".encode())
+                answered = True
+            if said.count(shell.prompt) > 1:
+                raise shell.wrong_password(self.name, what)
+        return said
+
+    def _not_begun(self, channel: paramiko.Channel, shell: Shell, what: str, said: str) -> Exception:
+        said = channel.makefile("rb").read().decode(errors="replace") + said
         exit_code = channel.recv_exit_status()
         if exit_code == NO_EXIT_CODE:
-            raise paramiko.SSHException("the connection ended before the command did")
-        return CommandResult(exit_code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
-    finally:
-        channel.close()
-
-
-def _transport(sock: socket.socket, **options: Any) -> paramiko.Transport:
-    """A transport that sends at once: Nagle's algorithm against delayed ACKs costs 80 ms in every round trip."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return paramiko.Transport(sock, **options)
-
-
-def _translated(host: str, connection: Connection, error: Exception) -> EvenkeelError:
-    where = f"{host}: opening SSH to {connection.user}@{connection.host}:{connection.port}"
-    if isinstance(error, paramiko.BadHostKeyException):
-        return RefusedError(
-            f"{where}: the host key is not the known one: another machine may answer there; if this one was "
-            f"reinstalled: ssh-keygen -R '[{connection.host}]:{connection.port}' and accept its new key",
-            id="ssh-host-key-changed",
-        )
-    if isinstance(error, paramiko.AuthenticationException):
-        return ConfigError(
-            f"{where}: the key is not accepted: see ssh.user and ssh.key, or ssh-copy-id it there", id="ssh-key-refused"
-        )
-    if isinstance(error, paramiko.SSHException) and "not found in known_hosts" in str(error):
-        return RefusedError(
-            f"{where}: its host key is unknown: ssh-keyscan -p {connection.port} {connection.host} >> the file in "
-            "ssh.known_hosts, after comparing the fingerprint",
-            id="ssh-host-key-unknown",
-        )
-    if isinstance(error, (paramiko.SSHException, OSError, EOFError)):
-        return HostUnreachableError(f"{where}: {str(error) or type(error).__name__}: is it up, and is sshd on this port?")
-    return ConfigError(f"{where}: {error}: see ssh.key and ssh.port in the config", id="ssh-not-usable")
-
-
-class SshFleet(Block):
-    """A saved way to reach machines: user, port, key file and known hosts. It holds no secret, only where the key lies."""
-
-    _block_type_name = "SSH fleet"
-    _block_type_slug = "ssh-fleet"
-
-    user: str
-    port: int
-    key: Path
-    known_hosts: Path
-    connect_timeout_s: float = 15
+            return paramiko.SSHException("the connection, or bash there, ended before the command did")
+        return shell.refused(self.name, what, exit_code, said)
 
     @contextmanager
-    def hosts(self, machines: tuple[Machine, ...]) -> Iterator[dict[str, SshHost]]:
-        """The machines by name, not yet connected; all connections end with the context."""
-        for path, setting in ((self.key, "ssh.key"), (self.known_hosts, "ssh.known_hosts")):
-            if not path.is_file():
-                raise ConfigError(f"{setting}: {path}: no such file: write where it is", id="ssh-file-missing")
-        known = paramiko.HostKeys(str(self.known_hosts))  # once: reading takes time that grows with the square of its lines
-        hosts = {
-            machine.name: SshHost(machine.name, machine.address, self._connection(machine, known)) for machine in machines
-        }
+    def _session(self, transport: paramiko.Transport, timeout_s: float) -> Iterator[paramiko.Channel]:
+        """A session; where sshd permits fewer at once than are wanted (MaxSessions), wait until one of ours ends."""
+        with self._sessions:
+            channel = self._next_session(transport, timeout_s)
+            self._at_work += 1
         try:
-            yield hosts
+            yield channel
         finally:
-            for host in hosts.values():
-                host.close()
+            channel.close()
+            with self._sessions:
+                self._at_work -= 1
+                self._sessions.notify()
 
-    def _connection(self, machine: Machine, known: paramiko.HostKeys) -> Connection:
-        connection = Connection(
-            str(machine.address),
-            user=self.user,
-            port=self.port,
-            config=Config(overrides={"load_ssh_configs": False}),
-            connect_timeout=int(self.connect_timeout_s),
-            connect_kwargs={
-                "key_filename": str(self.key),
-                "allow_agent": True,
-                "look_for_keys": False,
-                "banner_timeout": self.connect_timeout_s,
-                "auth_timeout": self.connect_timeout_s,
-                "transport_factory": _transport,
-            },
-        )
-        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        place = connection.host if self.port == DEFAULT_PORT else f"[{connection.host}]:{self.port}"
-        for kind, key in (known.lookup(place) or {}).items():
-            connection.client.get_host_keys().add(place, kind, key)
-        return connection
+    def _next_session(self, transport: paramiko.Transport, timeout_s: float) -> paramiko.Channel:
+        refusals = 0
+        while True:
+            try:
+                return transport.open_session(timeout=timeout_s)
+            except paramiko.ChannelException as refused:
+                if self._at_work:
+                    self._sessions.wait()
+                    continue
+                refusals += 1
+                if refusals == MOST_REFUSALS:
+                    raise HostUnreachableError(
+                        f"{self.name}: sshd permits no session: {refused.text}: see MaxSessions of its sshd_config", id="ssh-no-session"
+                    ) from refused
+                time.sleep(SESSION_FREED_S)
+
+
+def _talk(channel: paramiko.Channel, script: str) -> tuple[int, str, str]:
+    # The other direction must be read while this one is written, or a long answer blocks both.
+    with ThreadPoolExecutor(2) as pool:
+        out = pool.submit(channel.makefile("rb").read)
+        err = pool.submit(channel.makefile_stderr("rb").read)
+        channel.sendall(script.encode())
+        channel.shutdown_write()
+        stdout, stderr = out.result(), err.result()
+    exit_code = channel.recv_exit_status()
+    if exit_code == NO_EXIT_CODE:
+        raise paramiko.SSHException("the connection, or bash there, ended before the command did")
+    return exit_code, stdout.decode(errors="replace"), stderr.decode(errors="replace")

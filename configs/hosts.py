@@ -1,17 +1,17 @@
-"""Models of the machines: how to reach them, and what each will become."""
+"""Models of the machines: where they are, and what each will become."""
 
 from __future__ import annotations
 
 import re
 from enum import StrEnum
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from configs.base import NodeName, ShellSafe, StrictModel
 from configs.k3s import ALIKE, Argument, names_of, refuse_foreign
+from configs.ssh import Access
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _KEY = rf"(?:(?P<domain>[a-z0-9](?:[a-z0-9.-]{{0,251}}[a-z0-9])?)/)?{_NAME}"
@@ -26,20 +26,6 @@ class Role(StrEnum):
 
     SERVER = "server"
     AGENT = "agent"
-
-
-class Ssh(StrictModel):
-    """How every machine is reached. Host keys are always checked."""
-
-    user: ShellSafe = Field("root", description="a user that is root; steps change system files")
-    port: int = Field(2222, ge=1, le=65535, description="the runbook's port")
-    key: Path = Field(description="private key on the orchestrator's machine")
-    known_hosts: Path = Field(Path("~/.ssh/known_hosts"), description="host keys; unknown and changed ones are refused")
-
-    @field_validator("key", "known_hosts")
-    @classmethod
-    def _expanded(cls, value: Path) -> Path:
-        return value.expanduser()
 
 
 def _is_label_key(value: str) -> str:
@@ -76,6 +62,7 @@ class Source(StrictModel):
 
     name: NodeName
     address: IPv4Address
+    ssh: Access | None = Field(None, description="where it is reached in another way than `ssh` says; what is left out is as there")
     lost: bool = Field(
         False, description="died for good and is off: not contacted, its node and its etcd member are removed first"
     )
@@ -86,6 +73,7 @@ class Target(StrictModel):
 
     name: NodeName = Field(max_length=63, description="the limit of the label kubernetes.io/hostname")
     address: IPv4Address
+    ssh: Access | None = Field(None, description="where it is reached in another way than `ssh` says; what is left out is as there")
     role: Role
     etcd: bool = Field(True, description="whether it will be an etcd member at the end")
     interface: ShellSafe | None = Field(None, description="that carries the VIP, where it is not keepalived.interface")

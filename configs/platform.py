@@ -11,8 +11,9 @@ from pydantic import Field, HttpUrl, model_validator
 from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel, WorkloadName
 from configs.database import Backup, Database, Rollback
 from configs.etcd import Etcd
-from configs.hosts import Machine, Role, Source, Ssh, Target
+from configs.hosts import Machine, Role, Source, Target
 from configs.k3s import K3s
+from configs.ssh import Access, Ssh
 from configs.timeouts import Timeouts
 
 
@@ -129,6 +130,10 @@ class Platform(StrictModel):
         """All machines but the lost ones."""
         return tuple(machine for machine in self.machines if machine not in self.lost)
 
+    def access(self, machine: Machine) -> Access:
+        """How `machine` is reached: its own settings, the rest as in `ssh`."""
+        return (machine.ssh or Access()).filled_from(self.ssh)
+
     @property
     def servers(self) -> tuple[Target, ...]:
         return tuple(target for target in self.targets if target.role is Role.SERVER)
@@ -172,6 +177,15 @@ class Platform(StrictModel):
                 raise ValueError(
                     f"sources and targets: {what} {', '.join(twice)} is used more than once: give each machine its own"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _machines_can_be_reached(self) -> Platform:
+        for machine in self.machines:
+            try:
+                self.access(machine).refuse_incomplete()
+            except ValueError as error:
+                raise ValueError(f"ssh of {machine.name}: {error}") from None
         return self
 
     @model_validator(mode="after")
@@ -231,6 +245,7 @@ class Platform(StrictModel):
 
     @property
     def secrets(self) -> tuple[SecretRef, ...]:
-        """Every secret that a run needs."""
+        """Every secret that a run needs, each once."""
         database = [self.database.password, self.database.root_password] if self.database else []
-        return tuple(ref for ref in (self.keepalived.auth_pass, *database) if ref is not None)
+        logins = [ref for machine in self.reachable for ref in self.access(machine).secrets]
+        return tuple(dict.fromkeys(ref for ref in (self.keepalived.auth_pass, *database, *logins) if ref is not None))

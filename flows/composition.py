@@ -23,7 +23,8 @@ from blocks.lock import RunLock
 from blocks.ports import Host
 from blocks.process import process_name
 from blocks.secrets import resolve_secret
-from blocks.ssh import SshFleet, SshHost
+from blocks.ssh import SshHost
+from blocks.ssh_fleet import SshFleet
 from configs.hosts import Machine
 from configs.platform import Platform
 from flows.opening import Opening, is_over
@@ -57,7 +58,7 @@ def open_session(
     log.info("the report of this run is %s", journal.path.absolute())
     with ExitStack() as stack:
         stack.enter_context(reported(journal))
-        hosts = stack.enter_context(_fleet(platform).hosts(platform.reachable))
+        hosts = stack.enter_context(_fleet(platform).hosts(platform.reachable, secrets))
         endpoints = tuple(client_url(platform, machine) for machine in platform.reachable)
         tls = ClientTls.of(platform.etcd.tls)
         etcd = stack.enter_context(EtcdEndpoints(endpoints=endpoints, tls=tls).cluster())
@@ -87,12 +88,9 @@ def open_session(
 
 
 def _fleet(platform: Platform) -> SshFleet:
-    ssh = platform.ssh
     return SshFleet(
-        user=ssh.user,
-        port=ssh.port,
-        key=ssh.key,
-        known_hosts=ssh.known_hosts,
+        access={machine.name: platform.access(machine) for machine in platform.reachable},
+        known_hosts=platform.ssh.known_hosts,
         connect_timeout_s=platform.timeouts.ssh_connect_s,
     )
 

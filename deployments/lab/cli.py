@@ -130,6 +130,7 @@ def secrets() -> None:
     keys.ensure()
     known = keys.read_secrets()
     typer.echo(f"export LAB_VRRP_PASSWORD={known['vrrp']}")
+    typer.echo(f"export LAB_OPS_PASSWORD={known['ops']}")
     typer.echo(f"export LAB_MYSQL_ROOT_PASSWORD={known['mysql_root']}")
     typer.echo(f"export LAB_MYSQL_WACOS_PASSWORD={known['mysql_wacos']}")
 

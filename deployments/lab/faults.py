@@ -74,7 +74,7 @@ systemctl is-active -q lab-stranger || systemd-run -q --unit=lab-stranger keepal
     -p /run/lab-stranger.pid -r /run/lab-stranger-vrrp.pid"""
 
 FAULTS = {
-    "ssh-cut": Fault("every SSH connection is cut, new ones are taken", ALL, "pkill -KILL -f '^sshd: root' || true"),
+    "ssh-cut": Fault("every SSH connection is cut, new ones are taken", ALL, "pkill -KILL -f '^sshd: (root|ops)' || true"),
     "ssh-blocked": Fault("nothing reaches sshd", (ANY_TARGET,), *_blocked(SSH_PORT, "INPUT")),
     "ssh-key-changed": Fault(
         "sshd has another host key",

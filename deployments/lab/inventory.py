@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from deployments.lab import bundle, etcd_tls, initial, keys, lake
-from deployments.lab.machines import API_PORT, MACHINES, SOURCES, SSH_PORT, VIP, VRID
+from deployments.lab.machines import API_PORT, MACHINES, SOURCES, VIP, VRID
 
 CONFIG = Path(__file__).parents[2] / "configs/lab.yaml"
 
@@ -24,14 +24,14 @@ def config() -> str:
 def text() -> str:
     """Hosts, SSH access, the virtual address, and the platform's URLs. No secrets: `lab secrets` prints those."""
     hosts = "".join(
-        f"  - {{name: {m.name}, address: {m.address}, role: {m.role}, container: {m.container}}}\n" for m in MACHINES
+        f"  - {{name: {m.name}, address: {m.address}, role: {m.role}, container: {m.container}, ssh_port: {m.ssh_port}}}\n"
+        for m in MACHINES
     )
     etcd = ", ".join(f"{etcd_tls.scheme()}://{m.address}:2379" for m in SOURCES)
     return f"""\
 hosts:
 {hosts}ssh:
   user: root
-  port: {SSH_PORT}
   key: {keys.CLIENT_KEY}
   known_hosts: {keys.KNOWN_HOSTS}
 vip: {{address: {VIP}, prefix: 24, interface: eth0, vrid: {VRID}}}

@@ -9,10 +9,10 @@ import string
 from pathlib import Path
 
 from deployments.lab import cache
-from deployments.lab.machines import MACHINES, SSH_PORT, Machine
+from deployments.lab.machines import MACHINES, Machine
 from deployments.lab.shell import run
 
-LENGTHS = {"mysql_root": 24, "mysql_wacos": 24, "vrrp": 8, "k3s_token": 32, "k3s_old_token": 32}
+LENGTHS = {"mysql_root": 24, "mysql_wacos": 24, "vrrp": 8, "k3s_token": 32, "k3s_old_token": 32, "ops": 20}
 CLIENT_KEY = cache.SSH / "id_ed25519"
 KNOWN_HOSTS = cache.SSH / "known_hosts"
 
@@ -23,8 +23,7 @@ def ensure() -> None:
     _keygen(CLIENT_KEY, "lab")
     for machine in MACHINES:
         _keygen(host_key(machine), machine.name)
-    lines = [f"[{m.address}]:{SSH_PORT} {_public(host_key(m))}" for m in MACHINES]
-    KNOWN_HOSTS.write_text("\n".join(lines) + "\n")
+    KNOWN_HOSTS.write_text("".join(f"{_place(m)} {_public(host_key(m))}\n" for m in MACHINES))
     _ensure_secrets()
 
 
@@ -42,6 +41,11 @@ def read_secrets() -> dict[str, str]:
     """All secrets by name."""
     loaded: dict[str, str] = json.loads(cache.SECRETS.read_text())
     return loaded
+
+
+def _place(machine: Machine) -> str:
+    """As ssh-keyscan writes it."""
+    return machine.address if machine.ssh_port == 22 else f"[{machine.address}]:{machine.ssh_port}"
 
 
 def _ensure_secrets() -> None:

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from deployments.lab import cache, images, keys, lake, packages
+from deployments.lab import cache, images, keys, lake, logins, packages
 from deployments.lab.shell import LabError, run
 
 
@@ -60,13 +60,20 @@ def _build(tree: Path) -> None:
     old = tree / "opt/k3s-old/image"
     old.mkdir(parents=True)
     os.link(images.OLD_PLATFORM, old / images.CUSTOMIZED.name)
-    ssh = tree / "root/.ssh"
+    for home in (tree / "root", tree / "home" / logins.USER):
+        _let_in(home)
+    run("chown", "-R", "root:root", tree / "etc", tree / "root")
+    run("chown", "-R", f"{logins.UID}:{logins.UID}", tree / "home" / logins.USER)
+
+
+def _let_in(home: Path) -> None:
+    """The lab's key opens the account whose home that is."""
+    ssh = home / ".ssh"
     ssh.mkdir(parents=True)
-    (tree / "root").chmod(0o700)
+    home.chmod(0o700)
     ssh.chmod(0o700)
     (ssh / "authorized_keys").write_text(keys.authorized())
     (ssh / "authorized_keys").chmod(0o600)
-    run("chown", "-R", "root:root", tree / "etc", tree / "root")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -44,6 +44,11 @@ class Machine:
         return f"{self.name}.{DOMAIN}" if self.name == "vm-3" else self.name
 
     @property
+    def ssh_port(self) -> int:
+        """The runbook's port is that of the physical machines."""
+        return 22 if self.role == "source" else SSH_PORT
+
+    @property
     def container(self) -> str:
         return f"lab-{self.name}"
 

@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 from deployments.lab import cache, disks, lake, layer, network
-from deployments.lab.machines import SSH_PORT, Machine
+from deployments.lab.machines import Machine
 from deployments.lab.shell import LabError, attempt, run
 
 # Without the two limits runc fails: raising them takes CAP_SYS_RESOURCE, which the box may not have.
@@ -76,7 +76,7 @@ def shut_down(machine: Machine) -> None:
 def answers(machine: Machine) -> bool:
     """Whether sshd takes connections."""
     try:
-        with socket.create_connection((machine.address, SSH_PORT), timeout=1) as sock:
+        with socket.create_connection((machine.address, machine.ssh_port), timeout=1) as sock:
             return sock.recv(4) == b"SSH-"
     except OSError:
         return False

@@ -92,7 +92,7 @@ def find_cluster_access(
             reasons.append(error.message)
             continue
         if said["uid"] != "0":
-            reasons.append(f"{machine.name}: logged in as uid {said['uid']}: set ssh.user to root")
+            reasons.append(f"{machine.name}: logged in as uid {said['uid']}: set ssh.user to root, or ssh.become to sudo")
             continue
         if said["active"] != "active":
             reasons.append(f"{machine.name}: {said['unit']} is {said['active'] or 'not installed'}")

@@ -57,7 +57,9 @@ def _judge_clock(found: Findings, skew_s: float) -> None:
 
 def _judge_login(found: Findings, facts: HostFacts) -> None:
     if facts.uid != 0:
-        found.refuse("host-not-root", f"the login has uid {facts.uid}, expected root", "set ssh.user to root", final=True)
+        found.refuse(
+            "host-not-root", f"the login has uid {facts.uid}, expected root", "set ssh.user to root, or ssh.become to sudo", final=True
+        )
 
 
 def _judge_address(found: Findings, facts: HostFacts, machine: Machine) -> None:

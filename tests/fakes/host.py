@@ -18,8 +18,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from blocks.errors import CommandFailedError, HostUnreachableError
-from blocks.ports import CommandResult
-from blocks.ssh import round_trips
+from blocks.ports import CommandResult, round_trips
+from blocks.ssh_shell import PROGRAM, Shell
 from tests.fakes.disk import USUAL, Disk, State
 from tests.fakes.faults import Faulty
 
@@ -150,11 +150,15 @@ class FakeHost(Faulty):
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
         rooted = self._rooted(script).encode()
-        done = subprocess.run(["bash", "-s"], input=rooted, capture_output=True, env=environment, timeout=60)
+        shell = Shell.new()
+        command = ["bash", "--norc", "-c", PROGRAM, shell.name, shell.mark]
+        done = subprocess.run(command, input=rooted, capture_output=True, env=environment, timeout=60)
         unknown = self.path("/tmp/not-found")
         assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
-        out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-        return CommandResult(done.returncode, self._unrooted(out), self._unrooted(err))
+        out, err = (self._unrooted(said.decode(errors="replace")) for said in (done.stdout, done.stderr))
+        answer = shell.answer(done.returncode, out, err)
+        assert answer is not None, f"{self.name}: bash ended with {done.returncode} amid the script: {err}"
+        return answer
 
     def _rooted(self, script: str) -> str:
         parts = HERE_DOCUMENT.split(script)

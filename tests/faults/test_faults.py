@@ -88,7 +88,7 @@ def test_refused_before_anything_is_touched(
     ("user", "message"),
     [
         ("nobody", r"\S+: opening SSH to nobody@\S+: the key is not accepted: see ssh\.user"),
-        ("mere", r"vm-1: logged in as uid \d+: set ssh\.user to root; vm-2: .*; vm-3\.lab\.example: "),
+        ("mere", r"vm-1: logged in as uid \d+: set ssh\.user to root, or ssh\.become to sudo; vm-2: .*; vm-3\.lab\.example: "),
     ],
 )
 def test_a_login_that_cannot_work_is_refused(

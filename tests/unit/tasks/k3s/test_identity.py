@@ -53,7 +53,7 @@ def test_a_login_that_is_not_root_is_refused_as_such(world: World) -> None:
     for host in ("vm-1", "vm-2"):
         world.hosts[host].tell("uid", "1000")
 
-    with pytest.raises(RefusedError, match=r"vm-1: logged in as uid 1000: set ssh\.user to root; vm-2: "):
+    with pytest.raises(RefusedError, match=r"vm-1: logged in as uid 1000: set ssh\.user to root, or ssh\.become to sudo; vm-2: "):
         look(world)
 
 

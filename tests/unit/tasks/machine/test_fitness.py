@@ -30,7 +30,7 @@ def refused(world: World, name: str = "phys-1") -> list[Finding]:
 UNFIT: dict[str, tuple[Given, str]] = {
     "no root": (
         lambda host: host.tell("uid", "1000"),
-        "the login has uid 1000, expected root: set ssh.user to root [host-not-root]",
+        "the login has uid 1000, expected root: set ssh.user to root, or ssh.become to sudo [host-not-root]",
     ),
     "a file less": (
         lambda host: host.path("/opt/k3s/vendor/k3s").unlink(),

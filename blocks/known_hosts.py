@@ -1,0 +1,112 @@
+"""Known host keys, read as ssh reads them: see sshd(8), SSH_KNOWN_HOSTS FILE FORMAT. Pure but for reading the file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+SSH_PORT = 22  # any other one stands beside the name: [NAME]:PORT
+
+
+class Verdict(StrEnum):
+    """What a file of known hosts says of a key that a host presents."""
+
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    CHANGED = "changed"
+    REVOKED = "revoked"
+    AUTHORITY = "authority"
+    """The host is known by the authority of its certificate only."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line: which hosts it is of, and a key."""
+
+    marker: str
+    hosts: str
+    kind: str
+    key: bytes
+
+    def names(self, name: str) -> bool:
+        """Whether it is of this host: a pattern with '!' excludes it, whichever others there are."""
+        patterns = self.hosts.split(",")
+        if any(pattern.startswith("!") and _matches(pattern[1:], name) for pattern in patterns):
+            return False
+        return any(_matches(pattern, name) for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class KnownHosts:
+    """A whole file. `unreadable` are the numbers of the lines that are skipped."""
+
+    path: Path
+    lines: tuple[Line, ...]
+    unreadable: tuple[int, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> KnownHosts:
+        """Raises OSError."""
+        lines, unreadable = list[Line](), list[int]()
+        for number, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if not text.strip() or text.lstrip().startswith("#"):
+                continue
+            line = _read(text.split())
+            if line is None:
+                unreadable.append(number)
+            else:
+                lines.append(line)
+        return cls(path, tuple(lines), tuple(unreadable))
+
+    def kinds(self, host: str, port: int) -> list[str]:
+        """The kinds of the keys that are known for a host: what it is to be asked for."""
+        return [line.kind for name in _names(host, port) for line in self._of(name) if not line.marker]
+
+    def verdict(self, host: str, port: int, key: bytes) -> Verdict:
+        """As ssh judges: a revoked key never, then the lines of [HOST]:PORT, then those of HOST, where a key has no port."""
+        names = _names(host, port)
+        if any(line.marker == "@revoked" and line.key == key for name in names for line in self._of(name)):
+            return Verdict.REVOKED
+        if any(not line.marker and line.key == key for name in names for line in self._of(name)):
+            return Verdict.KNOWN
+        if any(not line.marker for line in self._of(names[0])):
+            return Verdict.CHANGED
+        return Verdict.AUTHORITY if any(line.marker == "@cert-authority" for line in self._of(names[0])) else Verdict.UNKNOWN
+
+    def _of(self, name: str) -> list[Line]:
+        return [line for line in self.lines if line.names(name)]
+
+
+def _names(host: str, port: int) -> list[str]:
+    host = host.lower()
+    return [host] if port == SSH_PORT else [f"[{host}]:{port}", host]
+
+
+def _read(words: list[str]) -> Line | None:
+    marker = words.pop(0) if words[0].startswith("@") else ""
+    if marker not in ("", "@revoked", "@cert-authority") or len(words) < 3:
+        return None
+    hosts, kind, encoded = words[:3]
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    # A key begins with the length of its kind, and its kind.
+    return Line(marker, hosts, kind, key) if key[4 : 4 + int.from_bytes(key[:4])] == kind.encode() else None
+
+
+def _matches(pattern: str, name: str) -> bool:
+    if not pattern.startswith("|1|"):
+        return fnmatchcase(name, pattern.lower().replace("[", "[[]"))
+    salt, _, hashed = pattern[3:].partition("|")
+    try:
+        expected = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
+        return hmac.compare_digest(expected, base64.b64decode(hashed))
+    except (binascii.Error, ValueError):
+        return False
