@@ -12,6 +12,8 @@ from configs.platform import Platform
 from tasks.engine.finding import Findings
 from tasks.lake.daemon import Brick, Volume
 from tasks.lake.lake import Lake
+from tasks.machine.hosts import HOSTS, hosts_conflicts
+from tasks.shell.files import read_file
 from tasks.shell.script import facts, parse_facts
 
 SPARE = 1.1  # the new brick's file system has blocks and metadata of its own size
@@ -92,9 +94,11 @@ def _judge_place(found: Findings, platform: Platform, hosts: Mapping[str, Host],
         "parent": f"test -d {quote(parent)} && echo yes",
         "inside": f"ls -A {quote(path)} | head -n 3",
         "free": f"df --output=avail -B1 {quote(parent)} | tail -n 1",
+        "hosts": read_file(HOSTS),
     }
     answer = hosts[target].run(facts(question), what=f"looking at {path}", timeout_s=platform.timeouts.command_s)
     said = parse_facts(answer.stdout)
+    _judge_names(found, platform, target, said["hosts"])
     if not said["parent"]:
         found.refuse(
             "lake-place-missing",
@@ -117,6 +121,17 @@ def _judge_place(found: Findings, platform: Platform, hosts: Mapping[str, Host],
             "lake-place-short",
             f"{free >> 20} MB free in {parent}, {int(used * SPARE) >> 20} MB are needed for {what}",
             "make room there, or write another path in backup.lake.brick",
+            where=target,
+        )
+
+
+def _judge_names(found: Findings, platform: Platform, target: str, hosts_file: str) -> None:
+    """glusterd takes down a peer that greets it by the name that belongs to its address, and connects to whatever else that name is."""
+    if lines := hosts_conflicts(hosts_file, platform.machines, own=target):
+        found.refuse(
+            "lake-name-ambiguous",
+            f"/etc/hosts has another address for a machine of the config ({'; '.join(lines)}): glusterd would look for a peer there",
+            "delete the line",
             where=target,
         )
 

@@ -58,6 +58,15 @@ def test_bricks_on_sources_are_refused_before_anything_is_changed(gluster_lab: N
     assert bricks("vm-1") == [f"10.99.0.1{number}:/data/brick/uap" for number in (1, 2, 3)]
 
 
+def test_names_that_lead_elsewhere_on_a_target_are_refused(secrets: dict[str, str], config: Path) -> None:
+    ended = migrate(secrets, config)
+
+    assert not ended.ok
+    assert ended.error.count("[lake-name-ambiguous]") == len(NEW_BRICKS)
+    for target in world.TARGETS:  # as the error says
+        world.on(target, "sed -i '/^127.0.1.1 vm-/d; /^10.99.0.9[89] /d' /etc/hosts")
+
+
 def test_a_run_that_was_killed_while_a_brick_moved_is_finished_by_the_next_and_no_write_is_lost(
     secrets: dict[str, str], config: Path
 ) -> None:

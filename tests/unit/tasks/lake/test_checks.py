@@ -109,6 +109,18 @@ def test_two_copies_are_too_few_while_one_is_filled(world: World) -> None:
     assert refused(world) == ["file lake: lake-few-copies"]
 
 
+def test_a_name_that_leads_elsewhere_on_a_target_is_refused(world: World) -> None:
+    with_lake(world)
+    world.hosts["phys-1"].write("/etc/hosts", "127.0.1.1 phys-1\n127.0.1.1 vm-1\n")
+    with pytest.raises(FindingsError) as error:
+        check(world)
+
+    assert str(error.value) == (
+        "phys-1: /etc/hosts has another address for a machine of the config (127.0.1.1 vm-1): glusterd would look for a peer there: "
+        "delete the line [lake-name-ambiguous]"
+    )
+
+
 def test_a_place_that_is_not_empty_or_not_there_or_too_small_is_refused(world: World) -> None:
     with_lake(world)
     world.hosts["phys-1"].write(f"{PLACE}/lost", "a file\n")
