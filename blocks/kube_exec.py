@@ -48,7 +48,7 @@ def run_in_pod(
     except websocket.WebSocketTimeoutException as error:
         raise DeadlineExceededError(f"{where}: exec not done within {timeout_s:g} s", id="exec-timeout") from error
     except (websocket.WebSocketException, OSError) as error:
-        raise ExecBrokenError(f"{where}: the exec's connection broke: {error or type(error).__name__}") from error
+        raise ExecBrokenError(f"{where}: the exec's connection broke: {str(error) or type(error).__name__}") from error
     finally:
         stream.shutdown()  # type: ignore[no-untyped-call]  # its package says it is typed
     out, err = (said[channel].decode(errors="replace") for channel in (STDOUT, STDERR))

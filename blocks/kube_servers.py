@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 CALL_TIMEOUT_S = (2.0, 20.0)  # connect, read; listing everything of a busy cluster takes seconds
 NOT_FOUND, CONFLICT, TOO_MANY_REQUESTS = 404, 409, 429
-PASSING = (CONFLICT, 500, 502, 503, 504)
+PASSING = (CONFLICT, TOO_MANY_REQUESTS, 500, 502, 503, 504)
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -94,14 +94,25 @@ def request(
 
 
 def refusal(where: str, status: int, body: str) -> EvenkeelError:
-    """The error that an answer of this status is; only what another server may answer otherwise is unavailability."""
-    try:
-        message = str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        message = body[:200]
-    if status == TOO_MANY_REQUESTS:
+    """The error that an answer of this status is; only what another server may answer otherwise is unavailability.
+
+    A server that is busy says 429, too, in plain text; only an eviction that a budget does not allow has that cause
+    (kubernetes v1.20.8, pkg/registry/core/pod/storage/eviction.go and apiserver/pkg/server/filters/maxinflight.go).
+    """
+    said = _status_of(body)
+    message, details = str(said.get("message") or body[:200]).strip(), said.get("details") or {}
+    if status == TOO_MANY_REQUESTS and any(cause.get("reason") == "DisruptionBudget" for cause in details.get("causes") or ()):
         return EvictionBlockedError(message)
     if status == NOT_FOUND:
         return NotFoundError(f"{where}: Kubernetes API: {message}")
-    said = f"{where}: Kubernetes API: HTTP {status}: {message}"
-    return KubeUnavailableError(said) if status in PASSING else HostError(said, id="api-request-refused")
+    text = f"{where}: Kubernetes API: HTTP {status}: {message}"
+    return KubeUnavailableError(text) if status in PASSING else HostError(text, id="api-request-refused")
+
+
+def _status_of(body: str) -> Manifest:
+    """The API's own object of kind Status; empty where the answer is none."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

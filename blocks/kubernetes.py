@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
+from blocks import kube_locks
 from blocks.errors import HostError, KubeUnavailableError, NotFoundError
 from blocks.kube_credentials import KubeCredentials
 from blocks.kube_exec import run_in_pod
@@ -23,6 +24,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "StorageClass": ("/apis/storage.k8s.io/v1/storageclasses",),
     "CronJob": ("/apis/batch/v1/cronjobs", "/apis/batch/v1beta1/cronjobs"),  # v1 has them from Kubernetes 1.21
     **{kind: (f"/apis/apps/v1/{plural}",) for kind, plural in WORKLOAD_KINDS.items()},
+    "TidbCluster": ("/apis/pingcap.com/v1alpha1/tidbclusters",),
     "Node": ("/api/v1/nodes",),
     "Pod": ("/api/v1/pods",),
     "PersistentVolumeClaim": ("/api/v1/persistentvolumeclaims",),
@@ -135,6 +137,12 @@ class KubeCluster:
         body = {"spec": {"template": {"spec": parts}}}
         # A strategic patch merges lists by name; a merge patch would replace the other containers.
         self._servers.call("PATCH", _workload_path(workload), body, content=STRATEGIC_PATCH)
+
+    def lock_holder(self, namespace: str, name: str) -> str:
+        return kube_locks.holder(kube_locks.read(self._servers, namespace, name))
+
+    def release_lock(self, namespace: str, name: str, holder: str) -> None:
+        kube_locks.release(self._servers, namespace, name, holder)
 
     def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
         try:

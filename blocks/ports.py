@@ -248,6 +248,12 @@ class KubeApi(Protocol):
     def set_images(self, workload: Workload, images: dict[str, str]) -> None:
         """Give containers, by name, these images; the others keep theirs."""
 
+    def lock_holder(self, namespace: str, name: str) -> str:
+        """Who leads, by the lock (client-go's leader election, in a ConfigMap) of this name; "" when nobody does."""
+
+    def release_lock(self, namespace: str, name: str, holder: str) -> None:
+        """Give the lock back in the place of `holder`, as client-go does when it ends; another's is left as it is."""
+
     def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
         """The `restores.pingcap.com` object of this name. Raises HostError when the cluster knows no such kind."""
 

@@ -55,7 +55,7 @@ class SshHost:
             )
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._connection.close()
-            raise HostUnreachableError(f"{self.name}: {what}: SSH broke: {error or type(error).__name__}") from error
+            raise HostUnreachableError(f"{self.name}: {what}: SSH broke: {str(error) or type(error).__name__}") from error
         if result.exit_code == TIMED_OUT:
             raise DeadlineExceededError(
                 f"{self.name}: {what}: not done within {timeout_s:g} s, killed there", id="command-timeout"
@@ -153,7 +153,7 @@ def _translated(host: str, connection: Connection, error: Exception) -> Evenkeel
             id="ssh-host-key-unknown",
         )
     if isinstance(error, (paramiko.SSHException, OSError, EOFError)):
-        return HostUnreachableError(f"{where}: {error or type(error).__name__}: is it up, and is sshd on this port?")
+        return HostUnreachableError(f"{where}: {str(error) or type(error).__name__}: is it up, and is sshd on this port?")
     return ConfigError(f"{where}: {error}: see ssh.key and ssh.port in the config", id="ssh-not-usable")
 
 

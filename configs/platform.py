@@ -55,12 +55,12 @@ class Uninstall(StrictModel):
 
 
 class Interruption(StrictModel):
-    """How long clients may get no answer, in seconds; beyond it, a run stops before its next change."""
+    """How long clients may get no answer while a step acts, in seconds; beyond it, a run stops before its next change."""
 
-    http_s: float = Field(1, gt=0, description="requests to `http_checks`; keepalived needs 1 s when a holder fails")
-    api_s: float = Field(2, gt=0, description="the API through the VIP; k3s itself retries after 1 s")
-    etcd_s: float = Field(1, gt=0, description="write and read; an election takes 1 s by etcd's own defaults")
-    sql_s: float = Field(5, gt=0, description="write and read through the VIP; moving a single pod takes seconds")
+    http_s: float = Field(5, gt=0, description="requests to `http_checks`; keepalived needs up to 4 s when a holder fails")
+    api_s: float = Field(10, gt=0, description="the API through the VIP; a client that meets a server that left tries again")
+    etcd_s: float = Field(5, gt=0, description="write and read; an election takes 1 to 2 s by etcd's own defaults, and may fail once")
+    sql_s: float = Field(30, gt=0, description="write and read through the VIP; a single pod that moves is away for 10 to 20 s")
 
     def of(self, series: str) -> float | None:
         """The limit of a series of samples, by the first word of its name; the probe's own has none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from prefect.futures import PrefectFuture
 
 from configs.hosts import Role, Target
@@ -10,6 +12,7 @@ from flows.etcd_join import growing
 from flows.session import Session
 from tasks.certificates.files import ensure_certificates, files_of
 from tasks.engine.outcome import Outcome
+from tasks.etcd.members import voting
 from tasks.images.load import ensure_images_loaded
 from tasks.k3s.files import ensure_k3s_files, ensure_named_files
 from tasks.k3s.join import ensure_node
@@ -21,11 +24,13 @@ from tasks.vip.standby import ensure_standby
 
 Futures = list[PrefectFuture[Outcome]]
 
+log = logging.getLogger(__name__)
 
-def canary_and_others(platform: Platform) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
-    """The canary is uninstalled, prepared and votes before any other machine is touched; without one all targets go together."""
-    first = 1 if platform.canary else len(platform.targets)
-    return platform.targets[:first], platform.targets[first:]
+
+def canary_and_others(platform: Platform, targets: tuple[Target, ...]) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
+    """The canary is uninstalled, prepared and votes before any other machine is touched; without one `targets` go together."""
+    canary = platform.targets[:1] if platform.canary else targets
+    return tuple(t for t in targets if t in canary), tuple(t for t in targets if t not in canary)
 
 
 def bring_in(session: Session, targets: tuple[Target, ...]) -> None:
@@ -39,12 +44,21 @@ def bring_in(session: Session, targets: tuple[Target, ...]) -> None:
     session.all_done(session.loaded[target.name] for target in targets)
 
 
-def join_servers(session: Session) -> None:
-    """Make the servers among the targets Ready nodes, one after another, because each reads all of etcd when it starts.
+def join_servers(session: Session, targets: tuple[Target, ...]) -> None:
+    """Make the servers among `targets` Ready nodes, one after another, because each reads all of etcd when it starts.
 
-    Only once all members vote: a server has all of them for its datastore, and a learner answers it with errors.
+    Only once all members vote: a server has all of them for its datastore, a learner answers it with errors, and on a
+    target that is still to come an etcd of the old platform may answer. A run on some targets leaves k3s out until then.
     """
-    for server in session.platform.servers:
+    platform = session.platform
+    missing = {target.name for target in platform.new_members if target not in targets} - voting(platform, session.etcd)
+    servers = [target for target in targets if target.role is Role.SERVER]
+    if missing and servers:
+        later = f"k3s joins later on {', '.join(server.name for server in servers)}: {', '.join(sorted(missing))} must be etcd voters first"
+        session.run.journal.report.part += f"; {later}"
+        log.warning("%s", later)
+        return
+    for server in servers:
         session.all_done([begin_node(session, server)])
 
 

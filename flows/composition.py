@@ -40,16 +40,19 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_session(platform: Platform, flow: str, *, opening: Opening, dry_run: bool) -> Iterator[Session]:
+def open_session(
+    platform: Platform, flow: str, *, opening: Opening, dry_run: bool, success: str = ""
+) -> Iterator[Session]:
     """Everything that a run on `platform` needs; nobody else acts on it until the context ends (dry runs act on nothing).
 
     Secrets are resolved first: what is missing in the configuration is reported before any machine is contacted.
+    `success` is the outcome of a run that ends well, where it is neither verified nor planned.
     """
     secrets = {ref: resolve_secret(ref) for ref in platform.secrets}
     if (auth_pass := platform.keepalived.auth_pass) is not None:
         refuse_long_auth_pass(auth_pass, secrets[auth_pass])
     run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    report = Report(platform.name, run_id, flow, dry_run)
+    report = Report(platform.name, run_id, flow, dry_run, success=success)
     journal = Journal(report, platform.reports / platform.name / run_id / "report.json")
     log.info("the report of this run is %s", journal.path.absolute())
     with ExitStack() as stack:

@@ -12,6 +12,7 @@ from configs.errors import EvenkeelError
 from configs.hosts import Source
 from flows.session import Session, current_session
 from tasks.k3s.leave import ensure_cordoned, ensure_uncordoned
+from tasks.report.interruption import InterruptionError
 from tasks.workloads.drain import ensure_drained
 from tasks.workloads.surge import ensure_surge_ended, ensure_surged, surged, to_surge
 
@@ -23,7 +24,7 @@ def drain_sources(sources: list[str]) -> None:
     """Make every pod that can move run on targets: all sources cordoned first, then drained one at a time.
 
     Workloads with a single replica have a second one meanwhile. When a drain fails, the sources become schedulable again,
-    and workloads get the replicas that they had.
+    and workloads get the replicas that they had. Clients that waited too long undo nothing: pods would move once more.
     """
     session = current_session()
     run, kube, record = session.run, session.kube, session.record
@@ -34,6 +35,9 @@ def drain_sources(sources: list[str]) -> None:
         surge(session, sources)
         for source in leaving:
             ensure_drained(run, source, session.platform, kube, record)
+    except InterruptionError:
+        log.warning("stopped amid the drains: sources stay cordoned and second replicas stay, for the next run, which goes on")
+        raise
     except Exception:
         undo_drains(session, leaving)
         raise

@@ -12,6 +12,7 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from blocks.errors import RefusedError
+from configs.hosts import Target
 from configs.platform import Gate, Platform
 from flows.session import Session
 from tasks.engine.journal import now
@@ -36,20 +37,26 @@ class Approval(RunInput):
     platform: str = Field(description="the platform's name, typed out")
 
 
-def pass_gate(session: Session, gate: Gate, *, approved: bool) -> None:
-    """Return only if the config has no such gate, the migration is finished, or what follows the gate is approved."""
-    if gate not in session.platform.gates or session.record.finished:
+def pass_gate(session: Session, gate: Gate, *, approved: bool, targets: tuple[Target, ...] = ()) -> None:
+    """Return only if the config has no such gate, the migration is finished, or what follows the gate is approved.
+
+    A run that works on some `targets` only needs approval of the plan for these, or of the plan for all.
+    """
+    platform = session.platform
+    if gate not in platform.gates or session.record.finished:
         return
-    plan = plan_behind(gate, session.platform)
+    whole, plan = plan_behind(gate, platform, platform.targets), plan_behind(gate, platform, targets or platform.targets)
+    if plan != whole and is_approved(session.record, whole):
+        return
     require_approval(session, plan, approved=approved)
     if not session.run.dry_run:
         refuse_unapproved(session.record, plan)
 
 
-def plan_behind(gate: Gate, platform: Platform) -> str:
-    """What a migration does after a gate, in words; the same text as long as the config names the same machines."""
-    sources, targets = (", ".join(machine.name for machine in group) for group in (platform.sources, platform.targets))
-    others = ", ".join(target.name for target in platform.targets[1:])
+def plan_behind(gate: Gate, platform: Platform, worked_on: tuple[Target, ...]) -> str:
+    """What a migration does after a gate, in words; the same text as long as it is for the same machines."""
+    sources, targets = (", ".join(machine.name for machine in group) for group in (platform.sources, worked_on))
+    others = ", ".join(target.name for target in worked_on if target != platform.targets[0])
     holders = ", ".join(target.name for target in platform.vip_holders)
     joined = "(can't be undone), join them to etcd and k3s"
     bricks = f", replace the file lake's bricks on {sources} one at a time" if platform.backup.lake.move else ""
@@ -73,7 +80,7 @@ def require_approval(session: Session, plan: str, *, approved: bool) -> None:
     """
     name = session.platform.name
     log.info("%s: the plan:\n%s", name, plan)
-    if session.run.dry_run or session.record.read(f"{APPROVALS}/{plan_hash(plan)}") is not None:
+    if session.run.dry_run or is_approved(session.record, plan):
         return
     if approved:
         _keep(session.record, plan, "nobody was asked: approved=true")
@@ -108,10 +115,15 @@ def refuse_unapproved(record: Record, plan: str) -> None:
 
     It is asked after `require_approval`, too: a retry that is forced in the UI passes Prefect's own pause.
     """
-    if record.read(f"{APPROVALS}/{plan_hash(plan)}") is None:
+    if not is_approved(record, plan):
         raise ApprovalMissingError(
             "approval: the record has none for the current plan: run the same command again, read the plan, and answer"
         )
+
+
+def is_approved(record: Record, plan: str) -> bool:
+    """Whether somebody has approved exactly this plan."""
+    return record.read(f"{APPROVALS}/{plan_hash(plan)}") is not None
 
 
 def _keep(record: Record, plan: str, operator: str) -> None:

@@ -18,7 +18,8 @@ from flows.drain import drain_sources
 from flows.gate import pass_gate
 from flows.lake import leave_lake, move_lake
 from flows.opening import open_migration
-from flows.preflight import preflight
+from flows.part import WHOLE, Part, Until, part_of, refuse_before_canary
+from flows.preflight import preflight_migration
 from flows.session import Session
 from tasks.database.sql import verify_database
 from tasks.engine.outcome import Outcome
@@ -45,6 +46,8 @@ Futures = list[PrefectFuture[Outcome]]
 @flow(name="migrate", flow_run_name="migrate {config}, dry run: {dry_run}")
 def migrate(
     config: str = "configs/prod.yaml",
+    until: Until | None = None,
+    only: str | None = None,
     approved: bool = False,
     ignore_interruption: bool = False,
     dry_run: bool = False,
@@ -53,42 +56,76 @@ def migrate(
 
     Args:
         config: path of the platform's YAML, from the project's root.
+        until: end well after this part: preflight, backup, canary, join, drain, keepalived or retire.
+        only: names of targets, separated by commas: work on no other target, and end before the drains.
         approved: do not wait for a person's approval at the config's `gates`.
         ignore_interruption: go on although clients get no answer for longer than the config's `interruption` allows.
         dry_run: walk the same steps, change nothing, list per host what would be done.
     """
-    with open_session(load_platform(Path(config)), "migrate", opening=open_migration, dry_run=dry_run) as session:
-        move(session, enforced=not ignore_interruption, approved=approved)
+    platform = load_platform(Path(config))
+    part = part_of(platform, until, only)
+    success = "" if dry_run or part == WHOLE else "stopped"
+    with open_session(platform, "migrate", opening=open_migration, dry_run=dry_run, success=success) as session:
+        move(session, part, enforced=not ignore_interruption, approved=approved)
 
 
-def move(session: Session, *, enforced: bool = True, approved: bool = False) -> None:
+def move(session: Session, part: Part = WHOLE, *, enforced: bool = True, approved: bool = False) -> None:
     """The runbook. The client probe runs once there is a backup; `enforced`, it stops the run when clients get no answer."""
-    two_identities = preflight(session)
-    pass_gate(session, Gate.BEGIN, approved=approved)
+    session.run.journal.report.part = part.words
+    two_identities = preflight_migration(session)
+    if part.ends_by("preflight"):
+        return
+    refuse_before_canary(session, part)
+    pass_gate(session, Gate.BEGIN, approved=approved, targets=part.targets(session.platform))
     if two_identities:
         remove_rogues(session)
     remove_lost(session)
     take_backup(session)
     record_old_images(session)
     ensure_ready_recorded(session.run, session.platform, session.kube, session.record)
+    if part.ends_by("backup"):
+        return
     with watched(session, enforced=enforced):  # not before: the backup would have the rows that the probe writes
-        named = begin_hosts_files(session)
-        first, others = canary_and_others(session.platform)
+        join_targets(session, part, approved=approved)
+        if not part.ends_by("join"):
+            leave_sources(session, part, approved=approved)
+        if part == WHOLE:
+            verify(session)
+
+
+def join_targets(session: Session, part: Part, *, approved: bool) -> None:
+    """Make the targets machines of the live platform, ready to take its pods and its VIP; the canary first.
+
+    Bricks of the file lake move only once all targets have joined: which one gets a brick is decided among all.
+    """
+    targets = part.targets(session.platform)
+    named = begin_hosts_files(session)
+    first, others = canary_and_others(session.platform, targets)
+    if first:
         bring_in(session, first)
+    if not part.ends_by("canary"):
         if others:
-            pass_gate(session, Gate.CANARY, approved=approved)
+            pass_gate(session, Gate.CANARY, approved=approved, targets=targets)
             bring_in(session, others)
-        join_servers(session)
+        join_servers(session, targets)
         check_pods_reached(session)
-        session.all_done(named)
-        session.all_done(session.standbys)
+    session.all_done(named)
+    session.all_done(session.standbys)
+    if not part.only and not part.ends_by("canary"):
         move_lake(session)
-        pass_gate(session, Gate.DRAIN, approved=approved)
-        drain_sources([source.name for source in session.sources])
-        hand_over_vip(session)
-        pass_gate(session, Gate.RETIRE, approved=approved)
-        retire_sources(session)
-        verify(session)
+
+
+def leave_sources(session: Session, part: Part, *, approved: bool) -> None:
+    """Move pods and VIP to the targets; then nothing needs the sources, and they leave the platform."""
+    pass_gate(session, Gate.DRAIN, approved=approved)
+    drain_sources([source.name for source in session.sources])
+    if part.ends_by("drain"):
+        return
+    hand_over_vip(session)
+    if part.ends_by("keepalived"):
+        return
+    pass_gate(session, Gate.RETIRE, approved=approved)
+    retire_sources(session)
 
 
 def remove_rogues(session: Session) -> None:
@@ -116,7 +153,7 @@ def remove_lost(session: Session) -> None:
 
 
 def record_old_images(session: Session) -> None:
-    """Before the first uninstall: it removes the old cluster that is asked."""
+    """Before the first uninstall: it removes the old cluster that is asked, also for targets that are not worked on yet."""
     session.all_done(
         session.submit(ensure_old_images_recorded, host, session.platform, session.record) for host in session.targets
     )

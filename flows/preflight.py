@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from prefect import flow
 from prefect.futures import PrefectFuture
 
 from configs.errors import ConfigError
+from configs.load import load_platform
+from flows.composition import open_session
+from flows.opening import open_migration
 from flows.rollback_plan import name_of_backup
 from flows.session import Session
 from tasks.certificates.checks import check_certificates
@@ -21,8 +27,8 @@ from tasks.images.rollout import Images, check_images
 from tasks.k3s.files import check_named_files
 from tasks.k3s.identity import BOOTSTRAP
 from tasks.k3s.nodes import check_nodes
-from tasks.k3s.rogue import check_identity
-from tasks.k3s.server_args import check_datastore, check_flags
+from tasks.k3s.rogue import check_datastore, check_identity
+from tasks.k3s.server_args import check_flags
 from tasks.lake.checks import check_lake
 from tasks.machine.fitness import check_machine
 from tasks.machine.versions import read_versions
@@ -40,7 +46,18 @@ from tasks.workloads.singles import check_surge
 Checks = list[PrefectFuture[Outcome]]
 
 
-def preflight(session: Session) -> bool:
+@flow(name="preflight", flow_run_name="preflight {config}")
+def preflight(config: str = "configs/prod.yaml") -> None:
+    """Make all checks of a migration and report what they find; fail if one refuses. Nothing is locked, changed or recorded.
+
+    Args:
+        config: path of the platform's YAML, from the project's root.
+    """
+    with open_session(load_platform(Path(config)), "preflight", opening=open_migration, dry_run=True, success="passed") as session:
+        preflight_migration(session)
+
+
+def preflight_migration(session: Session) -> bool:
     """Return only if no check refuses the move; all findings of all checks are reported together.
 
     The answer is whether the datastore holds a second cluster's identity, which is taken back first: workloads are judged then.

@@ -34,7 +34,7 @@ def reported(journal: Journal) -> Iterator[None]:
         journal.finish("failed", _in_words(error))
         raise
     else:
-        journal.finish("planned" if report.dry_run else "verified")
+        journal.finish(report.success)
     finally:
         text = _written(journal)
         log.info("%s", text)

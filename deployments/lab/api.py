@@ -11,6 +11,8 @@ import json
 import re
 import ssl
 import tempfile
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,13 @@ KINDS = {
 }
 
 
-def objects(machine: Machine) -> dict[str, list[dict[str, Any]]]:
-    """Nodes and workloads by kind; nothing while the API does not answer."""
+def objects(machine: Machine, kinds: Iterable[str] = tuple(KINDS), *, address: str = "") -> dict[str, list[dict[str, Any]]]:
+    """Nodes and workloads by kind, from this machine, or from whatever server has the address; nothing while it does not answer."""
     try:
         context = _context((cache.disk(machine) / KUBECONFIG).read_text())
-        connection = http.client.HTTPSConnection(machine.address, API_PORT, timeout=5, context=context)
-        return {kind: _list(connection, path) for kind, path in KINDS.items()}
+        connection = http.client.HTTPSConnection(address or machine.address, API_PORT, timeout=5, context=context)
+        with closing(connection):
+            return {kind: _list(connection, KINDS[kind]) for kind in kinds}
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deployments.lab import power, slow
+from deployments.lab import objects, power, slow
 from deployments.lab.machines import MACHINES, SSH_PORT, TARGETS, VRID, Machine, find
 from deployments.lab.root_shell import sh
 from deployments.lab.shell import LabError
@@ -48,26 +48,6 @@ own=$(echo "$said" | sed -E 's/.*"member_id":([0-9]+).*/\\1/'); leader=$(echo "$
 test "$own" != "$leader" || systemctl kill -s KILL etcd"""
 
 _PDB = "k3s kubectl -n iottepa patch poddisruptionbudget web --type=merge -p '{\"spec\": {\"minAvailable\": %d}}'"
-
-_STUBBORN = """k3s kubectl apply -f - <<'END'
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: stubborn, namespace: iottepa, labels: {app: stubborn}}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: stubborn}}
-  template:
-    metadata: {labels: {app: stubborn}}
-    spec:
-      dnsPolicy: Default
-      terminationGracePeriodSeconds: 3600
-      containers:
-        - name: stubborn
-          image: ecology/web:2.3.0
-          imagePullPolicy: IfNotPresent
-          command: [sh, -c, "trap '' TERM; while :; do sleep 1; done"]
-END
-k3s kubectl -n iottepa rollout status deployment/stubborn --timeout=60s"""
 
 # Its replica set creates new pods until it is gone itself, so pods are deleted until none is left.
 _SOFT = """stubborn() { k3s kubectl -n iottepa "$@" -l app=stubborn 2>/dev/null; }
@@ -150,10 +130,28 @@ ssh-keygen -q -A; systemctl restart ssh""",
         "case $(k3s kubectl -n iottepa get poddisruptionbudget web -o 'jsonpath={.spec.minAvailable}' 2>/dev/null) in\n"
         f"3) {_PDB % 2} ;;\nesac",
     ),
+    "budget-never": Fault(
+        "a disruption budget allows no eviction, ever",
+        ("vm-1",),
+        objects.applied("budget-never", awaited="-n strict rollout status deployment/gateway"),
+        objects.deleted("budget-never"),
+    ),
+    "local-volume": Fault(
+        "a workload has its data on a local volume of vm-1",
+        ("vm-1",),
+        objects.applied("local-volume", awaited="-n store rollout status statefulset/archive", before="mkdir -p /var/tmp/lab-archive"),
+        objects.deleted("local-volume"),
+    ),
+    "pinned-cron": Fault(
+        "a cron job may only run on vm-1",
+        ("vm-1",),
+        objects.applied("pinned-cron", awaited=""),
+        objects.deleted("pinned-cron"),
+    ),
     "stubborn-pod": Fault(
         "a pod does not end when it is asked to",
         ("vm-1",),
-        _STUBBORN,
+        objects.applied("stubborn-pod", awaited="-n iottepa rollout status deployment/stubborn"),
         _SOFT,
     ),
     "mere-user": Fault(

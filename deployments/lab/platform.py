@@ -6,13 +6,15 @@ import json
 from datetime import datetime
 from typing import Any
 
-from deployments.lab import api, cache, keys
-from deployments.lab.machines import Machine
+from deployments.lab import api, cache, keys, personality
+from deployments.lab.machines import SOURCES, Machine
 from deployments.lab.shell import run
 from deployments.lab.steps import Step, wait
 
 NAMESPACE = "iottepa"
 MANIFESTS = cache.SOURCE / "platform"
+POOL = ("cloneset", "pool", 2)
+"""Label, value and number of the pods that the lab's own controller makes."""
 # A ready pod is reachable through its service only when every node has the new rule.
 LOAD_ROWS = """
 read -r MYSQL_PWD; export MYSQL_PWD
@@ -26,17 +28,24 @@ def deploy_new(server: Machine, nodes: int, current: Step) -> None:
     """The new platform runs on all the nodes and its database has rows."""
     secrets = keys.read_secrets()
     passwords = {"root": secrets["mysql_root"], "wacos": secrets["mysql_wacos"]}
-    manifests = [(MANIFESTS / name).read_text() for name in ("new.yaml", "restores.yaml")]
+    definitions = "---\n".join((MANIFESTS / name).read_text() for name in ("restores.yaml", "clonesets.yaml"))
+    manifests = [(MANIFESTS / name).read_text() for name in ("new.yaml", "demanding.yaml")]
     manifests += [_secret(NAMESPACE, passwords), _secret("uap", {"root": secrets["mysql_root"]})]
-    _deploy(server, nodes, "---\n".join(manifests), current)
-    # Where the backup console likes to be; machines that come later have no such label.
+    _await_nodes(server, nodes, current)
+    kubectl(server, "apply", "-f", "-", stdin=definitions)
+    kubectl(server, "wait", "--for=condition=established", "--timeout=60s", "crd", "--all")
+    # Where the backup console must be, and where middleware must be: the configuration gives these labels to some targets.
     kubectl(server, "label", "nodes", "--all", "uap-backup=1")
+    kubectl(server, "label", "nodes", *map(personality.hostname, SOURCES[:2]), "ecology/middleware=true")
+    _deploy(server, nodes, "---\n".join(manifests), current)
+    wait("the pool's pods", lambda: _missing_pool(server), 60, current)
     rows = secrets["mysql_wacos"] + "\n" + (MANIFESTS / "rows.sql").read_text()
     kubectl(server, "exec", "-i", "-n", NAMESPACE, "debug-mysql-client", "--", "sh", "-ec", LOAD_ROWS, stdin=rows)
 
 
 def deploy_old(server: Machine, nodes: int, current: Step) -> None:
     """The old platform runs on all the nodes."""
+    _await_nodes(server, nodes, current)
     _deploy(server, nodes, (MANIFESTS / "old.yaml").read_text(), current)
 
 
@@ -52,11 +61,21 @@ def missing(server: Machine, since: float, nodes: int) -> str:
     return _missing_nodes(server, objects, since, nodes) or _missing_pods(objects, since)
 
 
-def _deploy(server: Machine, nodes: int, manifests: str, current: Step) -> None:
-    # Pods made before all nodes are Ready would crowd on the first ones.
+def _await_nodes(server: Machine, nodes: int, current: Step) -> None:
+    """Pods made before all nodes are Ready would crowd on the first ones."""
     wait("nodes", lambda: _missing_nodes(server, api.objects(server), 0, nodes), 120, current)
+
+
+def _deploy(server: Machine, nodes: int, manifests: str, current: Step) -> None:
     kubectl(server, "apply", "-f", "-", stdin=manifests)
     wait("the platform's pods", lambda: missing(server, 0, nodes), 240, current)
+
+
+def _missing_pool(server: Machine) -> str:
+    label, value, wanted = POOL
+    pods = api.objects(server).get("Pod", [])
+    ready = [pod for pod in pods if pod["metadata"].get("labels", {}).get(label) == value and _pod_is_ready(pod, 0)]
+    return "" if len(ready) == wanted else f"{wanted - len(ready)} of {wanted} pods {label}={value}"
 
 
 def _missing_nodes(server: Machine, objects: dict[str, list[dict[str, Any]]], since: float, nodes: int) -> str:

@@ -14,16 +14,15 @@ from configs.platform import Platform
 from tasks.certificates.files import member_pair
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.etcd.flags import QUESTION, Flags, parse_flags
+from tasks.etcd.flags import QUESTION, SETTINGS, VALUE, Flags, parse_flags
 from tasks.etcd.members import member_of
 from tasks.shell.script import facts, parse_facts
 
 A_NIGHT, A_MONTH = timedelta(days=1), timedelta(days=30)
 BOTH = ("serverAuth", "clientAuth")
-# Certificates only, of every file that etcd's process or unit names as one: such a file may hold a key, too.
-_PEMS = r"""
-    { etcd_words; etcd_environ; etcd_files; systemctl cat etcd; f=$(etcd_config | head -n 1 | tr -d "\"'"); test -z "$f" || cat "$f"; } |
-        tr '\n' ' ' | tr -d "\"'" | grep -oiE '(ca|cert)[-_]file[= :]+[^ ]+' | sed -E 's/^[^= :]+[= :]+//' | sort -u |
+# Certificates only, of every file that etcd's settings name as one: such a file may hold a key, too.
+_PEMS = rf"""
+    {SETTINGS} | grep -oiE '(ca|cert)[-_]file[= :]+[^ ]+' | {VALUE} | sort -u |
         while read -r f; do echo "= $f"; sed -n '/BEGIN CERT/,/END CERT/p' "$f"; done
 """
 FILES = {"trusted-ca-file": "cert-file", "peer-trusted-ca-file": "peer-cert-file"}

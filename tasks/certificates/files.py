@@ -16,7 +16,7 @@ from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.etcd.members import member_of
-from tasks.shell.files import write_file
+from tasks.shell.files import keep_foreign, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
 
 MODES = {".crt": "644", ".key": "600"}
@@ -62,7 +62,7 @@ def ensure_certificates(run: Run, host: Host, platform: Platform, tls: EtcdTls, 
     # act
     with run.acting(host.name, f"copying {', '.join(missing)}"):
         writing = "".join(
-            _keep(path) + write_file(path, wanted[path], f"0{MODES[Path(path).suffix]}") for path in missing
+            keep_foreign(path, "before-join") + write_file(path, wanted[path], f"0{MODES[Path(path).suffix]}") for path in missing
         )
         script = STRICT + writing + "set +e\n" + question
         answer = host.run(script, what="copying certificates", timeout_s=platform.timeouts.command_s)
@@ -86,12 +86,6 @@ def _listed(paths: dict[str, str]) -> str:
 
 def _line(path: str, content: str) -> str:
     return f"{MODES[Path(path).suffix]} 0 {hashlib.sha256(content.encode()).hexdigest()} {path}"
-
-
-def _keep(path: str) -> str:
-    """Shell: keep another file beside it, the first one only: that is what was there before us."""
-    aside = quote(f"{path}.aside-before-join")
-    return f"test ! -e {quote(path)} || test -e {aside} || cp -p {quote(path)} {aside}\n"
 
 
 def _read(path: Path) -> str:

@@ -13,6 +13,7 @@ from blocks.ports import Host, KubeApi
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.database.control import control
+from tasks.engine.finding import note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
@@ -24,7 +25,7 @@ HELM_GRACE_S = 60  # its own clock starts later, and it has to write down how it
 ALREADY = "already"
 
 Release = tuple[str, str, dict[str, str]]
-"""Status, chart and values."""
+"""Status, chart and the values that were given to it, ours and others'."""
 
 
 def helm_values(platform: Platform, nodes: Sequence[Machine] = ()) -> dict[str, str]:
@@ -42,33 +43,31 @@ def helm_values(platform: Platform, nodes: Sequence[Machine] = ()) -> dict[str, 
 
 
 @step("install backup-ctl")
-def ensure_backup_ctl(
-    run: Run, helm: Host, platform: Platform, kube: KubeApi, nodes: Sequence[Machine] = ()
-) -> Outcome:
+def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi, nodes: Sequence[Machine] = ()) -> Outcome:
     """Make backup-ctl be deployed by Helm from the configured chart with the configured values, its pod Ready.
 
-    `nodes` are the machines with bricks; without them those of the config.
-
+    `nodes` are the machines with bricks; without them those of the config. Other values that somebody has given the release
+    stay as they are.
     Undo: helm rollback, or helm uninstall.
     """
     # probe
     backup, values = platform.backup, helm_values(platform, nodes)
     chart = PurePosixPath(backup.chart).name.removesuffix(".tgz")
     found = _release(helm, platform)
-    status, present, _ = found
+    status, present, given = found
     _refuse_pending(helm, platform, status)
-    if found == ("deployed", chart, values) and kube.pod_named(backup.namespace, backup.workload_label):
+    if _is_as_configured(found, chart, values) and kube.pod_named(backup.namespace, backup.workload_label):
         return unchanged(f"{chart} is deployed, its pod is Ready")
     what = f"{chart} " + ("is installed" if not status else f"replaces {present}, {status}")
     if run.dry_run:
-        return planned(what, diffs=("\n".join(f"+{name}={value}" for name, value in values.items()),))
+        return planned(what, diffs=(_diff(given, values),))
 
     # act
     with run.acting(helm.name, f"helm upgrade --install {backup.release}: {what}"):
         try:
             # Helm gives up by itself first: one that is killed leaves its release pending, for nobody to touch.
             timeout_s = platform.timeouts.helm_s + HELM_GRACE_S
-            helm.run(_upgrade(platform, values), what="helm upgrade --install", timeout_s=timeout_s)
+            helm.run(_upgrade(platform, values, anew=not status), what="helm upgrade --install", timeout_s=timeout_s)
         except CommandFailedError as error:
             error.within(f"see helm history {backup.release} -n {backup.namespace} on {helm.name}")
             raise
@@ -80,7 +79,7 @@ def ensure_backup_ctl(
         timeout_s=platform.timeouts.pod_ready_s,
         id="backup-ctl-not-ready",
     )
-    if _release(helm, platform) != ("deployed", chart, values):
+    if not _is_as_configured(_release(helm, platform), chart, values):
         raise VerificationError(
             f"{helm.name}: Helm upgraded {backup.release}, but it is not as configured: "
             f"helm get values {backup.release} -n {backup.namespace}",
@@ -91,20 +90,46 @@ def ensure_backup_ctl(
 
 @step("patch TiDB for BR")
 def ensure_tidb_patched(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make TiDB able to be backed up and restored. The control script itself recognises one that is.
+    """Make TiDB able to be backed up and restored: every TidbCluster's TiKV mounts the file lake, as BR needs it.
 
+    Where nothing of that is to be seen, the control script is asked again each time; it recognises what it has patched itself.
     Undo: none; the patch only adds the ability.
     """
     # probe
+    if mounted := _clusters_with_lake(kube, platform):
+        return unchanged(f"TiKV of {', '.join(mounted)} mounts the file lake")
     if run.dry_run:
-        return planned("patched, unless it is already")
+        return planned("patched, unless backup-ctl recognises it as patched")
 
     # act
     with run.acting(platform.name, "patching TiDB for BR"):
         said = control(kube, platform, "patch-tidb-for-br", timeout_s=platform.timeouts.helm_s)
 
     # verify
-    return unchanged(said) if ALREADY in said.lower() else changed(said)
+    if _clusters_with_lake(kube, platform):
+        return changed(said)
+    what = f"backup-ctl says {said!r}, yet no TidbCluster's TiKV mounts the file lake: it leaves another mark, if any"
+    findings = (note("tidb-patch-not-visible", platform.name, what, "its patch command runs before every backup"),)
+    return unchanged(said, findings=findings) if ALREADY in said.lower() else changed(said, findings=findings)
+
+
+def _clusters_with_lake(kube: KubeApi, platform: Platform) -> list[str]:
+    """The TidbClusters of the database, if all of them give their TiKV a volume of the file lake; otherwise none.
+
+    BR runs in every TiKV, and needs the backup's folder there (docs.pingcap.com, Back up Data to PV; tidb-operator 1.1.8).
+    """
+    namespace, folder = platform.database and platform.database.namespace, PurePosixPath(platform.backup.lake.folder)
+    lake = folder.parent.name if len(folder.parts) > 3 else folder.name  # /mnt/LAKE/backup, or /mnt/LAKE
+    clusters = [one for one in kube.listed("TidbCluster") if namespace in (None, one["metadata"]["namespace"])]
+    storing = {f"{one['metadata']['namespace']}/{one['metadata']['name']}": one["spec"].get("tikv") for one in clusters}
+    mounting = [name for name, tikv in storing.items() if tikv and _mounts(tikv, lake)]
+    return mounting if len(mounting) == sum(map(bool, storing.values())) else []
+
+
+def _mounts(tikv: dict[str, Any], lake: str) -> bool:
+    """Whether a mounted volume names the lake, by what it is or by where it is mounted."""
+    volumes = {volume["name"]: json.dumps(volume) for volume in tikv.get("additionalVolumes") or ()}
+    return any(lake in volumes[m["name"]] + m["mountPath"] for m in tikv.get("additionalVolumeMounts") or () if m["name"] in volumes)
 
 
 def _release(helm: Host, platform: Platform) -> Release:
@@ -121,13 +146,13 @@ def _release(helm: Host, platform: Platform) -> Release:
         raise RefusedError(
             f"{helm.name}: no `helm` there: install it, or name another machine in backup.helm_host", id="helm-missing"
         )
-    if not said["list"]:
+    found: list[dict[str, Any]] = json.loads(said["list"] or "[]")
+    release = next((item for item in found if item["name"] == backup.release), {})
+    if not said["list"] or (release and not said["values"]):  # a release without values answers null
         raise TransientError(
-            f"{helm.name}: `helm list` does not answer there: does the API server run on that machine? systemctl status k3s",
+            f"{helm.name}: Helm does not answer there: does the API server run on that machine? systemctl status k3s",
             id="helm-silent",
         )
-    found: list[dict[str, Any]] = json.loads(said["list"])
-    release = next((item for item in found if item["name"] == backup.release), {})
     return release.get("status", ""), release.get("chart", ""), _flat(json.loads(said["values"] or "null") or {})
 
 
@@ -141,6 +166,21 @@ def _refuse_pending(helm: Host, platform: Platform, status: str) -> None:
         )
 
 
+def _is_as_configured(found: Release, chart: str, values: dict[str, str]) -> bool:
+    status, present, given = found
+    return (status, present) == ("deployed", chart) and values.items() <= given.items()
+
+
+def _diff(given: dict[str, str], values: dict[str, str]) -> str:
+    """What becomes of every value; those of others are named, and never shown: a password may be among them."""
+    lines = []
+    for name, value in values.items():
+        same, former = given.get(name) == value, given.get(name)
+        lines += [f"-{name}={former}"] if former is not None and not same else []
+        lines.append(f"{' ' if same else '+'}{name}={value}")
+    return "\n".join([*lines, *(f" {name}=********** (not ours, it stays)" for name in sorted(given.keys() - values.keys()))])
+
+
 def _flat(values: dict[str, Any], path: str = "") -> dict[str, str]:
     flat: dict[str, str] = {}
     for name, value in values.items():
@@ -149,13 +189,20 @@ def _flat(values: dict[str, Any], path: str = "") -> dict[str, str]:
     return flat
 
 
-def _upgrade(platform: Platform, values: dict[str, str]) -> str:
-    """A comma inside a value is escaped: Helm reads it as the next value otherwise."""
+def _upgrade(platform: Platform, values: dict[str, str], *, anew: bool) -> str:
+    """Shell: upgrade or install, ours over what the release was given before, which never leaves the machine.
+
+    With a value on its command line, Helm goes back to the chart's own for all others. Its --reuse-values would keep the old
+    chart's defaults, too, which lack what a new chart needs (helm/helm#3957), and --reset-then-reuse-values came with 3.14.
+    A comma inside a value is escaped: Helm reads it as the next value otherwise.
+    """
     backup = platform.backup
+    given = "{}" if anew else f"$(helm get values {quote(backup.release)} -n {quote(backup.namespace)} -o json)"
     settings = " ".join(
         "--set-string " + quote(f"{name}={value.replace(',', chr(92) + ',')}") for name, value in values.items()
     )
     return (
-        f"{STRICT}{KUBECONFIG}helm upgrade --install {quote(backup.release)} {quote(backup.chart)} "
-        f"-n {quote(backup.namespace)} --create-namespace {settings} --wait --timeout {platform.timeouts.helm_s:.0f}s\n"
+        f"{STRICT}{KUBECONFIG}given={given}\n"
+        f'printf "%s\\n" "$given" | helm upgrade --install {quote(backup.release)} {quote(backup.chart)} '
+        f"-n {quote(backup.namespace)} --create-namespace --values - {settings} --wait --timeout {platform.timeouts.helm_s:.0f}s\n"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Any
 
 from tasks.engine.finding import Finding, FindingsError, Level, ranked
 from tasks.engine.outcome import Outcome
+
+PLANNED = "planned"
+under_way: ContextVar[Entry | None] = ContextVar("under_way", default=None)
+"""The entry of the step that runs in this context."""
 
 
 def now() -> str:
@@ -33,6 +38,8 @@ class Entry:
     ssh_round_trips: int = 0
     diffs: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    acted: str | None = None
+    """When it began to change the world, by its first attempt; a step that has found nothing to do never does."""
 
     @property
     def seconds(self) -> float:
@@ -43,7 +50,7 @@ class Entry:
 
 @dataclass
 class Report:
-    """A whole run. `outcome` is running, verified, planned, failed, or killed, which the next run finds out."""
+    """A whole run. `outcome` is running, its `success`, failed, or killed, which the next run finds out."""
 
     platform: str
     run: str
@@ -58,6 +65,18 @@ class Report:
     interruptions: list[dict[str, Any]] = field(default_factory=list)
     """What clients noticed, by series of samples."""
     entries: list[Entry] = field(default_factory=list)
+    success: str = ""
+    """The outcome if it ends well: verified, planned by a dry run, passed by checks, stopped where it was asked to."""
+    part: str = ""
+    """Where it stops and what it leaves out, as it was asked to, in words."""
+
+    def __post_init__(self) -> None:
+        self.success = self.success or (PLANNED if self.dry_run else "verified")
+
+    @property
+    def plans(self) -> bool:
+        """Whether its entries are what another run would do."""
+        return self.dry_run and self.success == PLANNED
 
     @property
     def findings(self) -> list[Finding]:
@@ -113,6 +132,14 @@ class Journal:
                 self.report.entries.append(entry)
             self._write()
             return entry
+
+    def act(self) -> None:
+        """Note that the step of this context begins to act."""
+        entry = under_way.get()
+        if entry is not None and entry.acted is None:
+            with self._writing:
+                entry.acted = now()
+                self._write()
 
     def end(self, entry: Entry, outcome: Outcome | BaseException, round_trips: int) -> None:
         with self._writing:

@@ -101,6 +101,7 @@ class Run:
             self._ask_guard()
         log.info("%s: %s", target, doing)
         intent = self._intents.intend(target, doing) if self._intents else None
+        self.journal.act()
         announce("before act", target, doing)
         yield
         announce("after act", target, doing)

@@ -14,6 +14,7 @@ from prefect.runtime import task_run
 
 from blocks.ports import round_trips
 from tasks.engine.finding import Finding, Level
+from tasks.engine.journal import under_way
 from tasks.engine.outcome import Change, Outcome
 from tasks.engine.run import Run, announce
 
@@ -54,7 +55,7 @@ def written_down(run: Run, name: str, target: object, work: Callable[[], Outcome
     who = name_of(target)
     entry = run.journal.begin(name, who)
     trips: list[str] = []
-    noting = round_trips.set(trips)
+    noting, current = round_trips.set(trips), under_way.set(entry)
     try:
         outcome = work()
     except BaseException as error:
@@ -62,6 +63,7 @@ def written_down(run: Run, name: str, target: object, work: Callable[[], Outcome
         raise
     finally:
         round_trips.reset(noting)
+        under_way.reset(current)
     run.journal.end(entry, outcome, len(trips))
     log.info("%s: %s: %s: %s", who, name, outcome.change, outcome.why)
     return outcome

@@ -152,4 +152,5 @@ def _judge_binary(found: Findings, name: str, said: str) -> None:
             f"its etcd refuses the flags of the running members: {verdict[1] if verdict else first}",
             "install the version that the platform runs, or leave the flag out: '--NAME=' in etcd.args of the config",
             where=name,
+            final=True,
         )

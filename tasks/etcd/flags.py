@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import yaml
 
 from blocks.ports import Host
 from tasks.shell.script import facts, parse_facts
+from tasks.shell.units import variables_of
 
 Flags = dict[str, str]
 
@@ -77,6 +78,10 @@ SHELL = r"""
     if [[ ${line//$'\n'/ } =~ $option ]] || [[ $variables =~ $variable ]]; then config=${BASH_REMATCH[1]//[\"\']/}; fi
 } 2>/dev/null </dev/null
 """
+SETTINGS = r"""{ printf '%s\n' "$words" "$environ" "$files" "$unit"; test -z "$config" || cat "$config"; } | tr '\n' ' ' | tr -d "\"'" """
+"""Shell, after `SHELL`: all texts that etcd may have a setting from, on one line and without quotes."""
+VALUE = "sed -E 's/^[^= :]+[= :]+//'"
+"""Shell: of `name=value`, `name value` and `name: value` the value."""
 QUESTION = SHELL + facts(
     {
         "words": """printf '%s\\n' "$words" """,
@@ -88,6 +93,11 @@ QUESTION = SHELL + facts(
 )
 
 
+def own_file(name: str) -> str:
+    """Shell, after `SHELL`: the file, its `cert` or its `key`, that etcd shows to clients, or else to other members."""
+    return f"{SETTINGS} | grep -oiE '(^| )(--?|etcd_)?{name}[-_]file[= :]+[^ ]+' | sed 's/^ *//' | {VALUE} | head -n 1"
+
+
 def read_flags(host: Host, *, timeout_s: float) -> Flags | None:
     """All flags of the machine's etcd, by name without dashes; None when they can't be known."""
     return parse_flags(parse_facts(host.run(QUESTION, what="reading etcd's flags", timeout_s=timeout_s).stdout))
@@ -96,7 +106,7 @@ def read_flags(host: Host, *, timeout_s: float) -> Flags | None:
 def parse_flags(said: Mapping[str, str]) -> Flags | None:
     """The flags in force: of the process if there is one, otherwise of the unit. A config file makes etcd ignore all others."""
     try:
-        words, environment = said["words"].splitlines(), dict(_variables(said["environ"]))
+        words, environment = said["words"].splitlines(), variables_of(said["environ"])
         if not words:
             words, environment = _of_unit(said["unit"], said["files"])
         if not words:
@@ -131,7 +141,8 @@ def _of_words(words: list[str]) -> Flags:
 
 
 def _of_environment(environment: Mapping[str, str]) -> Flags:
-    named = ((key.removeprefix("ETCD_").lower().replace("_", "-"), value) for key, value in environment.items())
+    ours = ((key, value) for key, value in environment.items() if key.startswith("ETCD_"))
+    named = ((key.removeprefix("ETCD_").lower().replace("_", "-"), value) for key, value in ours)
     return {name: value for name, value in named if name in IN_ENVIRONMENT or name.startswith("experimental-")}
 
 
@@ -156,10 +167,7 @@ def _of_unit(unit: str, files: str) -> tuple[list[str], dict[str, str]]:
     """The words of ExecStart from etcd on, and its variables. The last ExecStart counts; a shell's command is looked into."""
     whole = re.sub(r"\\\n", " ", "\n".join(line for line in unit.splitlines() if not re.match(r"\s*[#;]", line)))
     settings = [line.strip().partition("=")[::2] for line in whole.splitlines()]
-    environment = dict(
-        _variables("\n".join(w for name, value in settings if name == "Environment" for w in shlex.split(value)))
-    )
-    environment |= _variables(files)
+    environment = variables_of(f"{whole}\n{files}")
     start = [value for name, value in settings if name == "ExecStart"][-1:]
     words = shlex.split(_expanded(start[0].lstrip("@-:+!"), environment)) if start else []
     if words and PurePosixPath(words[0]).name in ("sh", "bash") and len(words) > 2:
@@ -170,11 +178,3 @@ def _of_unit(unit: str, files: str) -> tuple[list[str], dict[str, str]]:
 
 def _expanded(text: str, environment: Mapping[str, str]) -> str:
     return re.sub(r"\$\{?(\w+)\}?", lambda variable: environment.get(variable[1], ""), text)
-
-
-def _variables(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        name, equals, value = line.strip().partition("=")
-        if equals and name.startswith("ETCD_"):
-            quoted = re.fullmatch(r"\s*([\"'])(.*)\1\s*", value)
-            yield name, quoted[2] if quoted else value.strip()

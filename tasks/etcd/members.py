@@ -101,5 +101,14 @@ def lost_members(platform: Platform, members: Collection[Member]) -> list[Member
 
 def learning(platform: Platform, etcd: EtcdApi) -> set[str]:
     """Names of the targets that etcd lists as learners: their join was begun and not finished."""
-    urls = {url for member in etcd.members() if member.is_learner for url in member.peer_urls}
+    return _targets_of(platform, [member for member in etcd.members() if member.is_learner])
+
+
+def voting(platform: Platform, etcd: EtcdApi) -> set[str]:
+    """Names of the targets that etcd lists as voters."""
+    return _targets_of(platform, quorum.voters_of(etcd.members()))
+
+
+def _targets_of(platform: Platform, members: list[Member]) -> set[str]:
+    urls = {url for member in members for url in member.peer_urls}
     return {target.name for target in platform.new_members if peer_url(platform, target) in urls}

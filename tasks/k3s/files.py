@@ -108,7 +108,7 @@ def check_named_files(platform: Platform, kube: KubeApi, hosts: Mapping[str, Hos
     asked = [server, *(hosts[name] for name in named)]
     paths = list(dict.fromkeys(path for files in named.values() for path in files))
     has, *there = side_by_side(lambda host: _fingerprints(host, platform, paths), asked)
-    words = [*access.config_flags, *(word for node in nodes if node.name == server.name for word in node.args)]
+    words = [*access.other_flags, *(word for node in nodes if node.name == server.name for word in node.args)]
     own = {value.rpartition("=")[2] for _, value in pairs(words)}
     for (name, files), gets in zip(named.items(), there, strict=True):
         for path, flag in files.items():

@@ -41,10 +41,16 @@ _WRITTEN = """
 WRITTEN = frozenset(_WRITTEN.split())
 LISTS = ("--disable", "--no-deploy", "--tls-san")  # k3s splits these at commas
 
-# ExecStart with its continuation lines, then config.yaml, whose `key: value` stands for `--key value`; one word after the other.
-# What holds a blank is masked: it would be several words.
-_UNIT = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s.service"
-_FILE, _FOLDER = "/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/config.yaml.d/*.yaml"
+# Variables that stand for a flag (pkg/cli/cmds of v1.20.8; the group came later); a flag that is given besides counts.
+OF_VARIABLES = {
+    **{"K3S_CONFIG_FILE": "--config", "K3S_DEBUG": "--debug", "K3S_LB_SERVER_PORT": "--lb-server-port"},
+    **{"K3S_KUBECONFIG_GROUP": "--write-kubeconfig-group", "K3S_KUBECONFIG_MODE": "--write-kubeconfig-mode"},
+    **{"K3S_KUBECONFIG_OUTPUT": "--write-kubeconfig", "K3S_NODE_NAME": "--node-name"},
+    **{"K3S_RESOLV_CONF": "--resolv-conf", "K3S_SELINUX": "--selinux"},
+}
+
+# `key: value` of config.yaml stands for `--key value`; one word after the other. What holds a blank is masked: it would be
+# several words.
 _AS_WORDS = r"""
 /^[a-z][a-z0-9-]*[+]?:/ { key = value = $0; sub(/[+]?:.*/, "", key); sub(/^[^:]*:[ \t]*/, "", value); say(value) }
 /^[ \t]*-[ \t]/ { value = $0; sub(/^[ \t]*-[ \t]*/, "", value); say(value) }
@@ -94,15 +100,19 @@ END {{ print substr(words, 2) }}
 _ON_ONE_LINE = rf"""2>/dev/null | tr -s "\\\\\n\t' \"" ' ' | LC_ALL=C awk {quote(_MASKED)}"""
 
 
-def _words_of(files: str) -> str:
-    return f"grep -hs '' {files} | LC_ALL=C awk {quote(_AS_WORDS)}"
-
-
-SERVER_COMMAND_LINE = f"{{ {_UNIT}; {_words_of(f'{_FILE} {_FOLDER}')}; }} {_ON_ONE_LINE}"
-"""Shell: what a server is started with, its unit's and its config.yaml's, on one line; values that are not harmless are masked."""
-CONFIG_FLAGS = f"{{ {_words_of(_FILE)}; }} {_ON_ONE_LINE}"
-"""Shell: the flags in config.yaml, which up to v1.21.0 k3s leaves out of its node's annotation (k3s-io/k3s, fc037e87f8); only
-from that version on does it read config.yaml.d. They stand before those of the command line."""
+_FROM_CONFIG = f"LC_ALL=C awk {quote(_AS_WORDS)}"
+_RENAMED = ";".join(f"s/^{name}=/{flag}=/" for name, flag in OF_VARIABLES.items())
+_FROM_VARIABLES = rf"""
+    variables "$k3s_unit" | grep -oE "(^|[^A-Za-z0-9_])({"|".join(OF_VARIABLES)})=[\"']?[^\"' ]+" | sed -E "s/^[^K]*//; s/[\"']//g" |
+        sed -E '{_RENAMED}; /^--(debug|selinux)=/s/=(1|t|T|TRUE|True)$/=true/'
+"""
+SERVER_COMMAND_LINE = rf"""
+{{ {_FROM_VARIABLES.strip()}; started "$k3s_unit"; grep -hs '' "$k3s_config" "$k3s_config".d/*.yaml | {_FROM_CONFIG}; }} {_ON_ONE_LINE}"""
+"""Shell, after `UNITS`: what a server is started with, by variables, its unit and config.yaml, on one line; values that are not
+harmless are masked."""
+OTHER_FLAGS = rf"""{{ {_FROM_VARIABLES.strip()}; grep -hs '' "$k3s_config" | {_FROM_CONFIG}; }} {_ON_ONE_LINE}"""
+"""Shell, after `UNITS`: the flags that k3s leaves out of its node's annotation: those of variables, and up to v1.21.0 those of
+config.yaml (k3s-io/k3s, fc037e87f8); only from that version on does it read config.yaml.d. Those of the command line count."""
 
 
 # A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.

@@ -11,7 +11,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
@@ -19,32 +19,41 @@ from blocks.errors import HostError, HostUnreachableError, RefusedError
 from blocks.kube_credentials import KubeCredentials, parse_kubeconfig
 from blocks.ports import Host, KeyValues
 from configs.hosts import Machine
-from tasks.k3s.flags import CONFIG_FLAGS, DATA_DIRS
+from tasks.k3s.flags import DATA_DIRS, OTHER_FLAGS
+from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
+from tasks.shell.units import variables_of
 
 BOOTSTRAP = "/bootstrap/"
-_UNIT = r"""sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s.service | tr -s "\\\\\n\t'\"" ' '"""
-_CONFIG = "grep -hsE '^token(-file)?:' /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
-_FILES = rf"{{ {_UNIT}; {_CONFIG}; }} | grep -oE -- 'token-file[=: ]+[^ ]+' | sed -E 's/^[^=: ]+[=: ]+//; s/[\"'\'']//g'"
+_COMMAND_LINE = r"""started "$k3s_unit" | tr -s "\\\\\n\t'\"" ' '"""
+_CONFIG = """grep -hsE '^(token(-file)?|cluster-secret):' "$k3s_config" "$k3s_config".d/*.yaml"""
+_VARIABLES = 'variables "$k3s_unit"'
+_NAMED = r"grep -oE -- '(token-file|K3S_TOKEN_FILE)[=: ]+[^ ]+' | sed -E 's/^[^=: ]+[=: ]+//; s/[\"'\'']//g'"
+# Settings of drop-ins that a new unit lacks; systemctl cat begins each file with its name.
+_DROP_INS = r"""systemctl cat "$k3s_unit" | awk '/^# \// {on = /\.conf$/} on && sub(/=.*/, "") && /^[A-Z][A-Za-z]*$/ && !seen[$0]++'"""
 # A server keeps its data where --data-dir says; of another cluster's, in the usual folder, may be something left.
-_EVERY = 'data_dirs | while IFS= read -r d; do cat "$d/server/{}"; done'
-QUESTION = DATA_DIRS + facts(
+_EVERY = 'for d in "${{dirs[@]}}"; do cat "$d/server/{}"; done'
+QUESTION = UNITS + DATA_DIRS + "mapfile -t dirs < <(data_dirs)\n" + facts(
     {
         "uid": "id -u",
-        "active": "systemctl is-active k3s",
+        "unit": 'echo "$k3s_unit"',
+        "active": 'systemctl is-active "$k3s_unit"',
         "kubeconfig": "cat /etc/rancher/k3s/k3s.yaml",
         "token": _EVERY.format("token"),
         "agent_token": _EVERY.format("node-token"),
         "users": _EVERY.format("cred/passwd"),
-        "environment": "sed -n 's/^K3S_TOKEN=//p' /etc/systemd/system/k3s.service.env",
-        "command_line": _UNIT,
+        "variables": _VARIABLES,
+        "drop_ins": _DROP_INS,
+        "command_line": _COMMAND_LINE,
         "config": _CONFIG,
-        "config_flags": CONFIG_FLAGS,
-        "files": f"for f in $({_FILES}); do cat \"$f\"; echo; done",
+        "other_flags": OTHER_FLAGS,
+        "files": f'for f in $({{ {_COMMAND_LINE}; {_CONFIG}; {_VARIABLES}; }} | {_NAMED}); do cat "$f"; echo; done',
     }
 )
 FULL = re.compile(r"K10([0-9a-f]{64})::([^:\s]+):(\S+)")
-IN_COMMAND_LINE = re.compile(r"(?<=\s)(?:--token|-t)[= ](\S+)")
+IN_COMMAND_LINE = re.compile(r"(?<=\s)(?:--token|-t|--cluster-secret)[= ](\S+)")
+PROXY = re.compile("(no|http|https)_proxy", re.IGNORECASE)  # variables that k3s's installer writes down for the unit
+TOKENS = ("K3S_TOKEN", "K3S_CLUSTER_SECRET")
 
 
 @dataclass(frozen=True)
@@ -58,8 +67,14 @@ class ClusterAccess:
     """All texts that may be the servers' token; see `given_tokens`."""
     agent_token: SecretStr
     """What agents join with: where the platform has an agent token, it can't add servers."""
-    config_flags: tuple[str, ...] = ()
-    """The flags that this server has from its config.yaml."""
+    unit: str = "k3s"
+    """Its k3s's unit, which an installer may have given another name."""
+    other_flags: tuple[str, ...] = ()
+    """The flags that this server has from variables and its config.yaml."""
+    variables: Mapping[str, SecretStr] = field(default_factory=dict)
+    """By name, all that its unit sets for k3s."""
+    settings: tuple[str, ...] = ()
+    """Names of what drop-ins set in its unit."""
 
 
 def find_cluster_access(
@@ -80,16 +95,28 @@ def find_cluster_access(
             reasons.append(f"{machine.name}: logged in as uid {said['uid']}: set ssh.user to root")
             continue
         if said["active"] != "active":
-            reasons.append(f"{machine.name}: k3s is {said['active'] or 'not installed'}")
+            reasons.append(f"{machine.name}: {said['unit']} is {said['active'] or 'not installed'}")
             continue
         found = parse_kubeconfig(machine.name, said["kubeconfig"])
         if ca_sha256 in (None, found.ca_sha256):
-            full = parse_token(machine.name, said["token"], found.ca_sha256)
-            agents = SecretStr(_agent_token(said, full))
-            return ClusterAccess(machine.name, found, given_tokens(said, full), agents, tuple(said["config_flags"].split()))
+            return _access(machine.name, said, found)
         reasons.append(f"{machine.name}: its k3s belongs to another cluster")
     raise RefusedError(
         "cluster: no server of the live cluster answers: " + "; ".join(reasons), id="cluster-no-live-server"
+    )
+
+
+def _access(host: str, said: Mapping[str, str], credentials: KubeCredentials) -> ClusterAccess:
+    full = parse_token(host, said["token"], credentials.ca_sha256)
+    return ClusterAccess(
+        server=host,
+        credentials=credentials,
+        tokens=given_tokens(said, full),
+        agent_token=SecretStr(_agent_token(said, full)),
+        unit=said["unit"],
+        other_flags=tuple(said["other_flags"].split()),
+        variables={name: SecretStr(value) for name, value in variables_of(said["variables"]).items() if value},
+        settings=tuple(said["drop_ins"].split()),
     )
 
 
@@ -133,9 +160,10 @@ def given_tokens(said: Mapping[str, str], full: str) -> tuple[SecretStr, ...]:
     """Every text that may be the servers' token, the likeliest first: as it was given to the server that was read (by
     environment, command line, config.yaml or file), none, and what it hands out; of a full token its password, too.
     """
-    config = [line.partition(":")[2].strip() for line in said["config"].splitlines() if line.startswith("token:")]
+    config = [line.partition(":")[2].strip() for line in said["config"].splitlines() if not line.startswith("token-file:")]
+    variables = variables_of(said["variables"])
     given = [
-        said["environment"].strip().strip("\"'"),
+        *(variables[name] for name in TOKENS if name in variables),
         *IN_COMMAND_LINE.findall(f" {said['command_line']}"),
         *(value.strip("\"'") for value in config),
         *(line.strip() for line in said["files"].splitlines()),
@@ -162,15 +190,15 @@ def find_live_token(present: Collection[str], access: ClusterAccess) -> SecretSt
     if not present:
         raise RefusedError(
             "cluster: the etcd of the config holds no /bootstrap/ key, so it is not the servers' datastore: "
-            f"see K3S_DATASTORE_ENDPOINT in /etc/systemd/system/k3s.service.env on {access.server}",
+            f"see K3S_DATASTORE_ENDPOINT in /etc/systemd/system/{access.unit}.service.env on {access.server}",
             id="k3s-other-datastore",
         )
     for token in access.tokens:
         if key_of(token.get_secret_value()) in present:
             return token
     raise RefusedError(
-        f"cluster: none of the tokens on {access.server} (k3s.service.env, ExecStart, config.yaml, token file, none) is the one "
-        f"that its datastore's {', '.join(present)} is named by: a server would found a second cluster: restart k3s on "
+        f"cluster: none of the tokens on {access.server} (variables and ExecStart of {access.unit}, config.yaml, token file, none) is "
+        f"the one that its datastore's {', '.join(present)} is named by: a server would found a second cluster: restart {access.unit} on "
         f"{access.server} with the token that the datastore was begun with",
         id="k3s-token-unknown",
     )

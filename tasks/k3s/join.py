@@ -18,7 +18,7 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.k3s.flags import shown
-from tasks.k3s.identity import BOOTSTRAP, ClusterAccess, password_of, server_token
+from tasks.k3s.identity import BOOTSTRAP, PROXY, ClusterAccess, password_of, server_token
 from tasks.k3s.nodes import find_node
 from tasks.k3s.rogue import take_back
 from tasks.k3s.server_args import server_args
@@ -38,20 +38,36 @@ def command_line(target: Target, common: Iterable[str]) -> list[str]:
 
 
 def environment(
-    platform: Platform, target: Target, words: Iterable[str], token: SecretStr, agent_token: SecretStr
+    platform: Platform, target: Target, words: Iterable[str], token: SecretStr, access: ClusterAccess
 ) -> dict[str, SecretStr | str]:
     """The installer's environment. A server's datastore is the targets' etcd members only; agents join through the VIP."""
+    agent_token = _plain(access.agent_token)
     server = target.role is Role.SERVER
     # Where agents have a token of their own (user "node"), every server has to accept it.
-    apart = server and "::node:" in _plain(agent_token)
+    apart = server and "::node:" in agent_token
     return {
         "INSTALL_K3S_SKIP_DOWNLOAD": "true",
         "INSTALL_K3S_EXEC": " ".join(map(_for_installer, words)),
         "K3S_TOKEN": token,
         "K3S_URL": "" if server else platform.join_url,
         **(_datastore(platform) if server else {"K3S_DATASTORE_ENDPOINT": ""}),
-        **({"K3S_AGENT_TOKEN": SecretStr(password_of(_plain(agent_token)))} if apart else {}),
+        **({"K3S_AGENT_TOKEN": SecretStr(password_of(agent_token))} if apart else {}),
+        **_proxies(platform, access),
     }
+
+
+def _proxies(platform: Platform, access: ClusterAccess) -> dict[str, SecretStr]:
+    """Those of the server that gave access, if it has any; the installer writes them down for the unit. etcd's client and k3s's own
+    obey them, so no machine and no VIP is called through one.
+    """
+    found = {name: value for name, value in access.variables.items() if PROXY.fullmatch(name)}
+    exceptions = [name for name in found if name.upper() == "NO_PROXY"]
+    if len(found) > len(exceptions):
+        own = [str(address) for address in (platform.vip, *(machine.address for machine in platform.machines))]
+        for name in exceptions or ["NO_PROXY"]:
+            listed = _plain(found[name]).split(",") if name in found else []
+            found[name] = SecretStr(",".join(dict.fromkeys([*listed, *own])))
+    return found
 
 
 def _datastore(platform: Platform) -> dict[str, SecretStr | str]:
@@ -80,7 +96,7 @@ def ensure_node(
     unit = "k3s" if target.role is Role.SERVER else "k3s-agent"
     token = server_token(keys, access) if target.role is Role.SERVER else access.agent_token
     words = words_of(platform, target, kube.nodes(), access)
-    wanted = environment(platform, target, words, token, access.agent_token)
+    wanted = environment(platform, target, words, token, access)
     said = parse_facts(
         host.run(_question(unit), what="reading k3s's unit", timeout_s=platform.timeouts.command_s).stdout
     )
@@ -89,7 +105,9 @@ def ensure_node(
         return unchanged(f"a Ready {target.role}")
     noted = () if right_env else _drop_ins_noted(host, said)
     if run.dry_run:
-        return planned(f"joins as {target.role}: {' '.join(shown(words))}", findings=noted)
+        proxies = ", ".join(name for name in wanted if PROXY.fullmatch(name))
+        carried = f", with {access.server}'s {proxies}" if proxies else ""
+        return planned(f"joins as {target.role}: {' '.join(shown(words))}{carried}", findings=noted)
 
     # act
     with run.acting(host.name, f"joining k3s as {target.role}"):

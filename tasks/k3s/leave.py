@@ -12,6 +12,7 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import stays, wait_until
 from tasks.k3s.nodes import LEFT, find_node, find_source
+from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_off
 
@@ -20,21 +21,19 @@ PODS = "docker ps -q --filter label=io.kubernetes.pod.name"
 # Without --docker each pod's containers hang below a shim of k3s's own containerd, which nothing can be asked once k3s is off;
 # k3s-killall.sh ends them so, too. https://github.com/k3s-io/k3s/blob/v1.20.8+k3s1/install.sh
 SHIMS = "pgrep -f '/data/[0-9a-f]{64}/bin/containerd-shim'"
-# Servers, agents, and units of any name that the installer was given (INSTALL_K3S_NAME).
-_UNITS = (
-    r"{ echo k3s; echo k3s-agent; grep -lsE '^ExecStart=[^ ]*/k3s([ \\]|$)' /etc/systemd/system/k3s*.service"
-    r" | sed 's,.*/,,; s/\.service$//'; } | sort -u"
-)
-QUESTION = facts(
+FACTS = facts(
     {
-        "units": f'for u in $({_UNITS}); do echo "$u" $(systemctl is-active "$u") $(systemctl is-enabled "$u"); done',
+        "units": 'for u in $(k3s_units); do echo "$u" $(systemctl is-active "$u") $(systemctl is-enabled "$u"); done',
         "running": "pgrep -lx 'k3s(-server|-agent)?'",
         "pods": PODS,
         "shims": SHIMS,
+        "hostname": "hostname",
     }
 )
+LOCK = ("kube-system", "k3s")
+"""The lock of k3s's servers. Only its holder, named by its host name, takes the finalizer off a node that is deleted."""
 STOP = (
-    f'for u in $({_UNITS}); do systemctl disable --now "$u" 2>/dev/null; done\n'
+    'for u in $(k3s_units); do systemctl disable --now "$u" 2>/dev/null; done\n'
     f'left=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'
     'tree() { local p; for p; do tree $(pgrep -P "$p"); echo "$p"; done; }\n'
     "for signal in TERM KILL; do\n"
@@ -103,13 +102,15 @@ def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi, record: Record) 
 
 @step("stop k3s on source")
 def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) -> Outcome:
-    """Make neither server nor agent run on the machine, now or after a reboot, and its pods' containers neither.
+    """Make neither server nor agent run on the machine, now or after a reboot, nor its pods' containers, nor k3s's lock wait for it.
 
-    Undo: systemctl enable --now k3s, or k3s-agent, before the node is deleted.
+    A server that stops means to give the lock back (ReleaseOnCancel in wrangler's leader.go), but its own API server, which
+    it would tell, has ended first; nobody else leads then for 45 s, and no node that is deleted goes.
+    Undo: systemctl enable --now its unit, which the outcome names, before the node is deleted.
     """
     # probe
-    said = parse_facts(host.run(QUESTION, what="reading k3s's units", timeout_s=platform.timeouts.command_s).stdout)
-    left = _still_there(said)
+    said = parse_facts(host.run(UNITS + FACTS, what="reading k3s's units", timeout_s=platform.timeouts.command_s).stdout)
+    left = _still_there(said) or _still_leads(said, kube)
     if not left:
         return unchanged("k3s is off and disabled")
     if run.dry_run:
@@ -122,21 +123,32 @@ def ensure_k3s_stopped(run: Run, host: Host, platform: Platform, kube: KubeApi) 
 
     # act
     with run.acting(host.name, "stopping k3s"):
-        answer = host.run(STOP + QUESTION, what="stopping k3s", timeout_s=platform.timeouts.uninstall_s)
+        answer = host.run(UNITS + STOP + FACTS, what="stopping k3s", timeout_s=platform.timeouts.uninstall_s)
+        left = _still_there(parse_facts(answer.stdout))
+        if not left:  # not before: a server that still runs takes the lock again, or ends when another has it
+            kube.release_lock(*LOCK, said["hostname"])
 
     # verify
-    left = _still_there(parse_facts(answer.stdout))
+    left = left or _still_leads(said, kube)
+    units = " and ".join(_on(said)) or "k3s"
     if left:
         raise VerificationError(
-            f"{host.name}: k3s was stopped, but {left}: systemctl status k3s k3s-agent; docker ps; ps -ef", id="k3s-not-stopped"
+            f"{host.name}: k3s was stopped, but {left}: systemctl status {units}; docker ps; ps -ef", id="k3s-not-stopped"
         )
-    return changed("k3s is off and disabled")
+    return changed(f"{units} is off and disabled")
+
+
+def _on(said: dict[str, str]) -> dict[str, str]:
+    """By unit of k3s, whatever it is called: its state, of those that are not off. One that has failed is off: k3s ends with an
+    error when it is stopped.
+    """
+    states = (line.partition(" ") for line in said["units"].splitlines())
+    return {unit: state for unit, _, state in states if not is_off(state)}
 
 
 def _still_there(said: dict[str, str]) -> str:
-    """What of k3s is not off, in words; a unit that has failed is off: k3s ends with an error when it is stopped."""
-    states = [line.partition(" ") for line in said["units"].splitlines()]
-    on = [f"the unit {unit} is {state}" for unit, _, state in states if not is_off(state)]
+    """What of k3s is not off, in words."""
+    on = [f"the unit {unit} is {state}" for unit, state in _on(said).items()]
     processes = said["running"].splitlines()
     if processes and not on:
         on.append(f"a process of no unit called k3s* runs: {', '.join(processes)}")
@@ -145,6 +157,11 @@ def _still_there(said: dict[str, str]) -> str:
     if said["shims"]:
         on.append(f"{len(said['shims'].split())} pods of its containerd run")
     return ", ".join(on)
+
+
+def _still_leads(said: dict[str, str], kube: KubeApi) -> str:
+    """That k3s's lock is this machine's, in words; or nothing."""
+    return "it holds k3s's lock" if said["hostname"] and kube.lock_holder(*LOCK) == said["hostname"] else ""
 
 
 @step("delete node")

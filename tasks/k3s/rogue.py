@@ -24,6 +24,7 @@ from tasks.shell.fleet import side_by_side
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_off, unit_state
 
+REGISTERED = "/registry/minions/"  # below it the API servers keep their nodes
 SERVER = "/var/lib/rancher/k3s/server"
 ENV = "/etc/systemd/system/k3s.service.env"
 QUESTION = facts(
@@ -65,6 +66,29 @@ def check_identity(platform: Platform, keys: KeyValues, access: ClusterAccess, t
             final=True,
         )
     return found.checked(f"servers join by {live}")
+
+
+@check("check k3s datastore")
+def check_datastore(platform: Platform, kube: KubeApi, keys: KeyValues) -> Checked:
+    """The etcd of the config is where the live servers keep their nodes."""
+    found = Findings("cluster")
+    missing = _not_stored(kube, keys)
+    if missing:  # or it was deleted between the two questions
+        missing &= _not_stored(kube, keys)
+    if missing:
+        found.refuse(
+            "k3s-datastore-foreign",
+            f"the etcd of the config does not hold its nodes {', '.join(sorted(missing))}: its servers keep their data elsewhere, "
+            "and new ones would be another cluster's",
+            "compare etcd in the config with K3S_DATASTORE_ENDPOINT in /etc/systemd/system/k3s*.service.env on the sources",
+        )
+    return found.checked("all nodes of the cluster are in the etcd of the config")
+
+
+def _not_stored(kube: KubeApi, keys: KeyValues) -> set[str]:
+    """Nodes of the API that etcd lacks. The API is asked first: a node may join meanwhile, of a run that was killed before."""
+    nodes = {node.name for node in kube.nodes()}
+    return nodes - {key.removeprefix(REGISTERED) for key in keys.names(REGISTERED)}
 
 
 @step("remove rogue server")

@@ -9,20 +9,26 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 
 from blocks.errors import HostUnreachableError, RefusedError
-from blocks.ports import Host, KeyValues, KubeApi, Node
+from blocks.ports import Host, KubeApi, Node
 from configs.k3s import ALIKE, SET_BY_EVENKEEL
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.k3s.flags import CONFIG_FLAGS, MASK, SERVER_COMMAND_LINE, Flag, difference, pairs, parse_flags
-from tasks.k3s.identity import ClusterAccess
+from tasks.k3s.flags import MASK, OF_VARIABLES, OTHER_FLAGS, SERVER_COMMAND_LINE, Flag, difference, pairs, parse_flags
+from tasks.k3s.identity import PROXY, TOKENS, ClusterAccess
+from tasks.shell.k3s_units import UNITS
 
-REGISTERED = "/registry/minions/"  # below it the API servers keep their nodes
 NETWORK = ("--advertise-address", "--bind-address", "--flannel-iface", "--node-external-ip")
 OWN = frozenset(
     (*NETWORK, "--config", "-c", "--data-dir", "-d", "--node-external-dns", "--node-internal-dns", "--node-label", "--node-taint")
 )
 """Flags that fit one machine only; targets have theirs in `args`, `labels` and `taints`."""
+_OURS = """
+    K3S_AGENT_TOKEN K3S_AGENT_TOKEN_FILE K3S_DATA_DIR K3S_DATASTORE_CAFILE K3S_DATASTORE_CERTFILE K3S_DATASTORE_ENDPOINT
+    K3S_DATASTORE_KEYFILE K3S_TOKEN_FILE K3S_URL
+"""
+CARRIED = {*OF_VARIABLES, *TOKENS, *_OURS.split(), "Environment", "EnvironmentFile", "ExecStart"}
+"""Variables and settings of a server's unit whose effect new servers have, or that they have of their own."""
 HIDDEN = "********"  # how k3s shows a secret
 NEW_NAMES = {"--no-deploy": "--disable"}
 DEFAULTS = {
@@ -38,7 +44,7 @@ DEFAULTS = {
 def server_args(platform: Platform, nodes: Iterable[Node], access: ClusterAccess) -> tuple[str, ...]:
     """The flags of new servers, without those of one machine. Raises RefusedError when neither config nor servers say them.
 
-    Those of the server that gave access, its config.yaml's first, as k3s has them.
+    Those of the server that gave access: of its variables, then its config.yaml's, as k3s has them.
     """
     if platform.k3s.server_args is not None:
         return platform.k3s.server_args
@@ -49,7 +55,7 @@ def server_args(platform: Platform, nodes: Iterable[Node], access: ClusterAccess
             id="k3s-flags-unknown",
         )
     own = {flag for target in platform.targets for flag in pairs(target.args)}
-    words = (*(access.config_flags if servers[0].name == access.server else ()), *servers[0].args[1:])
+    words = (*(access.other_flags if servers[0].name == access.server else ()), *servers[0].args[1:])
     taken = [flag for flag in pairs(words) if flag not in own and flag[0] not in (*SET_BY_EVENKEEL, *OWN)]
     hidden = [name for name, value in taken if HIDDEN in value or value == MASK]
     if hidden:
@@ -81,6 +87,7 @@ def check_flags(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], ac
         found.refuse("k3s-flags-unknown", error.message.removeprefix("cluster: "), "", final=True)
         return found.checked("unknown")
     _judge_port(found, platform, gets)
+    _judge_unit(found, access)
     running = _running(platform, nodes, set(kube.server_addresses()), hosts)
     for name, words in running.items():
         has = parse_flags(words)
@@ -92,8 +99,8 @@ def check_flags(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], ac
 def _running(
     platform: Platform, nodes: list[Node], endpoints: set[str], hosts: Mapping[str, Host]
 ) -> dict[str, tuple[str, ...]]:
-    """The words of the running servers: config.yaml's and those that the API shows, otherwise the unit's."""
-    running = {node.name: (*_read(hosts, node.name, CONFIG_FLAGS), *node.args[1:]) for node in _servers(platform, nodes)}
+    """The words of the running servers: of variables, config.yaml and what the API shows, otherwise the unit's."""
+    running = {node.name: (*_read(hosts, node.name, OTHER_FLAGS), *node.args[1:]) for node in _servers(platform, nodes)}
     silent = {node.name for node in nodes if not node.args and node.address in endpoints}
     for source in platform.sources:
         said = _read(hosts, source.name, SERVER_COMMAND_LINE) if source.name in silent else ()
@@ -104,7 +111,7 @@ def _running(
 def _read(hosts: Mapping[str, Host], name: str, script: str) -> tuple[str, ...]:
     """The words that the script prints on that machine; none where it does not answer."""
     try:
-        return tuple(hosts[name].run(script, what="reading a server's flags").stdout.split()) if name in hosts else ()
+        return tuple(hosts[name].run(UNITS + script, what="reading a server's flags").stdout.split()) if name in hosts else ()
     except HostUnreachableError:
         return ()
 
@@ -133,6 +140,17 @@ def _judge_port(found: Findings, platform: Platform, gets: Iterable[str]) -> Non
             f"k3s.api_port is {platform.k3s.api_port}, new servers would listen on {port}",
             "write both alike in the config",
             final=True,
+        )
+
+
+def _judge_unit(found: Findings, access: ClusterAccess) -> None:
+    left = [name for name in (*access.variables, *access.settings) if name not in CARRIED and not PROXY.fullmatch(name)]
+    if left:
+        found.warn(
+            "k3s-unit-not-carried",
+            f"its unit {access.unit} sets {', '.join(left)}, which new nodes don't get",
+            "where they need it, after the move: systemctl edit k3s (k3s-agent), systemctl restart it, one machine after another",
+            where=access.server,
         )
 
 
@@ -170,19 +188,3 @@ def _judge_own(found: Findings, server: str, has: set[Flag], platform: Platform,
             "write each target's own in its args, unless targets have one network",
             where=server,
         )
-
-
-@check("check k3s datastore")
-def check_datastore(platform: Platform, kube: KubeApi, keys: KeyValues) -> Checked:
-    """The etcd of the config is where the live servers keep their nodes."""
-    found = Findings("cluster")
-    stored = {key.removeprefix(REGISTERED) for key in keys.names(REGISTERED)}
-    missing = sorted({node.name for node in kube.nodes()} - stored)
-    if missing:
-        found.refuse(
-            "k3s-datastore-foreign",
-            f"the etcd of the config does not hold its nodes {', '.join(missing)}: its servers keep their data elsewhere, "
-            "and new ones would be another cluster's",
-            "compare etcd in the config with K3S_DATASTORE_ENDPOINT in /etc/systemd/system/k3s.service.env on the sources",
-        )
-    return found.checked(f"{len(stored)} nodes")

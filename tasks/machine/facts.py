@@ -9,10 +9,11 @@ from shlex import quote
 
 from blocks.ports import Host
 from configs.platform import Platform
-from tasks.etcd.flags import SHELL
+from tasks.etcd.flags import SHELL, own_file
 from tasks.k3s.flags import SERVER_COMMAND_LINE
 from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
+from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
@@ -39,10 +40,6 @@ VERSION_OF = r"""version_of() {
 HASHES = re.compile(r"^[0-9a-f]{64}\b", re.MULTILINE)
 TOTALS = re.compile(r"^ *(\d+)(?:\ttotal)?$", re.MULTILINE)  # of what df and du print
 SYSTEM = """sed -n '/^PRETTY_NAME=/{s///; s/"//g; p}' /etc/os-release; read -r a b _ < <(systemctl --version) && echo "$a $b" """
-_OWN = (
-    """printf '%s ' $words $environ $files |"""
-    " grep -oiE '(^| )(--?|etcd_){}[-_]file[= ]+[^ ]+' | sed 's/.*[= ]//' | head -n 1"
-)
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 
@@ -80,7 +77,7 @@ def _etcd_cluster(addresses: tuple[str, ...], port: int, *, tls: bool) -> str:
     """The command for a fact, without curl: etcd before 3.4 answers at v3beta. By TLS it is asked with its own certificate."""
     connect = f'exec 3<>/dev/tcp/$0/{port}; printf "{_STATUS}" >&3; cat <&3'
     if tls:
-        own = f"-cert $({_OWN.format('cert')}) -key $({_OWN.format('key')})"
+        own = " ".join(f"-{name} $({own_file(name)})" for name in ("cert", "key"))
         connect = f'{SHELL}printf "{_STATUS}" | openssl s_client -quiet -connect $0:{port} {own}'
     asked = f"for a in {' '.join(addresses)}; do for v in v3 v3beta; do timeout 3 bash -c {quote(connect)} $a $v; done; done"
     return f"""said=$({asked}); id='"cluster_id": *"([0-9]+)"'; [[ $said =~ $id ]] && echo "${{BASH_REMATCH[1]}}" """
@@ -92,7 +89,7 @@ def fact_script(platform: Platform, address: str) -> str:
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
     commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
     listed = " ".join(map(quote, files))
-    return prelude(platform) + VERSION_OF + facts(
+    return UNITS + prelude(platform) + VERSION_OF + facts(
         {
             "hostname": "hostname",
             "clock": "date +%s.%N",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from blocks.ports import Host
-from configs.hosts import Machine, Source
+from configs.hosts import Machine, Source, Target
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
@@ -32,7 +32,7 @@ def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePl
     if isinstance(machine, Source):
         _judge_name(found, facts, machine)
     elif live.why_live(host, facts) is None:
-        _judge_software(found, facts, holds_vip=machine in platform.vip_holders)
+        _judge_software(found, facts, platform, machine)
         _judge_resources(found, facts, platform)
         _judge_network(found, facts)
         if machine in platform.vip_holders:
@@ -57,7 +57,7 @@ def _judge_clock(found: Findings, skew_s: float) -> None:
 
 def _judge_login(found: Findings, facts: HostFacts) -> None:
     if facts.uid != 0:
-        found.refuse("host-not-root", f"the login has uid {facts.uid}, expected root", "set ssh.user to root")
+        found.refuse("host-not-root", f"the login has uid {facts.uid}, expected root", "set ssh.user to root", final=True)
 
 
 def _judge_address(found: Findings, facts: HostFacts, machine: Machine) -> None:
@@ -83,15 +83,17 @@ def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
     )
 
 
-def _judge_software(found: Findings, facts: HostFacts, *, holds_vip: bool) -> None:
+def _judge_software(found: Findings, facts: HostFacts, platform: Platform, target: Target) -> None:
+    """Without these files and commands steps fail for certain, and the old platform is gone by then; keepalived is only ever
+    started by its unit, and hostnamectl needed where the name is another one.
+    """
     for path in facts.missing_files:
-        found.refuse("bundle-file-missing", f"{path} is missing or empty", "copy the vendor's bundle there")
+        found.refuse("bundle-file-missing", f"{path} is missing or empty", "copy the vendor's bundle there", final=True)
+    needed = {"keepalived": target in platform.vip_holders, platform.etcd.binary: target.etcd}
     for command in facts.missing_commands:
-        if command == "keepalived" and not holds_vip:
-            continue
-        found.refuse(
-            "host-command-missing", f"no command {command}", "install it there, for example with apt-get install"
-        )
+        if needed.get(command, True):
+            final = command not in ("keepalived", "hostnamectl")
+            found.refuse("host-command-missing", f"no command {command}", "install it there, for example with apt-get install", final=final)
     if not facts.docker_active:
         found.refuse("docker-not-running", "docker does not run", "systemctl start docker")
 
@@ -150,9 +152,8 @@ def _judge_etcd_version(found: Findings, platform: Platform, brings: str, runs: 
         binary = platform.etcd.binary
         found.refuse("etcd-version-unknown", f"{binary} --version prints no version, expected {short(runs)}", f"run {binary} there")
     elif too_old(brings, runs):
-        found.refuse(
-            "etcd-too-old", f"{both}; a member of a lower minor version can't join", "install that version there"
-        )
+        what = f"{both}; a member of a lower minor version can't join"
+        found.refuse("etcd-too-old", what, "install that version there", final=True)
     elif too_new(brings, runs):
         found.refuse("etcd-too-new", f"{both}; etcd goes one minor version at a time", "install that version there")
     elif differs(brings, runs):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from blocks.ports import Manifest
-from tasks.placement.evicted import Evicted
-from tasks.placement.places import CPU, MEMORY, Place, quantity
-from tasks.placement.selectors import selects, unmatched_term, untolerated
-from tasks.placement.volumes import Bound, bound_elsewhere, needed_paths
+from tasks.placement.evicted import Bound, Evicted, host_ports, needed_paths, requests, volumes_of
+from tasks.placement.places import CPU, MEMORY, Place
+from tasks.placement.selectors import unmatched_term, unselected, untolerated
+from tasks.placement.topology import Reason, lacks_topology, why_apart
 
 
 def why_not(pod: Evicted, place: Place, bound: Bound) -> str:
@@ -19,8 +19,9 @@ def why_not(pod: Evicted, place: Place, bound: Bound) -> str:
         filter(
             None,
             (
-                _unselected(pod.spec, place),
+                unselected(pod.spec, place.labels, place.name),
                 bound_elsewhere(pod, place, bound),
+                lacks_topology(pod, place),
                 _kept_off(pod.spec, place),
                 next((f"hostPath {path} does not exist" for path in needed_paths(pod) if path in place.missing), ""),
                 _too_big(requests(pod.spec), place.has, "has"),
@@ -30,13 +31,14 @@ def why_not(pod: Evicted, place: Place, bound: Bound) -> str:
     )
 
 
-def requests(pod: Manifest) -> dict[str, Decimal]:
-    """What the pod's containers ask for together; those that initialise run before, one at a time."""
-    asked = {}
-    for name in (CPU, MEMORY):
-        running = sum((_asks(one, name) for one in pod.get("containers") or ()), Decimal(0))
-        asked[name] = max([running, *(_asks(one, name) for one in pod.get("initContainers") or ())])
-    return asked
+def bound_elsewhere(pod: Evicted, place: Place, bound: Bound) -> str:
+    """Why a volume of the pod can't be used on this node; empty when all can."""
+    for volume in volumes_of(pod, bound):
+        required = (volume["spec"].get("nodeAffinity") or {}).get("required")
+        wrong = unmatched_term(required["nodeSelectorTerms"], place.labels, place.name) if required else ""
+        if wrong:
+            return f"PersistentVolume {volume['metadata']['name']} wants {wrong}"
+    return ""
 
 
 @dataclass
@@ -53,61 +55,84 @@ class Room:
         for name, value in requests(pod.spec).items():
             self.used[name] += value
 
-    def why_full(self, pod: Evicted, others: Iterable[Room]) -> str:
-        """Why the pod can't run here beside those that do; empty when it can."""
+    def give_up(self, pods: Iterable[Evicted]) -> None:
+        """The pods are evicted."""
+        leaving = {str(pod.pod) for pod in pods}
+        self.pods = [pod for pod in self.pods if str(pod.pod) not in leaving]
+
+    def why_full(self, pod: Evicted, rooms: Sequence[Room]) -> Reason | None:
+        """Why the pod can't run here beside those that do, here and on the other nodes; None when it can."""
         free = {name: value - self.used[name] for name, value in self.place.has.items()}
         taken = {port for other in self.pods for port in host_ports(other.spec)}
         ports = sorted(map(str, host_ports(pod.spec) & taken))
         if ports:
-            return f"hostPort {', '.join(ports)} is taken"
-        return _too_big(requests(pod.spec), free, "has left") or self._apart(pod, others)
-
-    def _apart(self, pod: Evicted, others: Iterable[Room]) -> str:
-        """Required anti-affinity, of the pod to those that run in the same topology, and of those to the pod."""
-        for room in others:
-            for other in room.pods:
-                for key in (*_apart_by(pod, other), *_apart_by(other, pod)):
-                    value = self.place.labels.get(key)
-                    if value is not None and value == room.place.labels.get(key):
-                        return f"podAntiAffinity by {key} to {other.owner}"
-        return ""
+            return Reason(f"hostPort {', '.join(ports)} is taken")
+        big = _too_big(requests(pod.spec), free, "has left")
+        return Reason(big) if big else why_apart(pod, self, rooms)
 
 
-def host_ports(pod: Manifest) -> set[int]:
-    """The ports that the pod takes of its node."""
-    ports = [port for one in pod.get("containers") or () for port in one.get("ports") or ()]
-    taken = (port.get("hostPort") or (port.get("containerPort") if pod.get("hostNetwork") else 0) for port in ports)
-    return {port for port in taken if port}
+Choice = tuple[Evicted, list[Room]]
+"""A pod, and the rooms that it fits by itself."""
+Left = tuple[Evicted, dict[str, Reason]]
+"""A pod that finds no node, and why it is none of these."""
 
 
-def fill(rooms: list[Room], pods: Iterable[tuple[Evicted, list[Room]]]) -> list[tuple[Evicted, dict[str, str]]]:
-    """Place each pod in one of its rooms, choosy and big ones first, each where most memory is left. Those that find none
-    are returned, with the reason of each room.
+def fill(rooms: Sequence[Room], pods: Iterable[Choice], first: Collection[str] = (), *, backwards: bool = False) -> list[Left]:
+    """Place each pod in one of its rooms: those of owners that come `first`, then choosy and big ones; or `backwards`.
+
+    One that finds none is tried again when others have one: it may want their company. Those that stay are returned.
     """
-    left = []
-    for pod, fitting in sorted(pods, key=lambda one: (len(one[1]), -requests(one[0].spec)[MEMORY])):
-        reasons = {room.place.name: room.why_full(pod, rooms) for room in fitting}
-        free = [room for room in fitting if not reasons[room.place.name]]
-        if free:
-            max(free, key=lambda room: (room.place.has.get(MEMORY, Decimal(0)) - room.used[MEMORY], -len(room.pods))).take(pod)
-        else:
-            left.append((pod, reasons))
-    return left
+
+    def rank(choice: Choice) -> tuple[bool, int, Decimal]:
+        return choice[0].owner not in first, len(choice[1]), -requests(choice[0].spec)[MEMORY]
+
+    left = sorted(pods, key=rank)
+    if backwards:
+        left.reverse()
+    while True:
+        waiting = [(pod, fitting) for pod, fitting in left if not _found(pod, fitting, rooms)]
+        if len(waiting) == len(left):
+            return [(pod, _reasons(pod, fitting, rooms)) for pod, fitting in left]
+        left = waiting
 
 
-def _asks(container: Manifest, name: str) -> Decimal:
-    resources = container.get("resources") or {}
-    return quantity((resources.get("requests") or {}).get(name) or (resources.get("limits") or {}).get(name) or 0)
+def _found(pod: Evicted, fitting: list[Room], rooms: Sequence[Room]) -> bool:
+    """Whether there was a room for it; it takes the one where most memory is left."""
+    free = [room for room in fitting if room.why_full(pod, rooms) is None]
+    if free:
+        max(free, key=lambda room: (room.place.has.get(MEMORY, Decimal(0)) - room.used[MEMORY], -len(room.pods))).take(pod)
+    return bool(free)
 
 
-def _unselected(pod: Manifest, place: Place) -> str:
-    for key, value in (pod.get("nodeSelector") or {}).items():
-        if place.labels.get(key) != value:
-            return f"nodeSelector {key}={value}"
-    node = (pod.get("affinity") or {}).get("nodeAffinity") or {}
-    required = node.get("requiredDuringSchedulingIgnoredDuringExecution")
-    wrong = unmatched_term(required["nodeSelectorTerms"], place.labels, place.name) if required else ""
-    return wrong and f"nodeAffinity {wrong}"
+def _reasons(pod: Evicted, fitting: list[Room], rooms: Sequence[Room]) -> dict[str, Reason]:
+    found = {room.place.name: room.why_full(pod, rooms) for room in fitting}
+    return {name: reason for name, reason in found.items() if reason}
+
+
+@dataclass
+class Drains:
+    """The drains, computed: in each turn some pods are evicted at a time, and have to find a node beside those that run then."""
+
+    places: list[Place]
+    sources: list[Place]
+    running: list[Evicted]
+    """On places and sources, before the first turn."""
+    turns: list[list[Evicted]]
+    fitting: dict[str, set[str]]
+    """By pod, the places that it fits by itself."""
+
+    def left(self, first: Collection[str] = (), *, backwards: bool = False) -> list[Left]:
+        """The pods that find no node, when those of a turn come in this order; see `fill`."""
+        rooms = {place.name: Room(place) for place in (*self.places, *self.sources)}
+        for pod in self.running:
+            rooms[pod.pod.node].take(pod)
+        found = list[Left]()
+        for leaving in self.turns:
+            for source in self.sources:
+                rooms[source.name].give_up(leaving)
+            choices = [(pod, [rooms[name] for name in sorted(self.fitting[str(pod.pod)])]) for pod in leaving]
+            found += fill(list(rooms.values()), [choice for choice in choices if choice[1]], first, backwards=backwards)
+        return found
 
 
 def _kept_off(pod: Manifest, place: Place) -> str:
@@ -124,13 +149,3 @@ def _too_big(asked: Mapping[str, Decimal], has: Mapping[str, Decimal], verb: str
 
 def _shown(name: str, value: Decimal) -> str:
     return f"{value / 2**20:.0f} MiB of memory" if name == MEMORY else f"{value.normalize():f} CPUs"
-
-
-def _apart_by(pod: Evicted, other: Evicted) -> list[str]:
-    """The topology keys by which `pod` must not be where `other` is."""
-    apart = (pod.spec.get("affinity") or {}).get("podAntiAffinity") or {}
-    return [
-        term["topologyKey"]
-        for term in apart.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
-        if other.pod.namespace in (term.get("namespaces") or [pod.pod.namespace]) and selects(term.get("labelSelector"), other.labels)
-    ]

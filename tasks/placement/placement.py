@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from blocks.ports import Host, KubeApi
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.placement.evicted import Evicted, daemons, evicted_pods, one_per_owner
-from tasks.placement.fit import Room, fill, why_not
-from tasks.placement.places import Place, future_places
-from tasks.placement.volumes import Bound, bound_elsewhere, bound_volumes, data_left, needed_paths
+from tasks.placement.evicted import (
+    Bound,
+    Evicted,
+    bound_volumes,
+    daemons,
+    data_left,
+    evicted_pods,
+    needed_paths,
+    one_per_owner,
+)
+from tasks.placement.fit import Drains, bound_elsewhere, why_not
+from tasks.placement.places import Place, future_places, source_places
+from tasks.placement.topology import not_judged
 from tasks.workloads.drain import why_stays
+from tasks.workloads.surge import to_surge
 
 TEMPLATED = ("Deployment", "StatefulSet")
+SECOND = ", the second replica"  # added to the name of the pod that a surge puts beside
 
 
 @check("check placement")
 def check_placement(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host]) -> Checked:
-    """Every pod that would be evicted can run on a target: labels, taints, volumes, paths, ports and size, all together."""
+    """Every pod that would be evicted can run on a target: labels, taints, volumes, paths, ports, size and what it wants of others."""
     found = Findings("cluster")
     pods = evicted_pods(platform, kube)
     if not pods:
@@ -30,10 +42,11 @@ def check_placement(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host]
     fitting = {name: {place for place, why in by_place.items() if not why} for name, by_place in reasons.items()}
     for pod in one_per_owner(pod for pod in pods if not fitting[str(pod.pod)]):
         _judge_nowhere(found, pod, places, bound, reasons[str(pod.pod)])
-    _judge_together(found, kube, places, pods, fitting)
+    _judge_together(found, _drains(platform, kube, places, pods, fitting))
     _judge_named(found, platform, kube)
     for pod in one_per_owner(pods):
         _judge_data(found, pod, bound, platform)
+        _judge_unread(found, pod)
         if pod.pod.owner == "Job":
             found.note("job-begins-anew", f"its pod on {pod.pod.node} is evicted, so its work begins anew elsewhere", where=pod.owner)
     return found.checked(f"{len(pods)} pods would move to {len(places)} nodes")
@@ -56,28 +69,73 @@ def _judge_nowhere(found: Findings, pod: Evicted, places: list[Place], bound: Bo
         )
 
 
-def _judge_together(
-    found: Findings, kube: KubeApi, places: list[Place], pods: list[Evicted], fitting: dict[str, set[str]]
-) -> None:
-    """Pods that already run on these nodes are there first, and on new ones those of DaemonSets."""
-    rooms = {place.name: Room(place) for place in places}
-    there = {str(pod): pod for pod in kube.pods() if pod.node in rooms and why_stays(pod) != "finished"}
+def _drains(platform: Platform, kube: KubeApi, places: list[Place], pods: list[Evicted], fitting: dict[str, set[str]]) -> Drains:
+    """Pods of lost sources come first, then the second replicas, which are made before the first drain, then source by source.
+
+    What runs on the sources is there for the others until it is evicted.
+    """
+    lost, names = {source.name for source in platform.lost}, [source.name for source in platform.sources]
+    surged = {str(workload) for workload in to_surge(platform, kube, names)}
+    singles = [pod for pod in pods if pod.owner in surged]
+    second = [Evicted(replace(pod.pod, name=f"{pod.pod.name}{SECOND}"), pod.manifest) for pod in singles]
+    turns = [[pod for pod in pods if pod.pod.node in lost], second]
+    turns += [[pod for pod in pods if pod.pod.node == name] for name in names if name not in lost]
+    fitting = fitting | {str(its.pod): fitting[str(pod.pod)] for pod, its in zip(singles, second, strict=True)}
+    sources = source_places(platform, kube)
+    running = [*_running(kube, {place.name for place in (*places, *sources)}), *_coming(kube, places)]
+    return Drains(places, sources, running, turns, fitting)
+
+
+def _running(kube: KubeApi, nodes: Collection[str]) -> Iterator[Evicted]:
+    there = {str(pod): pod for pod in kube.pods() if pod.node in nodes and why_stays(pod) != "finished"}
     for manifest in kube.listed("Pod") if there else ():
         name = f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
         if name in there:
-            rooms[there[name].node].take(Evicted(there[name], manifest))
-    coming = daemons(kube)
-    for room in (room for room in rooms.values() if not room.place.joined):
-        for daemon in coming:
-            if not why_not(daemon, room.place, {}):
-                room.take(daemon)
-    choices = [(pod, [rooms[name] for name in sorted(fitting[str(pod.pod)])]) for pod in pods if fitting[str(pod.pod)]]
-    left = dict((str(pod.pod), (pod, reasons)) for pod, reasons in fill(list(rooms.values()), choices))
-    for pod in one_per_owner(pod for pod, _ in left.values()):
-        found.refuse(
-            "pod-finds-no-room",
-            f"not all of its pods would find a node beside the others: {_grouped(left[str(pod.pod)][1])}",
-            "add a target, or let the workload have fewer replicas or smaller requests while it moves",
+            yield Evicted(there[name], manifest)
+
+
+def _coming(kube: KubeApi, places: list[Place]) -> list[Evicted]:
+    """The pods of DaemonSets that nodes get when they join."""
+    joining = [place for place in places if not place.joined]
+    return [daemon for place in joining for daemon in daemons(kube, place.name) if not why_not(daemon, place, {})]
+
+
+def _judge_together(found: Findings, drains: Drains) -> None:
+    """Refused is what finds no room in any order. The scheduler has an order of its own: what finds none in the worst is a warning."""
+    left = {pod.owner: (pod, reasons) for pod, reasons in reversed(drains.left())}
+    never = bool(left) and bool(drains.left(first=left))
+    worst = {pod.owner: (pod, reasons) for pod, reasons in reversed(drains.left(backwards=True))}
+    for owner, (pod, reasons) in (worst | left).items():
+        why = _grouped({place: reason.text for place, reason in reasons.items()})
+        if owner in left and never and all(reason.sure for reason in reasons.values()):
+            found.refuse(
+                "pod-finds-no-room",
+                f"not all of its pods would find a node beside the others: {why}",
+                _more_room(owner, pod),
+                where=owner,
+            )
+        else:
+            found.warn(
+                "pod-may-find-no-room",
+                f"whether all of its pods find a node depends on which come first, and on the scheduler: {why}",
+                f"{_more_room(owner, pod)}, to be sure",
+                where=owner,
+            )
+
+
+def _more_room(owner: str, pod: Evicted) -> str:
+    if pod.pod.name.endswith(SECOND):
+        return f"list {owner.partition(' ')[2]} in drain.no_surge"
+    return "add a target, or let the workload have fewer replicas or smaller requests while it moves"
+
+
+def _judge_unread(found: Findings, pod: Evicted) -> None:
+    fields = not_judged(pod)
+    if fields:
+        found.warn(
+            "pod-may-find-no-room",
+            f"its pods require {', '.join(fields)}, which is not computed",
+            "see that the targets satisfy it",
             where=pod.owner,
         )
 
@@ -95,6 +153,7 @@ def _judge_named(found: Findings, platform: Platform, kube: KubeApi) -> None:
                     f"spec.template.spec.nodeName is {node}: its pods come back there, also when the node is cordoned",
                     f"kubectl edit {kind.lower()} -n {meta['namespace']} {meta['name']}",
                     where=f"{kind} {meta['namespace']}/{meta['name']}",
+                    final=manifest["spec"].get("replicas") != 0,
                 )
 
 

@@ -64,6 +64,12 @@ def future_places(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], 
     return [*found, *(_of_node(nodes[name], frozenset()) for name in platform.keep_nodes if name in nodes)]
 
 
+def source_places(platform: Platform, kube: KubeApi) -> list[Place]:
+    """The nodes that the pods leave, which stay in the cluster, cordoned, until all are drained; not those of lost sources."""
+    staying = {source.name for source in platform.sources if not source.lost}
+    return [_of_node(node, frozenset()) for node in kube.listed("Node") if node["metadata"]["name"] in staying]
+
+
 def _asked(host: Host, paths: list[str], timeout_s: float) -> dict[str, str]:
     questions = {
         "cpu": "grep -c ^processor /proc/cpuinfo",

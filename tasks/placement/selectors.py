@@ -14,12 +14,27 @@ KEEPS_OFF = ("NoSchedule", "NoExecute")  # PreferNoSchedule only asks
 
 
 def selects(selector: Manifest | None, labels: Labels) -> bool:
-    """Whether a label selector selects these labels; an empty one selects nothing, as the eviction API has it for budgets."""
-    selector = selector or {}
-    equal, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or ()
-    if not equal and not expressions:
+    """Whether a budget's selector selects these labels; an empty one selects nothing, as the eviction API has it."""
+    return any((selector or {}).values()) and matches(selector, labels)
+
+
+def matches(selector: Manifest | None, labels: Labels) -> bool:
+    """Whether the selector of an affinity or a spread selects these labels: an empty one selects all, none selects nothing."""
+    if selector is None:
         return False
+    equal, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or ()
     return all(labels.get(key) == value for key, value in equal.items()) and all(_holds(one, labels) for one in expressions)
+
+
+def unselected(pod: Manifest, labels: Labels, name: str) -> str:
+    """The part of a pod's nodeSelector or required node affinity that a node fails; empty when it is selected."""
+    for key, value in (pod.get("nodeSelector") or {}).items():
+        if labels.get(key) != value:
+            return f"nodeSelector {key}={value}"
+    node = (pod.get("affinity") or {}).get("nodeAffinity") or {}
+    required = node.get("requiredDuringSchedulingIgnoredDuringExecution")
+    wrong = unmatched_term(required["nodeSelectorTerms"], labels, name) if required else ""
+    return wrong and f"nodeAffinity {wrong}"
 
 
 def unmatched_term(terms: Iterable[Manifest], labels: Labels, name: str) -> str:

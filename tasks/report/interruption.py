@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from blocks.errors import RefusedError
+from blocks.errors import DeadlineExceededError, HostError, RefusedError
 from blocks.ports import Probe
 from configs.platform import Interruption
 from tasks.engine.journal import Entry, Report
+from tasks.engine.waiting import wait_until
 
 NOTABLE_S = 0.5  # a sample begins every 0.2 s: shorter gaps come from the pace, or from a busy machine here
-PACE_S = 0.3  # a gap seems to begin up to this much earlier than what caused it
+ANSWER_S = 60  # before an act; what takes longer is no election, no hand-over and no restarted pod
 
 
 class InterruptionError(RefusedError):
@@ -101,7 +102,7 @@ class Samples:
 
 
 class Budget:
-    """Stops a run before its next change when clients have waited longer than the config allows."""
+    """Stops a run before its next change when clients have waited longer than the config allows while it acted."""
 
     def __init__(
         self, samples: Samples, limits: Interruption, report: Report, probe: Probe, now: Callable[[], float]
@@ -109,29 +110,64 @@ class Budget:
         self._samples, self._limits, self._report, self._probe, self._now = samples, limits, report, probe, now
 
     def check(self) -> None:
-        """Raises InterruptionError, naming the steps that ran meanwhile; HostError when the probe has died."""
-        self._probe.check()
-        for series in self._samples.refresh().values():
-            gaps = [gap for gap in (series.longest, series.open_gap(self._now())) if gap is not None]
-            worst = max(gaps, key=lambda gap: gap.seconds, default=None)
-            limit = self._limits.of(series.name)
-            if worst is not None and limit is not None and worst.seconds > limit:
-                during = ", ".join(during_of(worst, self._report.entries)) or "no step of ours"
+        """Raises InterruptionError, naming the steps that acted meanwhile. While nothing acts, gaps cost nothing: no act begins
+        amid one that is too long, but it waits until clients get answers again.
+        """
+        self._refuse_breach()
+        try:
+            wait_until("clients get answers", lambda: not self._silent(), timeout_s=ANSWER_S, still=self._silent, id="clients-unanswered")
+        except DeadlineExceededError as error:
+            raise InterruptionError(
+                f"clients: no answer before the next change, though no step acts: {self._silent()}: mend the service, then run the "
+                "same command again",
+                id="clients-unanswered",
+            ) from error
+        self._refuse_breach()
+
+    def _refuse_breach(self) -> None:
+        for series, limit in self._limited():
+            gaps = filter(None, (*series.gaps, series.longest, series.open_gap(self._now())))
+            counted = [(_counted_s(gap, self._report.entries), gap) for gap in gaps if gap.seconds > limit]
+            seconds, worst = max(counted, key=lambda one: one[0], default=(0.0, None))
+            if worst is not None and seconds > limit:
                 raise InterruptionError(
-                    f"clients: {series.name}: no answer for {worst.seconds:.1f} s, {limit:g} s are allowed, during {during}"
-                    f"{': ' + series.error if series.error else ''}: find out why, then run the same command again to go on"
+                    f"clients: {series.name}: no answer for {seconds:.1f} s, {limit:g} s are allowed, during "
+                    f"{', '.join(during_of(worst, self._report.entries))}{': ' + series.error if series.error else ''}: what is done "
+                    "stays done: find out why, then run the same command again to go on"
                 )
+
+    def _silent(self) -> str:
+        """The series that get no answer now, and for how long."""
+        gaps = ((series, limit, series.open_gap(self._now())) for series, limit in self._limited())
+        return "; ".join(f"{one.name} for {gap.seconds:.0f} s: {one.error}" for one, limit, gap in gaps if gap and gap.seconds > limit)
+
+    def _limited(self) -> list[tuple[Series, float]]:
+        """Every series that has a limit, as it is now. Raises InterruptionError when nobody samples any more."""
+        try:
+            self._probe.check()
+        except HostError as error:
+            raise InterruptionError(error.message, id=error.id) from error
+        limits = ((series, self._limits.of(series.name)) for series in self._samples.refresh().values())
+        return [(series, limit) for series, limit in limits if limit is not None]
 
 
 def during_of(gap: Gap, entries: Iterable[Entry]) -> list[str]:
-    """The steps, with their targets, that ran in the gap and changed something."""
+    """The steps, with their targets, that acted in the gap."""
+    return [f"{entry.step} on {entry.target}" for entry in _acting(gap, entries)]
+
+
+def _counted_s(gap: Gap, entries: Iterable[Entry]) -> float:
+    """How much of it is ours: from the first act in it to its end, also when that act has ended before."""
+    acted = [epoch(entry.acted) for entry in _acting(gap, entries) if entry.acted]
+    return gap.ended - max(gap.begun, min(acted)) if acted else 0.0
+
+
+def _acting(gap: Gap, entries: Iterable[Entry]) -> list[Entry]:
+    """What was between its first act and the end of its verification at some time in the gap."""
     return [
-        f"{entry.step} on {entry.target}"
+        entry
         for entry in entries
-        if entry.outcome in ("changed", "failed", "running")
-        # A step that is still running and began later has not acted yet.
-        and epoch(entry.begun) < (gap.ended if entry.ended else gap.begun + PACE_S)
-        and (entry.ended is None or epoch(entry.ended) > gap.begun)
+        if entry.acted and epoch(entry.acted) < gap.ended and (entry.ended is None or epoch(entry.ended) > gap.begun)
     ]
 
 

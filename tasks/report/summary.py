@@ -17,14 +17,15 @@ CLIENTS = (
 
 
 def markdown(report: Report) -> str:
-    """The whole report: what was found, then what was done by step, or, for a dry run, what would be done by target."""
+    """The whole report: what was found, then what was done by step, or, for a plan, what would be done by target."""
     title = f"# {report.flow} {report.platform}: {report.outcome}\n\n"
     facts = f"run `{report.run}`, record `{report.record or '-'}`, {report.begun} to {report.ended or 'now'}\n\n"
     found = set(map(str, report.findings))
     error = "\n".join(line for line in report.error.splitlines() if line not in found)  # refusals are among the findings
     error = f"**{error}**\n\n" if error else ""
-    body = plan(report) if report.dry_run else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))
-    return title + facts + error + findings(report) + body + clients(report)
+    body = plan(report) if report.plans else HEAD + "".join(_row(step, entries) for step, entries in by_step(report))
+    part = f"**{report.part}**\n\n" if report.part else ""
+    return title + facts + part + error + findings(report) + body + clients(report)
 
 
 def findings(report: Report) -> str:

@@ -36,9 +36,17 @@ def write_encoded(path: str, encoded: str, mode: str, owner: str) -> str:
 
 
 def keep_foreign(path: str, suffix: str) -> str:
-    """Shell: copy the file at `path` to a neighbour before it is overwritten; one that we wrote is not kept."""
-    name = shlex.quote(path)
-    return f"test ! -e {name} || grep -qF {shlex.quote(OURS)} {name} || cp -p {name} {shlex.quote(f'{path}.aside-{suffix}')}\n"
+    """Shell: copy the file at `path` to a neighbour before it is overwritten; one that we wrote is not kept.
+
+    What was there first keeps the plain name. Another one after it, or a copy that was cut off, is followed by one with the time.
+    """
+    return (
+        f"f={quote(path)}; n=$f{quote(f'.aside-{suffix}')}\n"
+        f'if test -e "$f" && ! grep -qF {quote(OURS)} "$f" && ! cmp -s "$f" "$n"; then\n'
+        '    test ! -e "$n" || n="$n.$(date +%s)"\n'
+        '    cp -p "$f" "$n"\n'
+        "fi\n"
+    )
 
 
 def read_file(path: str) -> str:

@@ -1,6 +1,10 @@
-"""What systemd says of a unit: whether it runs, and whether it will after a reboot."""
+"""What systemd says of a unit: whether it runs, and whether it will after a reboot; what it is started with."""
 
 from __future__ import annotations
+
+import re
+import shlex
+from contextlib import suppress
 
 
 def unit_state(unit: str) -> str:
@@ -23,3 +27,20 @@ def drop_in_folders(unit: str) -> tuple[str, ...]:
     """Where systemd looks for more of a service's settings. An old unit's would apply to a new one of its name, too."""
     roots = ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
     return tuple(f"{root}/systemd/system/{unit}.service.d" for root in roots)
+
+
+def variables_of(text: str) -> dict[str, str]:
+    """The variables in lines of a unit (Environment=...) and of its files, which come after it and count; quotes are taken off.
+
+    A line of the unit with an open quote is ignored, as systemd does it.
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().partition("=")
+        if name == "Environment":
+            with suppress(ValueError):
+                found |= {word.partition("=")[0]: word.partition("=")[2] for word in shlex.split(value) if "=" in word}
+        elif equals:
+            quoted = re.fullmatch(r"\s*([\"'])(.*)\1\s*", value)
+            found[name] = quoted[2] if quoted else value.strip()
+    return found

@@ -20,6 +20,8 @@ class FakeBackupCtl:
 
     def __init__(self, kube: FakeKube, hosts: Iterable[FakeHost], database: FakeDatabase) -> None:
         self.kube, self.hosts, self.database = kube, list(hosts), database
+        self.leaves_mark = True
+        """Whether the patch is to be seen in TiDB Operator's object, as from its 1.1.8 on; otherwise only the script knows."""
         self.patched = False
         self.loaded: set[str] = set()
         self.spoil = ""
@@ -81,6 +83,13 @@ class FakeBackupCtl:
         for host in self.hosts if spoil != "missing" else ():
             host.write(f"{LAKE}/{name}.tar.gz", content)
 
+    def has_cluster(self, name: str, *, namespace: str = "iottepa", volume: str = "") -> None:
+        """A TidbCluster; with `volume` its TiKV mounts one of this name."""
+        mounts = [{"name": volume, "mountPath": f"/mnt/{volume}"}] if volume else []
+        volumes = [{"name": volume, "glusterfs": {"endpoints": "glusterfs", "path": volume}}] if volume else []
+        tikv = {"replicas": 3, "additionalVolumes": volumes, "additionalVolumeMounts": mounts}
+        self.kube.put("TidbCluster", namespace, name, spec={"pd": {}, "tikv": tikv})
+
     # The subcommands.
 
     def _ls_tar(self, _name: str) -> str:
@@ -91,6 +100,8 @@ class FakeBackupCtl:
             return "already patched"
         self.kube.changes("patch TiDB")
         self.patched = True
+        if self.leaves_mark:
+            self.has_cluster("tidb", volume="uap-global")
         return "patched"
 
     def _backup_and_save(self, _name: str) -> str:

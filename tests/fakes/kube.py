@@ -44,6 +44,8 @@ class FakeKube(Faulty):
         self.execs: list[tuple[str, str, list[str], str]] = []
         self.returning: set[str] = set()
         """Nodes that register again when they are deleted."""
+        self.locks: dict[str, str] = {}
+        """By "namespace/name", who holds it."""
         self.held: dict[str, int] = {}
         """By node, how many looks at nodes its finalizer stays after the deletion."""
         self.never_ready: set[str] = set()
@@ -180,6 +182,16 @@ class FakeKube(Faulty):
             for pod in self._of(found):
                 self._pods[str(pod)] = replace(pod, deleting=True)
                 self._turns[str(pod)] = self.polls
+
+    def lock_holder(self, namespace: str, name: str) -> str:
+        with self.calling("lock_holder"):
+            return self.locks.get(f"{namespace}/{name}", "")
+
+    def release_lock(self, namespace: str, name: str, holder: str) -> None:
+        with self.calling("release_lock"):
+            if self.locks.get(f"{namespace}/{name}") == holder:
+                self.changes(f"release {namespace}/{name}")
+                self.locks[f"{namespace}/{name}"] = ""
 
     def restore_object(self, namespace: str, name: str) -> RestoreObject | None:
         with self.calling("restore_object"):

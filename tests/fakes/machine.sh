@@ -8,13 +8,16 @@ say() {
     else printf '%b' "${2-}"; fi
 }
 
+# A script's 2>/dev/null would hide it.
+command_not_found_handle() { grep -qxF "$1" "$S/lacks" 2>/dev/null || echo "$1" >>"$R/tmp/not-found"; return 127; }
+
 hostname() { say hostname; }
 hostnamectl() {
     did hostnamectl "$@"
     test -e "$S/name-is-fixed" || { printf '%s\n' "$2" >"$S/hostname"; printf '%s\n' "$2" >"$R/etc/hostname"; }
 }
 id() { test $# -lt 2 || { ! grep -qxF "$2" "$S/lacks-users" 2>/dev/null; return; }; say uid '0\n'; }
-date() { command date -d "now + $(say clock 0) seconds" "$@"; }
+date() { case $1 in +%s.%N) printf @now%+d@ "$(say clock 0)" ;; *) command date "$@" ;; esac; }
 keepalived() { :; }
 # Both programs that are run by name, each with its text: one hears $S/adverts, lines of "SOURCE PAYLOAD", one announces.
 interpreter() {
@@ -106,11 +109,10 @@ systemctl() {
         echo "MainPID=$word"; return ;;
     cat)
         # What a unit names is below this root, too.
-        for word in "$R/usr/lib" "$R/etc"; do
-            word=$word/systemd/system/$unit.service
-            test ! -e "$word" || { sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; unit=; }
+        for word in {"$R/usr/lib","$R/etc"}/systemd/system/$unit.service{,.d/*.conf}; do
+            test ! -e "$word" || { echo "# ${word#"$R"}"; sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; now=yes; }
         done
-        test -z "$unit"; return ;;
+        test -n "$now"; return ;;
     is-active) unit_is "$unit" active inactive; test "$word" = active; return ;;
     is-enabled)
         unit_exists "$unit" || { echo "Failed to get unit file state for $unit.service" >&2; return 1; }
@@ -184,7 +186,8 @@ test ! -e "$S/gluster" || gluster() {
     case $* in *'peer '* | *replace-brick*) did gluster "$@" ;; esac
 }
 
-# One release, and its values as flat JSON.
+# One release, and its values as flat JSON, of which Helm 3.x keeps only what an upgrade is given. Of two values for one name
+# the last one counts, in JSON, too.
 helm() {
     local words=() values= value
     case $1 in
@@ -195,6 +198,7 @@ helm() {
     test ! -e "$S/helm-fails" || { say helm-fails >&2; return 1; }
     while (($#)); do
         case $1 in
+        --values) read -r values; values=${values#null}; values=${values#\{}; values=${values%\}}; shift ;;
         --set-string) value=${2//\\,/,}; values+="${values:+,}\"${value%%=*}\":\"${value#*=}\""; shift ;;
         -n | --timeout) shift ;;
         -*) ;;

@@ -8,12 +8,13 @@ import io
 import json
 import re
 import tarfile
+from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from tests.fakes.host import FakeHost
 
-VENDOR = Path(__file__).with_name("vendor")
+VENDOR = {path.name: path.read_text() for path in Path(__file__).with_name("vendor").iterdir()}
 AUTH_PASS = "s3cret"
 LIVE_CA, OLD_CA, ROGUE_CA = "the live platform's CA", "the old platform's CA", "a second cluster's CA"
 OLD_WORKLOADS = {
@@ -39,12 +40,14 @@ def token(ca: str) -> str:
     return f"K10{sha256(ca)}::server:{PASSWORD}"
 
 
+@cache
 def kubeconfig(ca: str) -> str:
     ca64, certificate, key = (base64.b64encode(text.encode()).decode() for text in (ca, "a certificate", "pr1vate key"))
     user = {"client-certificate-data": certificate, "client-key-data": key}
     return json.dumps({"clusters": [{"cluster": {"certificate-authority-data": ca64}}], "users": [{"user": user}]})
 
 
+@cache
 def image_tar(*tags: str, manifest_name: str = "manifest.json") -> bytes:
     """As `docker save` writes it, on one line."""
     return tar_of(manifest_name, [{"Config": "abc.json", "RepoTags": list(tags), "Layers": []}])
@@ -68,14 +71,32 @@ def tar_of(name: str, content: object) -> bytes:
 
 def run_k3s(host: FakeHost, *, unit: str, ca: str, more: str = "", given: str | None = None) -> None:
     """k3s as its installer leaves it, with the token that it was `given`."""
-    given = given if given is not None else PASSWORD if unit == "k3s" else token(ca)
+    given = given if given is not None else token(ca) if unit == "k3s-agent" else PASSWORD
     host.unit(unit)
-    host.write(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/usr/local/bin/k3s\n")
-    host.write(f"/etc/systemd/system/{unit}.service.env", f"K3S_TOKEN='{given}'\n{more}", mode=0o600)
+    file, command = f"/etc/systemd/system/{unit}.service", "agent" if unit == "k3s-agent" else "server"
+    host.write(file, f"[Service]\nEnvironmentFile={file}.env\nExecStart=/usr/local/bin/k3s \\\n    {command} \\\n\n")
+    host.write(f"{file}.env", f"K3S_TOKEN='{given}'\n{more}", mode=0o600)
     host.write("/usr/local/bin/k3s", f"#!/bin/sh\necho '{json.dumps(OLD_WORKLOADS)}'\n", mode=0o755)
-    host.write(f"/usr/local/bin/{unit}-uninstall.sh", (VENDOR / "k3s-uninstall.sh").read_text(), mode=0o755)
+    host.write(f"/usr/local/bin/{unit}-uninstall.sh", VENDOR["k3s-uninstall.sh"], mode=0o755)
     hand_out(host, ca=ca)
     host.tell("processes", "4711 k3s-server")
+
+
+def call_k3s(host: FakeHost, unit: str, *, command: str = "server") -> None:
+    """Its server's unit has this name, as INSTALL_K3S_NAME makes it, and runs `command`."""
+    for name in (old := "/etc/systemd/system/k3s.service", f"{old}.env", "/usr/local/bin/k3s-uninstall.sh"):
+        text = host.read(name).replace("k3s.service", f"{unit}.service").replace("    server ", f"    {command} ")
+        new = name.replace("k3s.service", f"{unit}.service").replace("k3s-uninstall", f"{unit}-uninstall")
+        host.write(new, text, mode=host.path(name).stat().st_mode & 0o777)
+        host.path(name).unlink()
+    host.unit("k3s", "inactive", "disabled")
+    host.unit(unit)
+
+
+def server_unit(host: FakeHost) -> str:
+    """The unit that runs a server there, the usual one if none does."""
+    units = sorted(path.name for path in host.path(".state/units").glob("k3s*"))
+    return next((unit for unit in units if unit != "k3s-agent" and host.runs(unit)), "k3s")
 
 
 def stop_k3s(host: FakeHost) -> None:
@@ -135,10 +156,12 @@ def advert(*addresses: str, vrid: int = 51, version: int = 2, auth_pass: str = A
 
 
 def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:
-    """An etcd that was started with these flags, one word each, and variables, one line each. Paths are below its root."""
+    """An etcd that was started with these flags, one word each, and variables of a file, one line each. Paths are below its root."""
     words = ("--name", host.name, "--data-dir", f"{host.root}/mnt/disks/etcd", *flags)
     host.unit("etcd")
-    host.write("/etc/systemd/system/etcd.service", f"ExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n")
+    start = f"EnvironmentFile=/etc/etcd.env\nExecStart=/usr/local/bin/etcd \\\n    {' '.join(words)}\n"
+    host.write("/etc/systemd/system/etcd.service", start)
+    host.write("/etc/etcd.env", environment)
     host.write("/mnt/disks/etcd/member/snap/db", "data\n")
     host.tell("units/etcd/pid", "815")
     host.write("/proc/815/cmdline", "".join(f"{word}\0" for word in ("/usr/local/bin/etcd", *words)))
@@ -165,7 +188,7 @@ def make_target(host: FakeHost, *, server: bool) -> None:
     host.unit("keepalived", "inactive", "disabled")
     host.unit("etcd", "inactive", "disabled")
     bring(host, etcd="3.5.21", k3s="1.20.2")
-    for script in VENDOR.iterdir():
-        host.write(f"/opt/k3s/vendor/{script.name}", script.read_text(), mode=0o755)
+    for name, script in VENDOR.items():
+        host.write(f"/opt/k3s/vendor/{name}", script, mode=0o755)
     host.write("/opt/k3s/image/app.tar", image_tar("app/web:2.0", "app/db:1.0"))
     host.write("/opt/k3s/vendor/k3s-airgap-images-amd64.tar", image_tar("rancher/pause:3.1"))

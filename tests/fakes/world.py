@@ -198,8 +198,9 @@ class World:
         self._elect()
 
     def _register(self, host: FakeHost) -> None:
-        server, agent = (machines.environment(host, unit) for unit in ("k3s", "k3s-agent"))
-        if host.runs("k3s") and server.get("K3S_DATASTORE_ENDPOINT"):
+        unit = machines.server_unit(host)
+        server, agent = (machines.environment(host, name) for name in (unit, "k3s-agent"))
+        if host.runs(unit) and server.get("K3S_DATASTORE_ENDPOINT"):
             key = key_of(server.get("K3S_TOKEN", "") + ("anew" if host.name in self.founds_anew else ""))
             self._join(host, server=True) if key == self.bootstrap_key else self._found(host, key)
         elif host.runs("k3s-agent") and agent.get("K3S_URL") and password_of(agent.get("K3S_TOKEN", "")) == machines.PASSWORD:

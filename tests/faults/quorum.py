@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -11,33 +10,25 @@ import httpx
 
 from deployments.lab.machines import MACHINES
 from tests.lab import world
+from tests.lab.watcher import Watcher
 
 PACE_S = 0.2
 DEADLINE_S = 4.0  # the kernel accepts connections, however busy etcd is; lost packets are retransmitted twice in that time
 
 
-class Quorum:
+class Quorum(Watcher):
     """Watches until the context ends."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.samples = 0
         self.lost: list[str] = []
         """Moments with fewer voters up than quorum, in words."""
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Quorum:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
+    def watch(self) -> None:
         voters: list[str] = []
         with ThreadPoolExecutor(len(MACHINES)) as pool, world.etcd_client(timeout=DEADLINE_S) as http:
-            while not self._ended.wait(PACE_S):
+            while not self.ended.wait(PACE_S):
                 voters = _voters(http) or voters
                 up = [voter for voter, answers in zip(voters, pool.map(_is_up, voters), strict=True) if answers]
                 self.samples += 1

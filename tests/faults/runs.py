@@ -43,12 +43,14 @@ def at(moment: str, doing: str, *fault: str, nth: int = 1) -> Trigger:
     return Trigger(moment=moment, doing=doing, command=(str(world.BIN / "lab"), "fault", *fault), nth=nth)
 
 
-def impatient_config(folder: Path, *, user: str = "root") -> Path:
-    """The lab's config with short deadlines, and another login if one is named."""
+def impatient_config(folder: Path, *, user: str = "root", accepted: tuple[str, str] | None = None) -> Path:
+    """The lab's config with short deadlines, and another login if one is named, or a finding accepted: its id and place."""
     config = yaml.safe_load((world.ROOT / "configs/lab.yaml").read_text(encoding="utf-8"))
     path = folder / f"impatient-{user}.yaml"
     ssh = {**config["ssh"], "user": user}
-    path.write_text(yaml.safe_dump({**config, "timeouts": IMPATIENT, "ssh": ssh}), encoding="utf-8")
+    listed = [{"id": accepted[0], "where": accepted[1], "reason": "to see what happens"}] if accepted else []
+    timeouts = IMPATIENT | ({"pod_ready_s": 120} if accepted else {})  # where a pod will never be Ready
+    path.write_text(yaml.safe_dump({**config, "timeouts": timeouts, "ssh": ssh, "accepted": listed}), encoding="utf-8")
     return path
 
 

@@ -13,7 +13,8 @@ from tests.faults import state
 from tests.faults.conftest import Uninterrupted
 from tests.faults.runs import Ended, at, fault, heal, impatient_config, migrate
 from tests.faults.story import Story
-from tests.lab import world
+from tests.lab import predictions, world
+from tests.lab.predictions import Pods
 
 pytestmark = pytest.mark.timeout(1800)
 PATIENT = world.ROOT / "configs/lab.yaml"
@@ -61,6 +62,16 @@ def failure(ended: Ended, message: str) -> str:
         ("etcd-stopped", r"voters etcd-node-2 do not answer: 2 of 3 are up, quorum is 2; .* bring them back first"),
         ("etcd-peers-blocked", r"phys-2: no answer from TCP port 2380 of .*vm-1, vm-2, vm-3\S* within 3 s: let TCP 2380 through"),
         ("stranger", r"vm-1: .*another router .*VRID 51"),
+        (
+            "budget-never",
+            r"PodDisruptionBudget strict/gateway: maxUnavailable 0 with \d pods of Deployment strict/gateway allows no eviction, ever: "
+            r".*\[budget-never-allows\]",
+        ),
+        (
+            "local-volume",
+            r"StatefulSet store/archive: its pods can't leave their node: phys-1, .*phys-6: PersistentVolume archive-vm-1 wants "
+            r"kubernetes\.io/hostname In vm-1: move its data first: .*\[volume-stays\]",
+        ),
     ],
 )
 def test_refused_before_anything_is_touched(
@@ -140,13 +151,36 @@ def test_ssh_cut_in_the_middle_of_a_command_and_a_pod_that_does_not_end(
     assert cordoned == []
 
 
-def test_a_budget_that_allows_nothing(story: Story, secrets: dict[str, str], config: Path) -> None:
-    fault("budget-zero")
-    ended = migrate(secrets, config)
+def test_a_budget_that_allows_nothing_any_more(story: Story, secrets: dict[str, str], config: Path) -> None:
+    """Preflight would refuse it; somebody changes it amid the run."""
+    ended = migrate(secrets, config, at("before act", "evicting", "budget-zero"))
     cordoned = [name for name, _, _, cordoned in world.nodes("vm-1") if cordoned]
     message = r"vm-\d: not drained within 30 s: .*web-\S+: .*disruption budget.*: give the workload"
     story.saw("budget-zero", failure(ended, message))
     assert cordoned == []
+
+
+def test_a_pod_that_was_said_to_find_no_node_finds_none(story: Story, secrets: dict[str, str], tmp_path: Path) -> None:
+    fault("local-volume")
+    accepting = impatient_config(tmp_path, accepted=("volume-stays", "StatefulSet store/archive"))
+    with Pods() as pods:
+        ended = migrate(secrets, accepting)
+    cordoned = [name for name, _, _, cordoned in world.nodes("vm-1") if cordoned]
+    message = r"complete without vm-1: not within 120 s: .*StatefulSet store/archive: 0 of 1 ready; .*volume node affinity"
+    story.saw("local-volume, accepted", failure(ended, message))
+    assert predictions.surprises(ended.report, pods) == []
+    assert "StatefulSet store/archive" in {waited.owner for waited in pods.waited.values()}
+    assert cordoned == []
+
+
+def test_what_is_pinned_to_a_source_keeps_it_from_leaving(story: Story, secrets: dict[str, str]) -> None:
+    fault("pinned-cron")
+    ended = migrate(secrets, PATIENT)
+    message = r"CronJob iottepa/report: its placement names vm-1: kubectl edit cronjob -n iottepa report, .*\[source-still-needed\]"
+    story.saw("pinned-cron", failure(ended, message))
+    foreseen = {(finding["id"], finding["where"]) for entry in ended.entries("check residue").values() for finding in entry["findings"]}
+    assert foreseen == {("source-needed-later", "CronJob iottepa/report")}
+    assert not ended.entries("stop k3s on source")
 
 
 def test_in_the_end_it_has_moved_and_nothing_is_lost(

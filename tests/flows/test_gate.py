@@ -16,6 +16,7 @@ from prefect.flow_runs import resume_flow_run
 from prefect.states import Running
 from pydantic import ValidationError
 
+from configs.hosts import Target
 from configs.platform import Gate
 from flows.gate import APPROVALS, ApprovalMissingError, pass_gate, plan_hash, refuse_unapproved, require_approval
 from flows.session import Session
@@ -163,3 +164,24 @@ def test_an_approval_is_for_exactly_one_plan(world: World) -> None:
     refuse_unapproved(world.record, PLAN)
     with pytest.raises(ApprovalMissingError, match=r"the record has none for the current plan: .* \[approval-missing\]$"):
         refuse_unapproved(world.record, PLAN + "\n- and more")
+
+
+def through(world: World, targets: tuple[Target, ...] = (), *, approved: bool = False) -> None:
+    perform(lambda session: pass_gate(session, Gate.BEGIN, approved=approved, targets=targets), world)
+
+
+def test_an_approval_for_one_target_is_none_for_all(patient: World) -> None:
+    patient.platform = platform(http_checks=[], gates=["begin"], timeouts={"approval_s": 1})
+    one = patient.platform.targets[:1]
+    through(patient, one, approved=True)
+
+    through(patient, one)
+    with pytest.raises(ApprovalMissingError, match="no answer"):
+        through(patient)
+
+
+def test_an_approval_for_all_targets_is_one_for_each(patient: World) -> None:
+    patient.platform = platform(http_checks=[], gates=["begin"], timeouts={"approval_s": 1})
+    through(patient, approved=True)
+
+    through(patient, patient.platform.targets[:1])

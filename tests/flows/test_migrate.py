@@ -64,6 +64,8 @@ def small() -> Platform:
 
 
 def run_all(world: World) -> Story:
+    machines.call_k3s(world.hosts["vm-1"], "k3s-prod")
+    world.forget()
     planned = perform(move, world, dry=True)
     by_plan, asked = list(world.mutations), list(world.hosts["vm-1"].calls)
     world.hosts["vm-2"].fail("stopping k3s", HostError("vm-2: k3s hangs"))
@@ -87,6 +89,14 @@ def test_a_plan_lists_for_every_machine_what_would_be_done(story: Story) -> None
     assert machines <= {entry.target for entry in story.planned.entries if entry.outcome == "planned"}
 
 
+def test_plan_and_report_name_the_unit_that_runs_k3s(story: Story) -> None:
+    stopping = ("stop k3s on source", "vm-1")
+    planned, done = ([e.why for e in entries if (e.step, e.target) == stopping] for entries in (story.planned.entries, story.done))
+
+    assert planned == ["k3s is stopped and disabled: now the unit k3s-prod is active enabled, 1 containers of its pods run"]
+    assert done == ["k3s-prod is off and disabled"]
+
+
 def test_the_flags_of_running_members_are_read_once_for_the_check_and_once_for_all_that_join(story: Story) -> None:
     assert story.asked_by_plan.count("reading etcd's flags") == 2
 
@@ -105,10 +115,10 @@ def test_everything_is_on_the_targets_at_the_end(story: Story) -> None:
 
 
 def test_sources_are_off_and_their_data_is_kept(story: Story) -> None:
-    for name in ("vm-1", "vm-2"):
+    for name, k3s in (("vm-1", "k3s-prod"), ("vm-2", "k3s")):
         host = story.world.hosts[name]
         assert {host.unit_state(unit) for unit in ("etcd", "keepalived")} == {("inactive", "disabled")}
-        assert host.unit_state("k3s") == ("failed", "disabled")
+        assert host.unit_state(k3s) == ("failed", "disabled")
         assert host.read(f"/mnt/disks/etcd.aside-{story.world.record.name}/member/snap/db") == "data\n"
 
 

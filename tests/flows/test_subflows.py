@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+from threading import Event
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.sorting import ArtifactSort
 
 from blocks.errors import DeadlineExceededError, HostError
 from flows.drain import drain_sources
 from flows.etcd_join import growing
-from flows.preflight import preflight
+from flows.preflight import preflight_migration
 from flows.report import reported
 from flows.session import Session
 from tasks.engine.finding import FindingsError
+from tasks.engine.outcome import Outcome, changed
+from tasks.engine.run import Run
+from tasks.engine.step import step
 from tasks.etcd.quorum import QuorumAtRiskError
 from tasks.machine.hosts import ensure_hosts_file
 from tasks.report.interruption import InterruptionError
+from tests.fakes.host import FakeHost
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
@@ -61,16 +67,18 @@ def test_an_undo_that_fails_does_not_stop_the_next_one(world: World) -> None:
     assert world.kube.node_map["vm-2"].unschedulable is False
 
 
-def test_a_run_that_stops_because_clients_got_no_answer_leaves_the_sources_schedulable(world: World) -> None:
+def test_a_run_that_stops_because_clients_got_no_answer_undoes_nothing(world: World) -> None:
     def waits(session: Session) -> None:
         session.run.guard(Refusing())
         drain(session)
 
     cordoned(world)
+    world.forget()
     with pytest.raises(InterruptionError):
         perform(waits, world)
 
-    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [False, False]
+    assert [world.kube.node_map[name].unschedulable for name in ("vm-1", "vm-2")] == [True, True]
+    assert world.mutations == []
 
 
 class Refusing:
@@ -88,6 +96,28 @@ def test_after_a_failed_join_no_further_target_is_tried(world: World) -> None:
 
     assert len([mutation for mutation in world.etcd.mutations if mutation.startswith("add learner")]) == 1
     assert [member.name for member in world.etcd.members()] == ["vm-1", "vm-2"]
+
+
+@step("prepare late")
+def prepare_late(run: Run, host: FakeHost, stopped: Event) -> Outcome:
+    """Prepare the machine after what runs beside etcd's growth has failed, or late in any case."""
+    stopped.wait(5)
+    return changed(f"{host.name} is late")
+
+
+def test_etcd_grows_no_further_once_a_node_beside_it_has_failed(world: World) -> None:
+    def fail_beside(session: Session) -> None:
+        first, *others = session.targets
+        session.prepared[first.name] = session.submit(ensure_hosts_file, first, session.platform)
+        for host in others:
+            session.prepared[host.name] = session.submit(prepare_late, host, session.growth_stopped)
+        with growing(session, [host.name for host in session.targets]):
+            raise HostError("phys-3: k3s-agent does not start")
+
+    with pytest.raises(HostError, match="phys-3: k3s-agent does not start"):
+        perform(fail_beside, world)
+
+    assert {member.name for member in world.etcd.members()} <= {"vm-1", "vm-2", "phys-1"}
 
 
 def test_a_target_that_could_not_be_prepared_does_not_join(world: World) -> None:
@@ -113,7 +143,7 @@ def test_a_preflight_reports_all_problems_together(world: World) -> None:
     world.etcd.down = {"vm-2"}
 
     with pytest.raises(FindingsError) as refused:
-        perform(preflight, world)
+        perform(preflight_migration, world)
 
     lines = str(refused.value).splitlines()
     assert {(finding.where, finding.id) for finding in refused.value.findings if finding.refuses} >= {
@@ -160,4 +190,5 @@ def test_a_report_is_shown_in_the_ui(world: World) -> None:
 
     with get_client(sync_client=True) as client:
         wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["report-demo"]))
-        assert "# test demo: " in str(client.read_artifacts(artifact_filter=wanted)[0].data)
+        newest, *_ = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.CREATED_DESC)
+    assert "# test demo: " in str(newest.data)

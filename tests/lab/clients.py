@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.lab import world
+from tests.lab.watcher import Watcher
 
 PACE_S = 0.05
 DEADLINE_S = 10.0  # what counts is whether it was answered: nine machines on one box are slow at times
@@ -25,31 +25,22 @@ class Request:
     error: str
 
 
-class Client:
+class Client(Watcher):
     """Asks until the context ends, each request on a connection of its own."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[Request] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._ask_on)
-
-    def __enter__(self) -> Client:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def failed(self, begun: float, ended: float) -> list[Request]:
         """What was not answered of what was asked in that time, in seconds since the epoch."""
         return [request for request in self.requests if request.error and begun <= request.at <= ended]
 
-    def _ask_on(self) -> None:
+    def watch(self) -> None:
         limits = httpx.Limits(max_keepalive_connections=0)
         with httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=limits) as http, ThreadPoolExecutor(SLOTS) as pool:
             number = 0
-            while not self._ended.wait(PACE_S):
+            while not self.ended.wait(PACE_S):
                 number += 1
                 pool.submit(self._ask, http, number)
 

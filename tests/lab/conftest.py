@@ -17,6 +17,7 @@ from tests.faults import state
 from tests.lab import world
 from tests.lab.clients import Client
 from tests.lab.leaks import Arguments
+from tests.lab.predictions import Pods
 
 OLD_ETCD = """
 cat > /run/systemd/system/etcd.service <<'END'
@@ -46,6 +47,8 @@ class Migrated:
     arguments: set[str]
     """Command lines that were seen meanwhile."""
     state: dict[str, Any]
+    pods: Pods
+    """The platform's pods, as they were seen meanwhile."""
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +111,6 @@ def migrated(fresh_lab: None, secrets: dict[str, str]) -> Migrated:
         world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"]), world.keys("vm-1", "/bystander/"), world.web(), world.images("vm-1")
     )
     world.on("phys-4", OLD_ETCD)
-    with Client() as client, Arguments() as arguments:
+    with Client() as client, Arguments() as arguments, Pods() as pods:
         report = run_flow()
-    return Migrated(before, report, client, arguments.seen, state.the_lab("phys-1"))
+    return Migrated(before, report, client, arguments.seen, state.the_lab("phys-1"), pods)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from deployments import orchestrator
 from tests.lab import world
+from tests.lab.watcher import Watcher
 
 PACE_S = 0.05
 LOOKS = 3  # at each process: it is born as a copy of its parent, and has its own arguments a moment later
@@ -18,25 +18,16 @@ LOOKS = 3  # at each process: it is born as a copy of its parent, and has its ow
 OWN = ("/etc/keepalived/keepalived.conf", "/etc/systemd/system/k3s", "/var/lib/rancher/", "/etc/rancher/")
 
 
-class Arguments:
+class Arguments(Watcher):
     """All command lines that were seen on this box, and so on its machines, whose processes are its own."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: set[str] = set()
         self._looks: Counter[str] = Counter()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Arguments:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(PACE_S):
+    def watch(self) -> None:
+        while not self.ended.wait(PACE_S):
             for process in Path("/proc").glob("[0-9]*"):
                 self._looks[process.name] += 1
                 if self._looks[process.name] > LOOKS:

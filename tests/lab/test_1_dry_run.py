@@ -69,6 +69,27 @@ def test_a_dry_run_shows_a_diff_for_every_file_it_would_write(dry_run: DryRun) -
         assert "auth_pass **********" in diffs["set up keepalived", target]
 
 
+def test_preflight_by_itself_passes_and_changes_nothing(dry_run: DryRun) -> None:
+    ran = run_deployment("preflight/lab")
+
+    assert ran.ok, ran.report["error"]
+    assert (ran.report["flow"], ran.report["outcome"], ran.report["record"] != "") == ("preflight", "passed", True)
+    assert {what: after ^ dry_run.after[what] for what, after in everything().items() if after != dry_run.after[what]} == {}
+
+
+def test_a_dry_run_says_what_the_drains_will_meet(dry_run: DryRun) -> None:
+    checks = ("check surge", "check budgets", "check placement", "check residue")
+    found = {(f["id"], f["where"]) for e in dry_run.report["entries"] if e["step"] in checks for f in e["findings"]}
+    assert found == {
+        ("surge-not-made", "Deployment iottepa/cache"),
+        ("surge-not-made", "Deployment iottepa/clonesets"),
+        ("budget-in-turns", "PodDisruptionBudget iottepa/web"),
+    }
+    why = {(f["where"]): f["what"] for e in dry_run.report["entries"] if e["step"] == "check surge" for f in e["findings"]}
+    assert "a HorizontalPodAutoscaler sets its replicas" in why["Deployment iottepa/cache"]
+    assert "its volume log (persistentVolumeClaim) would be written to by both" in why["Deployment iottepa/clonesets"]
+
+
 def test_two_identities_in_the_datastore_are_refused_before_anything_is_changed(dry_run: DryRun) -> None:
     world.put("vm-1", "/bootstrap/0123456789ab", "of-nobody")
     try:

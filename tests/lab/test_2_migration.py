@@ -7,9 +7,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from tests.lab import world
+from tests.lab import predictions, world
 from tests.lab.conftest import Migrated
 
+LABELLED = ["phys-1", "phys-5"]
+"""The targets that the config gives the labels of a source."""
 USUAL_S = 0.3  # from one answer to the next: a sample begins every 0.2 s
 
 
@@ -66,6 +68,43 @@ def test_the_bare_client_pod_runs_again(migrated: Migrated) -> None:
     pods = {pod["metadata"]["name"]: pod for pod in world.kubectl("phys-1", "pods -n iottepa")}
     assert pods["debug-mysql-client"]["status"]["phase"] == "Running"
     assert pods["debug-mysql-client"]["spec"]["nodeName"] in world.TARGETS
+
+
+def test_the_drains_went_as_preflight_had_foreseen(migrated: Migrated) -> None:
+    assert migrated.pods.looks > 60  # every two seconds, for minutes
+    assert {"Deployment iottepa/session", "CloneSet.apps.kruise.io iottepa/pool"} <= migrated.pods.before.keys()
+    assert predictions.surprises(migrated.report, migrated.pods) == []
+
+
+def test_pods_that_require_a_label_run_on_the_targets_that_got_it(migrated: Migrated) -> None:
+    for label in ("ecology/middleware=true", "uap-backup=1"):
+        assert [node["metadata"]["name"] for node in world.kubectl("phys-1", f"nodes -l {label}")] == LABELLED
+    assert world.nodes_of(world.pods("phys-1", "app=session")) == LABELLED
+    (console,) = world.nodes_of(world.kubectl("phys-1", "pods -n uap -l app=backup-ctl"))
+    assert console in LABELLED
+
+
+def test_a_pod_that_requires_company_has_it_and_its_autoscaler(migrated: Migrated) -> None:
+    (cache,) = world.nodes_of(world.pods("phys-1", "app=cache"))
+    assert cache in world.nodes_of(world.pods("phys-1", "app=session"))
+    (scaler,) = world.kubectl("phys-1", "horizontalpodautoscalers -n iottepa")
+    assert (scaler["spec"]["scaleTargetRef"]["name"], scaler["spec"]["maxReplicas"]) == ("cache", 2)
+
+
+def test_pods_of_a_custom_resource_were_made_anew_by_its_controller(migrated: Migrated) -> None:
+    pods = [pod for pod in world.pods("phys-1", "cloneset=pool") if "deletionTimestamp" not in pod["metadata"]]
+    assert len(set(world.nodes_of(pods))) == 2
+    assert set(world.nodes_of(pods)) <= set(world.TARGETS)
+    assert [[owner["kind"] for owner in pod["metadata"]["ownerReferences"]] for pod in pods] == [["CloneSet"]] * 2
+
+
+def test_a_deployment_with_a_claim_was_never_run_twice(migrated: Migrated) -> None:
+    """Two controllers at a time would each have made the pods that were missing."""
+    (controller,) = world.nodes_of(world.pods("phys-1", "app=clonesets"))
+    assert controller in world.TARGETS
+    made = [line for line in world.on("phys-1", "cat /mnt/uap-global/clonesets/controller.log").splitlines() if "created" in line]
+    assert len(made) == len(set(made)) == 4
+    assert not [e for e in migrated.report["entries"] if e["step"] == "surge" and e["target"].endswith(("/clonesets", "/cache"))]
 
 
 def test_sources_run_nothing_of_the_platform_any_more(migrated: Migrated) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import world
+from tests.lab import release, world
 from tests.lab.conftest import Migrated, run_flow
 
 DEPLOYMENT = """
@@ -27,6 +27,12 @@ def sources_are_off(migrated: Migrated) -> None:
 
 def ready(name: str) -> bool:
     return any(node == name and is_ready for node, _, is_ready, _ in world.nodes("phys-1"))
+
+
+def is_back(server: str) -> bool:
+    """Whether a machine that was booted works as before. Its node is called Ready all the while: it was not missed for long enough."""
+    answers = world.on(server, "docker version >/dev/null && k3s kubectl get --raw=/readyz", check=False)
+    return answers == "ok" and world.etcd_healthy(server) and release.all_ready(server)
 
 
 def test_etcd_takes_writes() -> None:
@@ -66,3 +72,4 @@ def test_the_vip_moves_when_its_holder_is_switched_off() -> None:
     world.eventually("the VIP is on another target", lambda: len(world.vip_holders(others)) == 1, within_s=15)
     world.eventually("the API answers at the VIP", world.api_answers, within_s=15)
     world.lab("power-on", holder)
+    world.eventually(f"{holder} is back", lambda: is_back(holder), within_s=120)

@@ -43,6 +43,19 @@ def test_a_second_backup_on_the_same_day_gets_another_name() -> None:
     assert ran.ok, ran.report["error"]
     names = world.on("vm-1", f"ls {LAKE}").split()
     assert len(names) == len(set(names)) == 2
+    assert [entry["outcome"] for entry in ran.report["entries"] if entry["step"] == "patch TiDB for BR"] == ["unchanged"]
+
+
+def test_values_that_somebody_gave_the_release_survive_ours() -> None:
+    helm = "KUBECONFIG=/etc/rancher/k3s/k3s.yaml helm"
+    chart = "/opt/charts/uap-backup-ctl-6.5.2-20231108-1832.tgz"
+    world.on("vm-1", f"{helm} upgrade backup-ctl {chart} -n uap --set-string common.ownersValue=kept --wait --timeout 60s")
+
+    ran = run_deployment("backup/lab")
+
+    assert ran.ok, ran.report["error"]
+    said = json.loads(world.on("vm-1", f"{helm} get values backup-ctl -n uap -o json"))["common"]
+    assert (said["ownersValue"], said["env"]["ENV_GLUSTERFS_NODE_IPS"]) == ("kept", "10.99.0.11,10.99.0.12,10.99.0.13")
 
 
 @pytest.mark.parametrize("how", ["truncated", "empty", "missing"])

@@ -52,6 +52,18 @@ def kubectl(server: str, command: str) -> Any:
     return json.loads(on(server, f"k3s kubectl get {command} -o json"))["items"]
 
 
+def pods(server: str, selector: str) -> list[Any]:
+    """The platform's pods with these labels."""
+    return list(kubectl(server, f"pods -n iottepa -l {selector}"))
+
+
+def nodes_of(pods: list[Any]) -> list[str]:
+    """Where the pods are that are not ending, sorted; all of them must be Ready."""
+    pods = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    assert all(any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"]["conditions"]) for pod in pods), pods
+    return sorted(pod["spec"]["nodeName"] for pod in pods)
+
+
 def images(server: str) -> dict[str, list[str]]:
     return {
         f"{item['kind']} {item['metadata']['name']}": [c["image"] for c in item["spec"]["template"]["spec"]["containers"]]

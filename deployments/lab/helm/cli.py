@@ -66,6 +66,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def _chart(parser: argparse.ArgumentParser, answer: object) -> None:
     _release(parser).add_argument("chart")
     parser.add_argument("--create-namespace", action="store_true")
+    parser.add_argument("--values", "-f", action="append", default=[])
     parser.add_argument("--set-string", action="append", default=[])
     parser.add_argument("--wait", action="store_true")
     parser.add_argument("--timeout", type=seconds, default=300)

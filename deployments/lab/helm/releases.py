@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import helm_python
@@ -28,7 +31,7 @@ def exists(config: helm_python.Config, name: str) -> bool:
 def install(config: helm_python.Config, asked: argparse.Namespace) -> Release:
     """The release's first revision."""
     return config.install(
-        asked.chart, asked.release, values(asked.set_string), namespace=asked.namespace,
+        asked.chart, asked.release, values(asked.values, asked.set_string), namespace=asked.namespace,
         create_namespace=asked.create_namespace, timeout=asked.timeout, wait=_wait(asked),
     )  # fmt: skip
 
@@ -36,14 +39,19 @@ def install(config: helm_python.Config, asked: argparse.Namespace) -> Release:
 def upgrade(config: helm_python.Config, asked: argparse.Namespace) -> Release:
     """The release's next revision. Values that are not given again are the chart's own, as with Helm."""
     return config.upgrade(
-        asked.chart, asked.release, values(asked.set_string), namespace=asked.namespace,
+        asked.chart, asked.release, values(asked.values, asked.set_string), namespace=asked.namespace,
         timeout=asked.timeout, wait=_wait(asked),
     )  # fmt: skip
 
 
-def values(expressions: list[str]) -> dict[str, Any]:
-    r"""What `--set-string` asks for, parsed by Helm (so `\,` is a comma); of two for one key the later counts."""
+def values(files: list[str], expressions: list[str]) -> dict[str, Any]:
+    r"""What `--values` and `--set-string` ask for, these parsed by Helm (so `\,` is a comma); the later counts, as with Helm.
+
+    A file is JSON, which is YAML, too: a machine has nothing to read other YAML with. `-` is standard input.
+    """
     merged: dict[str, Any] = {}
+    for file in files:
+        merged = _over(merged, json.loads(sys.stdin.read() if file == "-" else Path(file).read_text()) or {})
     for expression in expressions:
         merged = _over(merged, helm_python.parse_set_string_values(expression))
     return merged

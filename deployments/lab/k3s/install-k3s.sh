@@ -48,6 +48,7 @@ choose_command() {
     $command$(quoted_lines "$@")"
     # An agent's start does not wait for its server; a server is started when its API answers.
     if [ "$command" = server ]; then name=k3s type=notify; else name=k3s-agent type=exec; fi
+    name=${INSTALL_K3S_NAME:+k3s-}${INSTALL_K3S_NAME:-$name}
     unit=$units/$name.service
     uninstall=$bin/$name-uninstall.sh
 }
@@ -116,6 +117,7 @@ create_env_file() {
     (umask 077; : > "$unit.env")
     chmod 600 "$unit.env"
     env | grep '^K3S_' >> "$unit.env" || true
+    env | grep -E -i '^(NO|HTTP|HTTPS)_PROXY' >> "$unit.env" || true
 }
 
 create_unit() {

@@ -62,6 +62,11 @@ def test_a_unit_that_is_not_there_cannot_be_started(host: FakeHost) -> None:
         host.run("systemctl restart keepalived", what="starting")
 
 
+def test_a_command_that_no_machine_has_is_a_mistake_in_the_script(host: FakeHost) -> None:
+    with pytest.raises(AssertionError, match=r"vm-1: no such command: etcd_words"):
+        host.run("etcd_words 2>/dev/null || :", what="asking")
+
+
 def test_a_fault_before_the_act_leaves_it_undone_and_one_after_it_does_not(host: FakeHost) -> None:
     host.fail("acting", HostUnreachableError("cable"))
     with pytest.raises(HostUnreachableError):

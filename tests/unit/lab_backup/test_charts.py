@@ -40,15 +40,12 @@ def test_values_are_the_pods_environment() -> None:
     assert {"name": "ENV_GLUSTERFS_NODE_IPS", "value": "10.99.0.11,10.99.0.12"} in env
 
 
-def test_the_console_prefers_the_selected_nodes_and_can_do_without() -> None:
-    affinity = pod({"common": {"nodeSelectorValue": "1"}})["affinity"]["nodeAffinity"]
-    (preferred,) = affinity["preferredDuringSchedulingIgnoredDuringExecution"]
-    assert preferred["preference"]["matchExpressions"] == [{"key": "uap-backup", "operator": "In", "values": ["1"]}]
-    assert "requiredDuringSchedulingIgnoredDuringExecution" not in affinity
-    assert "affinity" not in pod({})
+def test_the_console_runs_on_selected_nodes_only() -> None:
+    assert pod({"common": {"nodeSelectorValue": "1"}})["nodeSelector"] == {"uap-backup": "1"}
+    assert "nodeSelector" not in pod({})
 
 
 def test_the_account_may_work_on_restores_and_nothing_else_of_the_platform() -> None:
     role = rendered({})["Role"]
     assert role["metadata"]["namespace"] == "iottepa"
-    assert {group for rule in role["rules"] for group in rule["apiGroups"]} == {"apps", "pingcap.com"}
+    assert {group for rule in role["rules"] for group in rule["apiGroups"]} == {"pingcap.com"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from deployments.lab.helm import cli, releases
@@ -11,21 +13,30 @@ CHART = "/opt/charts/chart.tgz"
 
 def test_an_escaped_comma_arrives_as_a_comma() -> None:
     given = [r"common.env.IPS=10.99.0.11\,10.99.0.12", "common.env.DAYS=7", "common.nodeSelectorValue=1"]
-    assert releases.values(given) == {
+    assert releases.values([], given) == {
         "common": {"env": {"IPS": "10.99.0.11,10.99.0.12", "DAYS": "7"}, "nodeSelectorValue": "1"}
     }
 
 
 def test_of_two_values_for_one_key_the_later_counts() -> None:
-    assert releases.values(["a.b=1", "a.b=2"]) == {"a": {"b": "2"}}
+    assert releases.values([], ["a.b=1", "a.b=2"]) == {"a": {"b": "2"}}
+
+
+@pytest.mark.parametrize(("given", "below"), [('{"a": {"b": "1", "c": 2}}', {"c": 2}), ("null", {})])
+def test_values_on_standard_input_lie_below_those_of_the_command_line(
+    given: str, below: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+
+    assert releases.values(["-"], ["a.b=3"]) == {"a": {**below, "b": "3"}}
 
 
 def test_the_runbooks_command_is_understood() -> None:
-    line = f"upgrade --install backup-ctl {CHART} -n uap --create-namespace --set-string a=b --wait --timeout 5m"
+    line = f"upgrade --install backup-ctl {CHART} -n uap --create-namespace --values - --set-string a=b --wait --timeout 5m"
     asked = cli.parse(line.split())
     assert (asked.release, asked.chart, asked.namespace) == ("backup-ctl", CHART, "uap")
     assert (asked.install, asked.create_namespace, asked.wait, asked.timeout) == (True, True, True, 300)
-    assert asked.set_string == ["a=b"]
+    assert (asked.values, asked.set_string) == (["-"], ["a=b"])
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1h30m", 5400)])

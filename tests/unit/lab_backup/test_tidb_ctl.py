@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import tarfile
@@ -19,7 +20,11 @@ NAME = "tidb-backup-20231109"
 FAKE = """\
 #!/bin/sh
 echo "$(basename "$0") $*" >> "$FAKES/asked"
-case "$*" in *"get statefulset"*) echo true ;; *"get restores"*--ignore-not-found*) cat "$FAKES/restore" ;; esac
+case "$*" in
+*"get tidbclusters"*) cat "$FAKES/mounted" ;;
+apply*) cat > "$FAKES/applied" ;;
+*"get restores"*--ignore-not-found*) cat "$FAKES/restore" ;;
+esac
 """
 
 
@@ -59,6 +64,7 @@ def console(tmp_path: Path) -> Console:
     made.lake.mkdir()
     made.fakes.mkdir()
     (made.fakes / "restore").touch()
+    (made.fakes / "mounted").write_text("uap-global")
     for program in ("kubectl", "mysql"):
         (made.fakes / program).write_text(FAKE)
         (made.fakes / program).chmod(0o755)
@@ -131,6 +137,20 @@ def test_a_second_restore_of_one_name_is_refused(console: Console) -> None:
     (console.lake / NAME).mkdir()
     console.restore_is("Complete")
     assert f"a restore named {NAME} exists" in console.run("restore", f"--name={NAME}").stderr
+
+
+def test_a_patched_database_is_recognised(console: Console) -> None:
+    assert console.run("patch-tidb-for-br").stdout == "already patched\n"
+    assert not (console.fakes / "applied").exists()
+
+
+def test_the_patch_gives_tikv_the_file_lakes_volume(console: Console) -> None:
+    (console.fakes / "mounted").write_text("")
+    assert console.run("backup-and-save").returncode == 1
+
+    assert console.run("patch-tidb-for-br").stdout == "patched: tidbcluster tidb in iottepa\n"
+    tikv = json.loads((console.fakes / "applied").read_text())["spec"]["tikv"]
+    assert tikv["additionalVolumeMounts"] == [{"name": "uap-global", "mountPath": "/mnt/uap-global"}]
 
 
 def test_an_unknown_command_is_refused_with_the_known_ones(console: Console) -> None:

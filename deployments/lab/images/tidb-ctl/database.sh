@@ -1,7 +1,7 @@
 # The database: how it is entered, what of it is backed up, and how it becomes empty.
 server='-h mysql.iottepa -P 3306 -u root'
 system="'mysql', 'sys', 'information_schema', 'performance_schema'"
-mark=uap/patched-for-br
+volume=uap-global
 
 # root's password is the platform's; between a restore and the platform's initialisation there is none. It goes by
 # environment, never into an argument.
@@ -17,19 +17,26 @@ ask() {
     mysql $server -N -B -e "$1"
 }
 
-# In the field this gives TiKV a volume for BR. Here only the mark is left, where the next one looks for it.
+# As in the field, TiKV gets the file lake's volume for BR in TiDB Operator's object (from its 1.1.8 on). No operator reads it
+# here: the object comes with the patch.
 patch_for_br() {
     if is_patched; then
         echo 'already patched'
     else
-        kubectl annotate statefulset tidb -n "$platform" "$mark=true" --overwrite > /dev/null
-        echo "patched: statefulset tidb in $platform"
+        kubectl apply -f - > /dev/null << END
+{"apiVersion": "pingcap.com/v1alpha1", "kind": "TidbCluster", "metadata": {"name": "tidb", "namespace": "$platform"},
+ "spec": {"tikv": {
+   "additionalVolumes": [{"name": "$volume", "glusterfs": {"endpoints": "glusterfs-cluster", "path": "$volume"}}],
+   "additionalVolumeMounts": [{"name": "$volume", "mountPath": "/mnt/$volume"}]}}}
+END
+        echo "patched: tidbcluster tidb in $platform"
     fi
 }
 
 is_patched() {
-    found=$(kubectl get statefulset tidb -n "$platform" -o "jsonpath={.metadata.annotations.$mark}") || exit 1
-    [ "$found" = true ]
+    found=$(kubectl get tidbclusters.pingcap.com tidb -n "$platform" --ignore-not-found \
+        -o 'jsonpath={.spec.tikv.additionalVolumeMounts[*].name}') || exit 1
+    [ "$found" = "$volume" ]
 }
 
 need_patch() {

@@ -35,11 +35,12 @@ def world(folder: Path, time: FakeTime, authority: Authority) -> World:
 
 
 def serve(world: World, name: str, authority: Authority, *more: str) -> None:
-    """Let a source's etcd run with certificates of this authority, half of the flags in its environment."""
+    """Let a source's etcd run with certificates of this authority: what it shows is in its unit, whom it accepts in a file of
+    variables that the unit names.
+    """
     host = world.hosts[name]
     host.write("/etc/etcd/ca.crt", authority.cert.read_text())
     host.write("/etc/etcd/own.crt", (authority.folder / f"members/{name}.crt").read_text())
-    own = host.path("/etc/etcd/own.crt")
-    accepts = f"ETCD_TRUSTED_CA_FILE={host.path('/etc/etcd/ca.crt')}\nETCD_CLIENT_CERT_AUTH=true\n"
-    pairs = ("--cert-file", str(own), f"--peer-cert-file={own}", f"--peer-trusted-ca-file={host.path('/etc/etcd/ca.crt')}")
-    machines.run_etcd(host, *pairs, "--peer-client-cert-auth", *more, environment=accepts)
+    accepts = "".join(f"ETCD_{of}TRUSTED_CA_FILE={host.path('/etc/etcd/ca.crt')}\nETCD_{of}CLIENT_CERT_AUTH=true\n" for of in ("", "PEER_"))
+    pairs = [word for of in ("", "peer-") for word in (f"--{of}cert-file", str(host.path("/etc/etcd/own.crt")))]
+    machines.run_etcd(host, *pairs, *more, environment=accepts)

@@ -1,5 +1,7 @@
 """backup-ctl is as configured, also after somebody else's upgrade."""
 
+import json
+
 import pytest
 
 from blocks.errors import (
@@ -62,6 +64,53 @@ def test_a_plan_shows_every_value(world: World) -> None:
     assert "+common.nodeSelectorValue=1" in install(world, dry=True).diffs[0]
 
 
+@pytest.fixture
+def others(world: World) -> World:
+    """A release whose operators have given it values of their own, one of them a secret."""
+    install(world)
+    helm = world.hosts["vm-1"]
+    helm.tell("helm-values", helm.state("helm-values").strip()[:-1] + ',"image.registry":"10.0.0.5:5000","lake.password":"hush"}')
+    return world
+
+
+def test_values_of_others_are_no_reason_to_upgrade(others: World) -> None:
+    assert install(others).change is Change.UNCHANGED
+
+
+def test_an_upgrade_keeps_the_values_of_others(others: World) -> None:
+    others.platform = platform(backup={**CONFIG["backup"], "expired_days": 30})
+
+    assert install(others).change is Change.CHANGED
+    kept = json.loads(others.hosts["vm-1"].state("helm-values"))
+    assert kept == {**helm_values(others.platform), "image.registry": "10.0.0.5:5000", "lake.password": "hush"}
+
+
+def test_a_plan_shows_what_changes_and_names_what_stays(others: World) -> None:
+    others.platform = platform(backup={**CONFIG["backup"], "expired_days": 30})
+
+    lines = install(others, dry=True).diffs[0].splitlines()
+
+    assert lines[:2] == ["-common.env.ENV_EXPIRED_DAYS=7", "+common.env.ENV_EXPIRED_DAYS=30"]
+    assert {line for line in lines if line.startswith("+")} == {lines[1]}
+    assert " lake.password=********** (not ours, it stays)" in lines
+
+
+def test_values_of_others_are_in_no_command_line(others: World) -> None:
+    others.platform = platform(backup={**CONFIG["backup"], "expired_days": 30})
+    install(others)
+
+    assert "hush" not in others.hosts["vm-1"].state("did")
+
+
+def test_a_release_whose_values_cannot_be_read_is_not_upgraded(others: World) -> None:
+    others.hosts["vm-1"].tell("helm-values", "")
+    others.forget()
+
+    with pytest.raises(TransientError, match=r"\[helm-silent\]"):
+        install(others)
+    assert others.mutations == []
+
+
 def test_without_helm_it_is_refused_with_what_to_write(world: World) -> None:
     world.hosts["vm-1"].tell("lacks", "helm")
 
@@ -72,7 +121,7 @@ def test_without_helm_it_is_refused_with_what_to_write(world: World) -> None:
 def test_a_helm_that_does_not_answer_is_asked_again(world: World) -> None:
     world.hosts["vm-1"].tell("helm-list", "")
 
-    with pytest.raises(TransientError, match=r"vm-1: `helm list` does not answer there: .*\[helm-silent\]"):
+    with pytest.raises(TransientError, match=r"vm-1: Helm does not answer there: .*\[helm-silent\]"):
         install(world)
 
 
@@ -83,9 +132,54 @@ def test_an_upgrade_that_fails_is_reported_with_helms_words_and_where_to_look(wo
         install(world)
 
 
-def test_patching_twice_is_recognised(world: World) -> None:
-    assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.CHANGED
-    assert ensure_tidb_patched.fn(world.run(), world.platform, world.kube).change is Change.UNCHANGED
+def patch(world: World, *, dry: bool = False) -> Outcome:
+    return ensure_tidb_patched.fn(world.run(dry=dry), world.platform, world.kube)
+
+
+def test_a_patched_tidb_is_not_patched_again(world: World) -> None:
+    world.backups.has_cluster("tidb")
+    assert patch(world).change is Change.CHANGED
+    world.forget()
+    world.kube.answers["patch-tidb-for-br"] = ExecResult(1, "", "it ran again")
+
+    done = patch(world)
+
+    assert (done.change, done.why) == (Change.UNCHANGED, "TiKV of iottepa/tidb mounts the file lake")
+    assert world.mutations == []
+
+
+def test_a_plan_says_that_a_patched_tidb_stays_as_it_is(world: World) -> None:
+    assert patch(world, dry=True).change is Change.PLANNED
+    world.backups.has_cluster("tidb", volume="uap-global")
+
+    assert patch(world, dry=True).change is Change.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("name", "namespace", "volume"),
+    [("second", "iottepa", ""), ("second", "iottepa", "logs")],
+    ids=["a cluster without a volume", "a cluster with another volume"],
+)
+def test_every_cluster_of_the_database_has_to_mount_the_lake(world: World, name: str, namespace: str, volume: str) -> None:
+    world.backups.has_cluster("tidb", volume="uap-global")
+    world.backups.has_cluster(name, namespace=namespace, volume=volume)
+
+    assert patch(world).why == "patched"
+
+
+def test_a_cluster_of_another_database_counts_for_nothing(world: World) -> None:
+    world.backups.has_cluster("tidb", namespace="other", volume="uap-global")
+
+    assert patch(world).why == "patched"
+
+
+def test_a_patch_that_is_not_to_be_seen_is_left_to_the_script_and_noted(world: World) -> None:
+    world.backups.leaves_mark = False
+
+    first, second = patch(world), patch(world)
+
+    assert (first.change, second.change) == (Change.CHANGED, Change.UNCHANGED)
+    assert [finding.id for finding in (*first.findings, *second.findings)] == ["tidb-patch-not-visible"] * 2
 
 
 def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:
@@ -102,6 +196,7 @@ def test_a_question_whose_answer_is_lost_is_asked_again(world: World) -> None:
 )
 def test_a_release_that_a_killed_helm_has_left_is_refused_with_the_way_out(world: World, status: str, advice: str) -> None:
     world.hosts["vm-1"].tell("helm-list", f'[{{"name":"backup-ctl","status":"{status}","chart":"c"}}]')
+    world.hosts["vm-1"].tell("helm-values", "null")
 
     with pytest.raises(RefusedError, match=rf"vm-1: release backup-ctl is {status}: .*{advice}"):
         install(world)

@@ -129,8 +129,8 @@ def test_a_value_that_a_targets_etcd_no_longer_takes_is_refused(world: World, sa
     with pytest.raises(FindingsError) as refused:
         ask(world)
 
-    assert [(finding.where, finding.what, finding.id) for finding in refused.value.findings if finding.refuses] == [
-        ("phys-2", f"its etcd refuses the flags of the running members: {verdict}", "etcd-flag-unknown")
+    assert [(finding.where, finding.what, finding.id, finding.final) for finding in refused.value.findings if finding.refuses] == [
+        ("phys-2", f"its etcd refuses the flags of the running members: {verdict}", "etcd-flag-unknown", True)
     ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.etcd.flags import ARCH, Flags, as_words, carried, parse_flags, read_flags
+from tasks.etcd.flags import ARCH, SHELL, Flags, as_words, carried, own_file, parse_flags, read_flags
 from tests.fakes import machines
 from tests.fakes.host import FakeHost
 
@@ -140,6 +140,26 @@ def test_a_variable_that_is_no_flag_is_not_made_one_but_the_machines_kind_is_kep
 
     assert flags == {ARCH: "arm64", "cors": "x"}
     assert as_words(carried(flags)) == ("--cors=x",)
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "config"),
+    [
+        (["--cert-file=/own.crt", "--key-file", "/own.key"], "", ""),
+        (["--peer-cert-file=/peer.crt"], "ETCD_CERT_FILE=/own.crt\nETCD_KEY_FILE=/own.key\n", ""),
+        (["--config-file=ROOT/etc/etcd.yml"], "", 'client-transport-security:\n  cert-file: "/own.crt"\n  key-file: /own.key\n'),
+    ],
+    ids=["flags", "variables", "config file"],
+)
+def test_what_etcd_shows_to_clients_is_known_wherever_it_was_written(
+    host: FakeHost, words: list[str], variables: str, config: str
+) -> None:
+    machines.run_etcd(host, *(word.replace("ROOT", str(host.root)) for word in words), environment=variables)
+    host.write("/etc/etcd.yml", config)
+
+    answer = host.run(f"{SHELL}{own_file('cert')}\n{own_file('key')}", what="asking").stdout
+
+    assert answer.split() == ["/own.crt", "/own.key"]
 
 
 def test_a_machine_without_an_etcd_has_no_flags(host: FakeHost) -> None:

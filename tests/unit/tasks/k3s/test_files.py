@@ -126,6 +126,18 @@ def test_another_file_in_its_place_is_kept_aside_and_the_plan_shows_no_content(w
     assert world.hosts["phys-1"].read(f"{POLICY}.aside-before-join") == "kind: h0t\n"
 
 
+def test_what_was_there_first_is_kept_also_when_the_sources_file_changes_later(world: World) -> None:
+    with_a_policy(world)
+    world.hosts["phys-1"].write(POLICY, "kind: theirs\n")
+    carry(world)
+    world.hosts["vm-1"].write(POLICY, "kind: Newer\n")
+
+    carry(world)
+
+    assert world.hosts["phys-1"].read(POLICY) == "kind: Newer\n"
+    assert world.hosts["phys-1"].read(f"{POLICY}.aside-before-join") == "kind: theirs\n"
+
+
 def test_the_content_leaves_the_source_only_when_it_is_needed(world: World) -> None:
     with_a_policy(world)
     carry(world)

@@ -3,6 +3,7 @@
 import pytest
 
 from tasks.k3s.flags import SERVER_COMMAND_LINE, difference, parse_flags
+from tasks.shell.k3s_units import UNITS
 from tests.fakes.host import FakeHost
 from tests.fakes.world import World
 
@@ -17,7 +18,7 @@ def read(host: FakeHost, *, unit: str = "", file: str = "") -> str:
     host.write(UNIT, unit)
     if file:
         host.write(FILE, file)
-    return host.run(SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip()
+    return host.run(UNITS + SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip()
 
 
 def installed(*words: str) -> str:
@@ -212,10 +213,28 @@ def test_files_beside_the_configuration_file_are_read_too(host: FakeHost) -> Non
     assert line.endswith("k3s server --v=2 --cluster-cidr=10.50.0.0/16 --docker=true")
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["'--config=ROOT/etc/k3s/own.yaml' \\", "'-c' \\\n\t'ROOT/etc/k3s/own.yaml' \\", "\nEnvironment=K3S_CONFIG_FILE=/etc/k3s/own.yaml"],
+)
+def test_another_configuration_file_is_read_in_its_place(host: FakeHost, given: str) -> None:
+    host.write("/etc/k3s/own.yaml", "v: 3")
+    host.write("/etc/k3s/own.yaml.d/10-net.yaml", "cluster-cidr: 10.50.0.0/16")
+
+    unit = f"[Service]\nExecStart=/usr/local/bin/k3s \\\n    server \\\n\t{given.replace('ROOT', str(host.root))}\n\nRestart=always\n"
+    assert read(host, unit=unit, file="v: 2").endswith(" --v=3 --cluster-cidr=10.50.0.0/16")
+
+
+def test_the_last_command_of_a_unit_and_its_drop_ins_counts(host: FakeHost) -> None:
+    host.write("/etc/systemd/system/k3s.service.d/own.conf", "[Service]\nExecStart=\nExecStart=/usr/local/bin/k3s server --v=4\n")
+
+    assert read(host, unit=installed("--v=2")) == "ExecStart=/usr/local/bin/k3s server --v=4"
+
+
 def test_a_machine_without_a_server_says_nothing(host: FakeHost) -> None:
     host.path(UNIT).unlink()
 
-    assert host.run(SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip() == ""
+    assert host.run(UNITS + SERVER_COMMAND_LINE, what="reading a server's command line").stdout.strip() == ""
 
 
 def test_a_comma_between_quotes_separates_nothing(host: FakeHost) -> None:

@@ -148,6 +148,61 @@ def test_a_token_is_found_however_it_was_given(world: World, file: str, content:
     assert chosen(world) == "g1ven"
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("/etc/systemd/system/k3s.service.d/token.conf", '[Service]\nEnvironment=GOGC=50 "K3S_TOKEN=g1ven"\n'),
+        ("/etc/systemd/system/k3s.service.d/token.conf", "[Service]\nEnvironmentFile=-/etc/k3s.env\n"),
+        (ENV, "K3S_CLUSTER_SECRET=g1ven\n"),
+        (ENV, "K3S_TOKEN_FILE=/etc/k3s.token\n"),
+        ("/etc/k3s.yaml", "token: g1ven\n"),
+    ],
+    ids=["drop-in", "file of a drop-in", "its old name", "file", "another config.yaml"],
+)
+def test_a_token_is_found_in_whatever_variable_it_was_given(world: World, file: str, content: str) -> None:
+    host = world.hosts["vm-1"]
+    host.write(ENV, f"K3S_CONFIG_FILE={host.path('/etc/k3s.yaml')}\n")
+    host.write("/etc/k3s.token", "g1ven\n")
+    host.write("/etc/k3s.env", "K3S_TOKEN='g1ven'\n")
+    host.write(file, content.replace("/etc/k3s.token", str(host.path("/etc/k3s.token"))))
+    begun_with(world, "g1ven")
+
+    assert chosen(world) == "g1ven"
+
+
+def test_a_server_whose_unit_has_another_name_gives_access(world: World) -> None:
+    machines.call_k3s(world.hosts["vm-1"], "k3s-prod")
+    world.hosts["vm-1"].write("/etc/systemd/system/k3s-prod.service.env", "K3S_TOKEN=g1ven\nK3S_KUBECONFIG_MODE=644\n")
+    begun_with(world, "g1ven")
+
+    found = look(world)
+
+    assert (found.server, found.unit, found.other_flags) == ("vm-1", "k3s-prod", ("--write-kubeconfig-mode=644",))
+    assert chosen(world) == "g1ven"
+
+
+def test_of_two_servers_units_the_one_that_runs_counts(world: World) -> None:
+    world.hosts["vm-1"].unit("k3s", "failed", "disabled")
+    machines.run_k3s(world.hosts["vm-1"], unit="k3s-prod", ca=machines.LIVE_CA)
+
+    assert look(world).unit == "k3s-prod"
+
+
+def test_an_agent_of_whatever_name_gives_none(world: World) -> None:
+    machines.call_k3s(world.hosts["vm-1"], "k3s-prod", command="agent")
+
+    assert look(world).server == "vm-2"
+
+
+def test_a_server_that_does_not_run_is_named_by_its_unit(world: World) -> None:
+    machines.call_k3s(world.hosts["vm-1"], "k3s-prod")
+    world.hosts["vm-1"].unit("k3s-prod", "failed")
+    world.hosts["vm-2"].down = True
+
+    with pytest.raises(RefusedError, match=r"vm-1: k3s-prod is failed; "):
+        look(world)
+
+
 def test_a_password_may_hold_colons(world: World) -> None:
     world.hosts["vm-1"].write(ENV, f"K3S_TOKEN='K10{LIVE}::server:a:b::c'\n")
     begun_with(world, "a:b::c")

@@ -4,9 +4,11 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
+from blocks.kube_credentials import KubeCredentials
 from configs.hosts import Role
 from configs.platform import Platform
 from tasks.engine.outcome import Change, Outcome
+from tasks.k3s.identity import ClusterAccess
 from tasks.k3s.join import command_line, ensure_node, environment
 from tests.fakes import machines
 from tests.fakes.platform import CONFIG, platform
@@ -14,6 +16,7 @@ from tests.fakes.world import World
 from tests.unit.tasks.cases import staged
 
 ENV = "/etc/systemd/system/k3s.service.env"
+CREDENTIALS = KubeCredentials("a CA", "a certificate", SecretStr("a key"))
 
 
 def join(world: World, name: str = "phys-1", *, dry: bool = False) -> Outcome:
@@ -22,11 +25,13 @@ def join(world: World, name: str = "phys-1", *, dry: bool = False) -> Outcome:
     return ensure_node.fn(world.run(dry=dry), world.hosts[name], world.platform, target, world.kube, world.keys, access)
 
 
-def given(of: Platform, name: str, *, agent_token: str = "K10ca::server:t") -> dict[str, SecretStr | str]:
-    """What the installer gets, with the config's flags."""
+def given(of: Platform, name: str, *, agent_token: str = "K10ca::server:t", **variables: str) -> dict[str, SecretStr | str]:
+    """What the installer gets, with the config's flags, where a server has these variables."""
     target = next(target for target in of.targets if target.name == name)
     common = of.k3s.server_args or () if target.role is Role.SERVER else of.k3s.agent_args
-    return environment(of, target, command_line(target, common), SecretStr("t"), SecretStr(agent_token))
+    has = {name: SecretStr(value) for name, value in variables.items()}
+    access = ClusterAccess("vm-1", CREDENTIALS, (), SecretStr(agent_token), variables=has)
+    return environment(of, target, command_line(target, common), SecretStr("t"), access)
 
 
 def with_target(**own: object) -> Platform:
@@ -101,6 +106,44 @@ def test_where_agents_have_a_token_of_their_own_new_servers_accept_it() -> None:
     assert SecretStr("s3cret") == found["K3S_AGENT_TOKEN"]
     assert "K3S_AGENT_TOKEN" not in given(platform(), "phys-1")
     assert "K3S_AGENT_TOKEN" not in given(platform(), "phys-3", agent_token="K10" + "0" * 64 + "::node:s3cret")
+
+
+MACHINES = "10.0.0.100,10.0.0.11,10.0.0.12,10.0.0.21,10.0.0.22,10.0.0.23"
+
+
+@pytest.mark.parametrize("name", ["phys-1", "phys-3"])
+@pytest.mark.parametrize(
+    ("has", "gets"),
+    [
+        ({"HTTP_PROXY": "http://u:s3cret@p:1"}, {"HTTP_PROXY": "http://u:s3cret@p:1", "NO_PROXY": MACHINES}),
+        (
+            {"https_proxy": "http://p:1", "no_proxy": "localhost,10.0.0.11"},
+            {"https_proxy": "http://p:1", "no_proxy": f"localhost,10.0.0.11,{MACHINES.replace(',10.0.0.11,', ',')}"},
+        ),
+        ({"NO_PROXY": "localhost"}, {"NO_PROXY": "localhost"}),
+        ({"K3S_KUBECONFIG_MODE": "644", "CONTAINERD_LOG_LEVEL": "debug"}, {}),
+    ],
+    ids=["a proxy", "small letters", "no proxy", "others"],
+)
+def test_a_new_node_has_the_proxies_of_the_running_ones_and_calls_no_machine_through_them(
+    name: str, has: dict[str, str], gets: dict[str, str]
+) -> None:
+    more = {key: value for key, value in given(platform(), name, **has).items() if key not in given(platform(), name)}
+
+    assert {key: value.get_secret_value() for key, value in more.items() if isinstance(value, SecretStr)} == gets
+    assert len(more) == len(gets)
+
+
+def test_proxies_reach_the_new_unit_and_the_plan_shows_none(world: World) -> None:
+    world.hosts["vm-1"].write("/etc/systemd/system/k3s.service.d/proxy.conf", '[Service]\nEnvironment="HTTPS_PROXY=http://u:h0t@p:1"\n')
+    staged(world)
+
+    plan = join(world, dry=True)
+    join(world)
+
+    assert plan.why.endswith(" --node-ip=10.0.0.21, with vm-1's HTTPS_PROXY, NO_PROXY")
+    lines = world.hosts["phys-1"].read(ENV).splitlines()
+    assert [line for line in lines if "PROXY" in line] == ["HTTPS_PROXY=http://u:h0t@p:1", f"NO_PROXY={MACHINES}"]
 
 
 def test_a_flag_that_may_be_secret_is_not_part_of_a_plan(world: World) -> None:

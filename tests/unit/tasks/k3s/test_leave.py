@@ -56,7 +56,9 @@ def test_a_k3s_of_any_unit_stops(world: World, unit: str) -> None:
     host.write(f"/etc/systemd/system/{unit}.service", "[Service]\nExecStart=/usr/local/bin/k3s \\\n    agent \\\n")
     host.unit(unit)
 
-    assert stop(world).change is Change.CHANGED
+    plan = ensure_k3s_stopped.fn(world.run(dry=True), host, world.platform, world.kube)
+    assert plan.why.startswith(f"k3s is stopped and disabled: now the unit {unit} is active enabled")
+    assert stop(world).why == f"{unit} is off and disabled"
     assert host.unit_state(unit) == ("failed", "disabled")
     assert stop(world).change is Change.UNCHANGED
 
@@ -101,6 +103,49 @@ def test_a_k3s_that_was_stopped_by_hand_is_off_and_its_unit_may_have_failed(worl
     host.run("systemctl disable --now k3s; docker stop k8s_web_shop", what="given")
 
     assert stop(world).change is Change.UNCHANGED
+
+
+def leads(world: World, name: str) -> None:
+    world.hosts["vm-1"].tell("hostname", "vm-1.example")
+    world.kube.locks["kube-system/k3s"] = name
+
+
+def test_the_lock_of_a_stopped_leader_is_given_back(world: World) -> None:
+    world.has_moved()
+    leads(world, "vm-1.example")
+
+    stop(world)
+
+    assert world.kube.locks == {"kube-system/k3s": ""}
+
+
+def test_the_lock_of_a_leader_that_a_killed_run_has_stopped_is_given_back(world: World) -> None:
+    stopped(world)
+    leads(world, "vm-1.example")
+    world.forget()
+
+    assert stop(world).change is Change.CHANGED
+    assert world.kube.locks == {"kube-system/k3s": ""}
+    assert stop(world).change is Change.UNCHANGED
+
+
+def test_a_leader_that_does_not_stop_keeps_its_lock(world: World) -> None:
+    world.has_moved()
+    leads(world, "vm-1.example")
+    world.hosts["vm-1"].tell("units/k3s/stubborn", "yes")
+
+    with pytest.raises(VerificationError, match="k3s-not-stopped"):
+        stop(world)
+    assert world.kube.locks == {"kube-system/k3s": "vm-1.example"}
+
+
+def test_the_lock_of_another_server_stays_its(world: World) -> None:
+    world.has_moved()
+    leads(world, "phys-1")
+
+    stop(world)
+
+    assert world.kube.locks == {"kube-system/k3s": "phys-1"}
 
 
 def test_a_k3s_that_no_unit_runs_is_an_error(world: World) -> None:

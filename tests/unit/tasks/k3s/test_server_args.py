@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from blocks.errors import RefusedError
+from blocks.ports import Node
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
 from tasks.k3s.identity import ClusterAccess, find_cluster_access
-from tasks.k3s.server_args import check_datastore, check_flags, server_args
+from tasks.k3s.rogue import check_datastore
+from tasks.k3s.server_args import check_flags, server_args
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
@@ -168,6 +170,46 @@ def test_flags_of_config_yaml_which_the_api_does_not_show_are_taken_over(world: 
     assert ids(world) == []
 
 
+ENV, DROP_IN = "/etc/systemd/system/k3s.service.env", "/etc/systemd/system/k3s.service.d/own.conf"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "flag"),
+    [
+        (ENV, "K3S_KUBECONFIG_MODE=644\n", "--write-kubeconfig-mode=644"),
+        (DROP_IN, '[Service]\nEnvironment=GOGC=50 "K3S_SELINUX=1" X=y\n', "--selinux=true"),
+        (DROP_IN, "[Service]\nEnvironment=K3S_RESOLV_CONF=/etc/resolv.k3s\n", "--resolv-conf=/etc/resolv.k3s"),
+    ],
+    ids=["file", "drop-in", "a path"],
+)
+def test_flags_that_a_server_has_by_a_variable_are_taken_over(world: World, file: str, content: str, flag: str) -> None:
+    world.platform = platform(k3s=TAKEN_OVER)
+    for name in ("vm-1", "vm-2"):
+        world.hosts[name].write(file, content)
+
+    assert server_args(world.platform, world.kube.nodes(), access(world)) == (flag, PORT, "--docker")
+    assert [one for one in ids(world) if one != "k3s-unit-not-carried"] == []
+
+
+def test_a_variable_of_one_server_only_is_a_difference_and_variables_of_the_join_are_none(world: World) -> None:
+    world.platform = platform(k3s=TAKEN_OVER)
+    world.hosts["vm-2"].write(ENV, "K3S_SELINUX=true\nK3S_TOKEN=h0t\nK3S_NODE_NAME=vm-2\nK3S_URL=\nMY_K3S_DEBUG=true\n")
+
+    (finding,) = ask(world).findings
+    assert (finding.id, finding.where) == ("k3s-flags-differ", "vm-2")
+    assert finding.what.endswith("it has --selinux")
+
+
+def test_what_a_servers_unit_sets_besides_is_named_without_a_value(world: World) -> None:
+    world.hosts["vm-1"].write(ENV, "K3S_TOKEN='t0psecret'\nHTTP_PROXY=http://p:1\nCONTAINERD_LOG_LEVEL=h0t\n")
+    world.hosts["vm-1"].write(DROP_IN, "[Unit]\nAfter=x\n[Service]\nEnvironment=K3S_DEBUG=1 GOGC=50\nLimitNOFILE=h0t\n")
+
+    (finding,) = [one for one in ask(world).findings if one.id == "k3s-unit-not-carried"]
+    assert (finding.where, finding.what) == (
+        "vm-1", "its unit k3s sets GOGC, CONTAINERD_LOG_LEVEL, After, LimitNOFILE, which new nodes don't get"
+    )  # fmt: skip
+
+
 def test_flags_that_the_api_shows_besides_are_not_given_twice(world: World) -> None:
     world.platform = platform(k3s=TAKEN_OVER)
     world.hosts["vm-1"].write(CONFIG_YAML, "disable: traefik\n")
@@ -240,3 +282,29 @@ def test_an_etcd_that_does_not_hold_the_clusters_nodes_is_another_ones(world: Wo
 
     with pytest.raises(FindingsError, match=r"the etcd of the config does not hold its nodes vm-2: .*\[k3s-datastore-foreign\]"):
         check_datastore.fn(world.run(), world.platform, world.kube, world.keys)
+
+
+def test_a_node_that_joins_meanwhile_is_no_other_clusters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = world.keys.names
+
+    def and_a_node_joins(prefix: str) -> list[str]:
+        found = names(prefix)
+        world.kube.joins("phys-3", "10.0.0.23", server=False)
+        return found
+
+    monkeypatch.setattr(world.keys, "names", and_a_node_joins)
+
+    assert check_datastore.fn(world.run(), world.platform, world.kube, world.keys).findings == ()
+
+
+def test_a_node_that_goes_meanwhile_is_no_other_clusters(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = world.kube.nodes
+
+    def and_a_node_goes() -> list[Node]:
+        found = nodes()
+        world.kube.node_map.pop("vm-2", None)
+        return found
+
+    monkeypatch.setattr(world.kube, "nodes", and_a_node_goes)
+
+    assert check_datastore.fn(world.run(), world.platform, world.kube, world.keys).findings == ()

@@ -94,6 +94,31 @@ def test_a_machine_that_is_not_fit_is_refused(world: World, given: Given, said: 
     assert [str(finding) for finding in refused(world)] == [f"phys-1: {said}"]
 
 
+@pytest.mark.parametrize(
+    ("given", "final"),
+    [
+        (UNFIT["no root"][0], True),
+        (UNFIT["a file less"][0], True),
+        (UNFIT["an older etcd"][0], True),
+        (lambda host: host.tell("lacks", "docker\nbase64"), True),
+        (lambda host: host.tell("lacks", "keepalived\nhostnamectl"), False),
+        (UNFIT["a full disk"][0], False),
+        (UNFIT["a newer etcd"][0], False),
+    ],
+)
+def test_what_ends_a_step_for_certain_can_not_be_accepted(world: World, given: Given, final: bool) -> None:
+    given(world.hosts["phys-1"])
+
+    assert {finding.final for finding in refused(world)} == {final}
+
+
+def test_a_target_that_becomes_no_member_needs_no_etcd(world: World) -> None:
+    world.platform = platform(targets=[*CONFIG["targets"][:2], {**CONFIG["targets"][2], "etcd": False}])
+    world.hosts["phys-3"].path("/usr/local/bin/etcd").unlink()
+
+    assert check(world, "phys-3").findings == ()
+
+
 def test_a_target_that_will_not_hold_the_vip_needs_neither_keepalived_nor_the_interface(world: World) -> None:
     world.platform = platform(keepalived={**CONFIG["keepalived"], "holders": 1, "interface": "LAN1"})
     target = world.platform.targets[1]
@@ -178,9 +203,14 @@ def test_a_source_that_is_called_otherwise_is_a_warning(world: World, hostname: 
     assert finding.what == (f"it calls itself {hostname}, the config names it vm-1: node name and config must agree")
 
 
-def test_a_source_whose_k3s_was_given_the_nodes_name_may_be_called_otherwise(world: World) -> None:
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [(SERVER, "ExecStart=/usr/local/bin/k3s server --node-name vm-1\n"), (f"{SERVER}.env", "K3S_NODE_NAME=vm-1\n")],
+    ids=["flag", "variable"],
+)
+def test_a_source_whose_k3s_was_given_the_nodes_name_may_be_called_otherwise(world: World, file: str, content: str) -> None:
     world.hosts["vm-1"].call_it("node-a")
-    world.hosts["vm-1"].write(SERVER, "ExecStart=/usr/local/bin/k3s server --node-name vm-1\n")
+    world.hosts["vm-1"].write(file, content)
 
     assert "host-other-name" not in [finding.id for finding in check(world, "vm-1").findings]
 

@@ -216,6 +216,16 @@ def test_a_template_with_a_sources_name_is_refused(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize(("replicas", "final"), [(1, True), (0, False)])
+def test_a_template_with_a_sources_name_can_be_accepted_only_while_it_has_no_pods(world: World, replicas: int, final: bool) -> None:
+    needs(world, kind="Deployment", nodeName="vm-1", replicas=replicas)
+
+    with pytest.raises(FindingsError) as error:
+        check(world)
+
+    assert [finding.final for finding in error.value.findings if finding.id == "pod-of-one-node"] == [final]
+
+
 def test_a_job_that_begins_anew_is_a_note(world: World) -> None:
     world.kube.has(FakeWorkload("Job", "shop", "import", 1, api="batch/v1"), on="vm-1")
 

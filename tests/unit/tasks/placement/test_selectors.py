@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.placement.selectors import selects, taint_of, unmatched_term, untolerated
+from tasks.placement.selectors import matches, selects, taint_of, unmatched_term, untolerated
 
 LABELS = {"zone": "a", "disks": "4"}
 DEDICATED = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
@@ -39,6 +39,11 @@ def requires(key: str, operator: str, *values: str) -> dict[str, Any]:
 def test_an_expression_holds_for_a_nodes_labels(expression: dict[str, Any], holds: bool) -> None:
     assert (unmatched_term([{"matchExpressions": [expression]}], LABELS, "n") == "") is holds
     assert selects({"matchExpressions": [expression]}, LABELS) is holds
+
+
+def test_an_empty_selector_selects_all_for_an_affinity_and_nothing_for_a_budget() -> None:
+    assert (matches({}, LABELS), selects({}, LABELS)) == (True, False)
+    assert (matches(None, LABELS), selects(None, LABELS)) == (False, False)
 
 
 def test_one_term_of_several_is_enough_but_all_of_its_expressions_are_needed() -> None:

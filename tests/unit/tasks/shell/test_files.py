@@ -65,6 +65,24 @@ def test_no_copy_is_kept_of_a_file_that_is_missing(host: FakeHost) -> None:
     assert not host.path("/etc/some.conf.aside-run-1").exists()
 
 
+def test_what_was_there_first_keeps_its_copy_and_each_other_one_gets_its_own(host: FakeHost) -> None:
+    for content in ("first\n", "first\n", "second\n"):
+        host.write("/etc/some.conf", content)
+        host.run(STRICT + keep_foreign("/etc/some.conf", "run-1"), what="keeping")
+
+    first, other = sorted(host.path("/etc").glob("some.conf.aside-*"))
+    assert (first.name, first.read_text(), other.read_text()) == ("some.conf.aside-run-1", "first\n", "second\n")
+
+
+def test_a_copy_that_was_cut_off_is_made_again(host: FakeHost) -> None:
+    host.write("/etc/some.conf", "theirs\n")
+    host.write("/etc/some.conf.aside-run-1", "the")
+
+    host.run(STRICT + keep_foreign("/etc/some.conf", "run-1"), what="keeping")
+
+    assert "theirs\n" in [path.read_text() for path in host.path("/etc").glob("some.conf.aside-*")]
+
+
 def test_a_folder_is_moved_aside_with_its_data(host: FakeHost) -> None:
     host.write("/mnt/etcd/member/db", "data\n")
 
