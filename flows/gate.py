@@ -59,7 +59,8 @@ def plan_behind(gate: Gate, platform: Platform, worked_on: tuple[Target, ...]) -
     others = ", ".join(target.name for target in worked_on if target != platform.targets[0])
     holders = ", ".join(target.name for target in platform.vip_holders)
     joined = "(can't be undone), join them to etcd and k3s"
-    bricks = f", replace the file lake's bricks on {sources} one at a time" if platform.backup.lake.move else ""
+    moving = platform.backup.lake.move and worked_on == platform.targets  # with some of them only, bricks stay
+    bricks = f", replace the file lake's bricks on {sources} one at a time" if moving else ""
     return {
         Gate.BEGIN: f"- back up the database, uninstall the old platform on {targets} {joined}{bricks}",
         Gate.CANARY: f"- uninstall the old platform on {others} {joined}, as the first target was{bricks}",

@@ -94,7 +94,10 @@ def move(session: Session, part: Part = WHOLE, *, enforced: bool = True, approve
 
 
 def join_targets(session: Session, part: Part, *, approved: bool) -> None:
-    """Make the targets machines of the live platform, ready to take its pods and its VIP; the canary first."""
+    """Make the targets machines of the live platform, ready to take its pods and its VIP; the canary first.
+
+    Bricks of the file lake move only once all targets have joined: which one gets a brick is decided among all.
+    """
     targets = part.targets(session.platform)
     named = begin_hosts_files(session)
     first, others = canary_and_others(session.platform, targets)
@@ -108,6 +111,8 @@ def join_targets(session: Session, part: Part, *, approved: bool) -> None:
         check_pods_reached(session)
     session.all_done(named)
     session.all_done(session.standbys)
+    if not part.only and not part.ends_by("canary"):
+        move_lake(session)
 
 
 def leave_sources(session: Session, part: Part, *, approved: bool) -> None:

@@ -43,9 +43,7 @@ def helm_values(platform: Platform, nodes: Sequence[Machine] = ()) -> dict[str, 
 
 
 @step("install backup-ctl")
-def ensure_backup_ctl(
-    run: Run, helm: Host, platform: Platform, kube: KubeApi, nodes: Sequence[Machine] = ()
-) -> Outcome:
+def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi, nodes: Sequence[Machine] = ()) -> Outcome:
     """Make backup-ctl be deployed by Helm from the configured chart with the configured values, its pod Ready.
 
     Other values that somebody has given the release stay as they are. `nodes` are the machines with bricks, by default

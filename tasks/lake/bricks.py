@@ -33,8 +33,10 @@ class Slot:
 
 
 def slots(lake: Lake) -> list[Slot]:
-    """All places of all volumes, in their order."""
-    return [Slot(v.id, index, f"{v.name} brick {index + 1}") for v in lake.volumes for index in range(len(v.bricks))]
+    """All places of all volumes: first those on lost sources, without which no other can be filled, then in their order."""
+    lost = {(v.id, index) for v in lake.volumes for index, _, source in lake.on_sources(v) if source.lost}
+    found = [Slot(v.id, index, f"{v.name} brick {index + 1}") for v in lake.volumes for index in range(len(v.bricks))]
+    return sorted(found, key=lambda slot: (slot.volume, slot.index) not in lost)
 
 
 @step("replace lake brick")

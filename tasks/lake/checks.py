@@ -75,8 +75,10 @@ def _judge_volume(found: Findings, volume: Volume) -> bool:
 
 
 def _judge_health(found: Findings, lake: Lake, platform: Platform, hosts: Mapping[str, Host], volume: Volume) -> None:
+    """A lost source's brick is offline for good: it is moved, or refused where it lies."""
     health = read_health(hosts[lake.members(volume)[0]], platform, volume)
-    for brick in health.offline:
+    lost = {str(brick) for _, brick, source in lake.on_sources(volume) if source.lost}
+    for brick in (one for one in health.offline if one not in lost):
         found.refuse(
             "lake-brick-offline",
             f"brick {brick} of {volume.name} is offline, or its machine is away",

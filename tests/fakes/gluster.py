@@ -90,7 +90,7 @@ def main(world: Path, machine: str, root: Path, words: list[str]) -> int:
         case ["peer", "detach", other]:
             return answer(world, state, *detach(state, machine, state["addresses"].get(other, other)))
         case ["volume", "replace-brick", name, old, new, "commit", "force"]:
-            return answer(world, state, *replace(state, name, old, new, root, world.with_suffix(".healing")))
+            return answer(world, state, *replace(state, name, old, new, world.with_suffix(".healing")))
     return 0
 
 
@@ -136,18 +136,15 @@ def detach(state: State, machine: str, other: str) -> tuple[str, str]:
     return "", "success"
 
 
-def replace(state: State, name: str, old: str, new: str, root: Path, healing: Path) -> tuple[str, str]:
-    """Over foreign files it succeeds, too; then it is never healed."""
+def replace(state: State, name: str, old: str, new: str, healing: Path) -> tuple[str, str]:
     volume, target = state["volumes"][name], machine_of(state, new)
     if old not in volume["bricks"]:
         return f"brick: {old} does not exist in volume: {name}", ""
     if pool_of(state, target) != volume["pool"]:
         return f"Host {target} is not in 'Peer in Cluster' state", ""
-    place = root.parent / target / new.rpartition(":")[2].lstrip("/")
-    foreign = place.exists() and any(place.iterdir())
     volume["bricks"] = [new if brick == old else brick for brick in volume["bricks"]]
     volume["offline"] = [brick for brick in volume["offline"] if brick != old]
-    healing.write_text(json.dumps({name: 10**9 if foreign else state["polls"]}))
+    healing.write_text(json.dumps({name: state["polls"]}))
     return "", "replace-brick commit force operation successful"
 
 

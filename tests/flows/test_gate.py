@@ -18,7 +18,15 @@ from pydantic import ValidationError
 
 from configs.hosts import Target
 from configs.platform import Gate
-from flows.gate import APPROVALS, ApprovalMissingError, pass_gate, plan_hash, refuse_unapproved, require_approval
+from flows.gate import (
+    APPROVALS,
+    ApprovalMissingError,
+    pass_gate,
+    plan_behind,
+    plan_hash,
+    refuse_unapproved,
+    require_approval,
+)
 from flows.session import Session
 from tasks.engine.record import Facts
 from tests.fakes.platform import CONFIG, platform
@@ -168,6 +176,15 @@ def test_an_approval_is_for_exactly_one_plan(world: World) -> None:
 
 def through(world: World, targets: tuple[Target, ...] = (), *, approved: bool = False) -> None:
     perform(lambda session: pass_gate(session, Gate.BEGIN, approved=approved, targets=targets), world)
+
+
+def test_a_plan_names_the_bricks_only_where_they_are_moved() -> None:
+    moving = platform(backup={**CONFIG["backup"], "lake": {"move": True}})
+    bricks = "replace the file lake's bricks on vm-1, vm-2 one at a time"
+
+    assert bricks in plan_behind(Gate.BEGIN, moving, moving.targets)
+    assert bricks not in plan_behind(Gate.BEGIN, moving, moving.targets[:1])
+    assert bricks not in plan_behind(Gate.BEGIN, platform(), moving.targets)
 
 
 def test_an_approval_for_one_target_is_none_for_all(patient: World) -> None:

@@ -8,6 +8,9 @@ import pytest
 
 from blocks.errors import HostError
 from flows.lake import leave_lake, move_lake
+from flows.migrate import join_targets
+from flows.part import Part
+from flows.session import Session
 from tests.fakes.clock import FakeTime
 from tests.fakes.gluster import OTHER, FakeGluster
 from tests.fakes.world import World
@@ -57,6 +60,22 @@ def test_a_run_whose_answer_was_lost_is_continued_and_backup_ctl_follows_the_bri
     again = [*perform(move_lake, world).entries, *perform(leave_lake, world).entries]
     assert {entry.outcome for entry in again} == {"unchanged"}
     assert world.mutations == []
+
+
+@pytest.mark.parametrize(
+    ("part", "planned"),
+    [(Part("canary"), 0), (Part(only=("phys-1",)), 0), (Part("join"), 2), (Part(), 2)],
+    ids=["until the canary", "one target only", "until all have joined", "whole"],
+)
+def test_bricks_move_once_all_targets_have_joined(world: World, lake: FakeGluster, part: Part, planned: int) -> None:
+    def act(session: Session) -> None:
+        join_targets(session, part, approved=False)
+
+    report = perform(act, world, dry=True)
+
+    moving = [entry for entry in report.entries if entry.step == "replace lake brick" and entry.outcome == "planned"]
+    assert len(moving) == planned
+    assert lake.bricks("uap")[:2] == ["vm-1:/mnt/lake/brick", "vm-2:/mnt/lake/brick"]
 
 
 def test_without_a_word_in_the_config_nothing_is_moved(folder: Path, time: FakeTime) -> None:

@@ -193,6 +193,14 @@ def with_moved(world: World) -> FakeGluster:
     return lake
 
 
+def lose(world: World, name: str, lake: FakeGluster) -> None:
+    """A source has died for good, and the config says so."""
+    sources = [{**source.model_dump(), "lost": source.name == name} for source in world.platform.sources]
+    world.platform = platform(sources=sources, **world.platform.model_dump(include={"backup", "timeouts"}))
+    lake.change(down=[name])
+    del world.hosts[name]
+
+
 def slot_of(world: World) -> tuple[Any, ...]:
     return slots(read_lake(world.platform, world.hosts))[0], world.platform, world.hosts
 

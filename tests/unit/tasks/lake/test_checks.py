@@ -8,7 +8,7 @@ from tasks.lake.checks import check_lake, verify_lake
 from tests.fakes.gluster import FakeGluster
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
-from tests.unit.tasks.cases import with_lake, with_moved
+from tests.unit.tasks.cases import lose, with_lake, with_moved
 
 PLACE = "/mnt/lake/brick"
 
@@ -87,6 +87,12 @@ def test_what_the_volume_lacks_is_named(world: World) -> None:
 
     lake.alter("uap", started=False)
     assert refused(world) == ["file lake: lake-volume-stopped"]
+
+
+def test_a_lost_sources_brick_is_moved_and_its_absence_not_refused(world: World) -> None:
+    lose(world, "vm-2", with_lake(world))
+
+    assert [one.id for one in check(world).findings if one.refuses] == []
 
 
 @pytest.mark.parametrize(

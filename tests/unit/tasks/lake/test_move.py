@@ -10,7 +10,7 @@ from tasks.lake.lake import read_lake
 from tasks.lake.peers import ensure_detached, ensure_peer
 from tests.fakes.clock import FakeTime
 from tests.fakes.world import World
-from tests.unit.tasks.cases import with_lake, with_moved, with_probed
+from tests.unit.tasks.cases import lose, with_lake, with_moved, with_probed
 
 OLD, NEW = "vm-{}:/mnt/lake/brick", "10.0.0.2{}:/mnt/lake/brick"
 OTHER = "other:/mnt/lake/brick"
@@ -26,6 +26,18 @@ def test_each_brick_goes_to_a_target_of_its_own_and_the_order_of_the_volume_stay
 
     changes = [move(world, index).change for index in (0, 1, 2)]
 
+    assert changes == [Change.CHANGED, Change.CHANGED, Change.UNCHANGED]
+    assert lake.bricks("uap") == [NEW.format(1), NEW.format(2), OTHER]
+
+
+def test_a_lost_sources_brick_goes_first_and_is_not_waited_for(world: World) -> None:
+    lake = with_probed(world)
+    lose(world, "vm-2", lake)
+
+    order = slots(read_lake(world.platform, world.hosts))
+    changes = [ensure_brick_moved.fn(world.run(), slot, world.platform, world.hosts).change for slot in order]
+
+    assert [slot.index for slot in order] == [1, 0, 2]
     assert changes == [Change.CHANGED, Change.CHANGED, Change.UNCHANGED]
     assert lake.bricks("uap") == [NEW.format(1), NEW.format(2), OTHER]
 
