@@ -27,7 +27,8 @@ STANDINS = Path(__file__).with_name("machine.sh")
 ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|usr/lib/systemd|lib/systemd|opt|mnt|tmp|root|proc|run|sys)\b)")
 HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
 
-ELSEWHERE = ("%Y", "gluster ")  # a script with one of them asks for what no machine's state has: files' times, the pool's world
+# A script with one of these asks for what no machine's state has: files' times, and what GlusterFS has left to heal.
+ELSEWHERE = ("%Y", "volume heal", "volume replace-brick")
 CLOCK = re.compile(r"@now([+-]\d+)@")  # as the stand-in for `date` prints it
 
 Snapshot = dict[str, tuple[int, ...]]
