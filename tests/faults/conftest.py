@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from deployments import orchestrator
+from deployments.lab import inventory
 from tests.faults import state
 from tests.faults.kills import run_until_killed
 from tests.faults.story import STORIES
@@ -39,6 +40,23 @@ def server() -> Iterator[None]:
     yield
     orchestrator.stop("server")
     world.lab("down")
+
+
+@pytest.fixture(scope="module")
+def special_lab(request: pytest.FixtureRequest, server: None) -> Iterator[None]:
+    """A fresh lab as the module's LAB, a variable and its value, asks for it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(*request.module.LAB)
+        world.lab("up", "--fresh", timeout_s=3000)
+        yield
+
+
+@pytest.fixture
+def config(special_lab: None, tmp_path: Path) -> Path:
+    """The file of that lab's configuration."""
+    path = tmp_path / "lab.yaml"
+    path.write_text(inventory.config(), encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deployments.lab import inventory
 from tests.faults.runs import migrate
 from tests.faults.story import Story
 from tests.lab import world
 
 pytestmark = pytest.mark.timeout(2400)
+LAB = ("LAB_ETCD_TLS", "1")
 PLAIN = world.ROOT / "configs/lab.yaml"
 URLS = [(target, f"https://10.99.0.{number}:2380", False) for number, target in enumerate(world.TARGETS, start=21)]
 ENV = "/etc/systemd/system/k3s.service.env"
 
 
-@pytest.fixture(scope="module")
-def tls_lab(server: None) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("LAB_ETCD_TLS", "1")
-        world.lab("up", "--fresh", timeout_s=3000)
-        yield
-
-
-@pytest.fixture
-def config(tls_lab: None, tmp_path: Path) -> Path:
-    path = tmp_path / "lab-tls.yaml"
-    path.write_text(inventory.config(), encoding="utf-8")
-    return path
-
-
-def test_a_config_without_certificates_is_refused_before_anything_is_changed(tls_lab: None, secrets: dict[str, str]) -> None:
+def test_a_config_without_certificates_is_refused_before_anything_is_changed(special_lab: None, secrets: dict[str, str]) -> None:
     ended = migrate(secrets, PLAIN)
 
     assert not ended.ok

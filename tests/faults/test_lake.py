@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deployments.lab import inventory
 from deployments.lab.lake import MOUNTED, VOLUME
 from tests.faults.kills import kill_in_act
 from tests.faults.runs import migrate
@@ -16,24 +14,10 @@ from tests.faults.story import Story
 from tests.lab import world
 
 pytestmark = pytest.mark.timeout(3600)
+LAB = ("LAB_LAKE", "gluster")
 PLAIN = world.ROOT / "configs/lab.yaml"
 ARCHIVES = f"cd {MOUNTED}/backup && sha256sum *.tar.gz"
 NEW_BRICKS = [f"10.99.0.2{number}:/data/brick/uap" for number in (1, 2, 3)]
-
-
-@pytest.fixture(scope="module")
-def gluster_lab(server: None) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("LAB_LAKE", "gluster")
-        world.lab("up", "--fresh", timeout_s=3000)
-        yield
-
-
-@pytest.fixture
-def config(gluster_lab: None, tmp_path: Path) -> Path:
-    path = tmp_path / "lab-gluster.yaml"
-    path.write_text(inventory.config(), encoding="utf-8")
-    return path
 
 
 def bricks(host: str) -> list[str]:
@@ -49,7 +33,7 @@ def peers(host: str) -> set[str]:
     return {line.split()[1] for line in world.on(host, "gluster pool list").splitlines()[1:]}
 
 
-def test_bricks_on_sources_are_refused_before_anything_is_changed(gluster_lab: None, secrets: dict[str, str]) -> None:
+def test_bricks_on_sources_are_refused_before_anything_is_changed(special_lab: None, secrets: dict[str, str]) -> None:
     ended = migrate(secrets, PLAIN)
 
     assert not ended.ok
@@ -95,7 +79,7 @@ def test_with_the_sources_off_the_lake_still_serves(config: Path, secrets: dict[
     assert world.rows(secrets["LAB_MYSQL_WACOS_PASSWORD"])
 
 
-def test_a_target_that_was_switched_off_mounts_the_lake_again(gluster_lab: None) -> None:
+def test_a_target_that_was_switched_off_mounts_the_lake_again(special_lab: None) -> None:
     world.lab("power-off", "phys-6")
     world.lab("power-on", "phys-6")
 
