@@ -152,7 +152,7 @@ class SshHost:
             channel.close()
             with self._sessions:
                 self._at_work -= 1
-                self._sessions.notify()
+                self._sessions.notify_all()  # of a connection that broke, too: whoever waits has to see that it has
 
     def _next_session(self, transport: paramiko.Transport, timeout_s: float) -> paramiko.Channel:
         refusals = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -125,6 +126,20 @@ def test_where_sshd_permits_fewer_sessions_than_are_wanted_they_come_one_after_a
 
     assert answers == [f"{number}\n" for number in range(6)]
     assert sshd.most_at_once == most
+
+
+def test_all_that_wait_for_a_session_are_released_when_the_connection_breaks(sshd: Sshd, login: Login) -> None:
+    sshd.sessions = 1
+
+    with login() as host, ThreadPoolExecutor(3) as pool:
+        host.open()
+        asked = [pool.submit(host.run, "sleep 1.5", what="asking") for _ in range(3)]
+        until(lambda: len(sshd.commands) == 2)
+        time.sleep(0.3)  # for the others to be refused, and wait
+        sshd.cut()
+        broken = [one.exception(timeout=20) for one in asked]
+
+    assert [type(error) for error in broken] == [HostUnreachableError] * 3
 
 
 def test_an_sshd_that_permits_no_session_is_named(sshd: Sshd, login: Login) -> None:
