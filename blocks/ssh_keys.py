@@ -59,7 +59,7 @@ def _loaded(path: Path, passphrase: SecretStr | None) -> RSAPrivateKey | Ellipti
                 f"ssh.key: {path}: the key has a passphrase: ssh-add {path} where the flow runs, or write ssh.passphrase"
             ) from None
     try:
-        return load(data, password=passphrase.get_secret_value().encode())  # type: ignore[return-value]
+        return load(data, password=passphrase.get_secret_value().encode())  # type: ignore[return-value]  # as above
     except (ValueError, UnsupportedAlgorithm):
         raise ConfigError(
             f"ssh.key: {path}: the passphrase is not the key's: correct what ssh.passphrase names, try: ssh-keygen -y -f {path}",

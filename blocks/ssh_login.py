@@ -208,12 +208,12 @@ class _Checked(paramiko.MissingHostKeyPolicy):
 
 
 class Transport(paramiko.Transport):
-    """Keeps what the other side offers, so that a message can name it."""
+    """Keeps what the other side offers, so that a message can name it; paramiko has no public way to it."""
 
     offered: Mapping[str, list[str]] = {}
 
     def _really_parse_kex_init(self, m: Any, ignore_first_byte: bool = False) -> Any:
-        self.offered = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]
+        self.offered = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]  # untyped
         return {name: list(value) if isinstance(value, list) else value for name, value in self.offered.items()}
 
 

@@ -151,7 +151,7 @@ class FakeHost(Faulty):
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
         rooted = self._rooted(script).encode()
-        shell = Shell.new()
+        shell = Shell.new(name="fake")  # no login of another test takes it for a command that a killed run has left
         command = ["bash", "--norc", "-c", PROGRAM, shell.name, shell.mark]
         done = subprocess.run(command, input=rooted, capture_output=True, env=environment, timeout=60)
         unknown = self.path("/tmp/not-found")
