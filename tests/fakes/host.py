@@ -149,8 +149,10 @@ class FakeHost(Faulty):
 
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
-        rooted = self._rooted(script).encode()
-        done = subprocess.run(["bash", "-s"], input=rooted, capture_output=True, env=environment, timeout=60)
+        with os.fdopen(os.memfd_create(self.name), "w+b") as rooted:  # bash reads a pipe byte by byte
+            rooted.write(self._rooted(script).encode())
+            rooted.seek(0)
+            done = subprocess.run(["bash", "-s"], stdin=rooted, capture_output=True, env=environment, timeout=60)
         unknown = self.path("/tmp/not-found")
         assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
         out, err = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
