@@ -23,7 +23,6 @@ from typing import TextIO
 from blocks.probe_clients import ERRORS, Ask, ProbeConfig, asks, forget
 from configs.errors import EvenkeelError
 
-EVERY_S = 0.2
 SLOTS = 8  # samples of one series under way at once: deadline over pace, and some for connecting
 SELF = "probe"
 NICE = -10  # what measures must not wait behind what it measures
@@ -38,9 +37,10 @@ def main() -> None:
     with Path(config.samples).open("a", encoding="utf-8", buffering=1) as file:
         writing = threading.Lock()
         series = [
-            threading.Thread(target=_series, args=(name, ask, file, writing, ended)) for name, ask in asks(config).items()
+            threading.Thread(target=_series, args=(name, ask, file, writing, ticks(ended, config.every_s)))
+            for name, ask in asks(config).items()
         ]
-        series.append(threading.Thread(target=_watch_ourselves, args=(file, writing, ended)))
+        series.append(threading.Thread(target=_watch_ourselves, args=(file, writing, ticks(ended, config.every_s))))
         for thread in series:
             thread.start()
         sys.stdin.read()
@@ -50,7 +50,7 @@ def main() -> None:
     forget(config)
 
 
-def _series(name: str, ask: Ask, file: TextIO, writing: threading.Lock, ended: threading.Event) -> None:
+def _series(name: str, ask: Ask, file: TextIO, writing: threading.Lock, due: Iterator[float]) -> None:
     """Begin a sample at every tick. What was missed is not made up for: a burst would slow down what it measures."""
     free = threading.BoundedSemaphore(SLOTS)
 
@@ -61,23 +61,23 @@ def _series(name: str, ask: Ask, file: TextIO, writing: threading.Lock, ended: t
             free.release()
 
     with ThreadPoolExecutor(SLOTS) as pool:
-        for _ in ticks(ended):
+        for _ in due:
             if free.acquire(blocking=False):
                 pool.submit(sample)
 
 
-def _watch_ourselves(file: TextIO, writing: threading.Lock, ended: threading.Event) -> None:
-    for late_s in ticks(ended):
+def _watch_ourselves(file: TextIO, writing: threading.Lock, due: Iterator[float]) -> None:
+    for late_s in due:
         _write(file, writing, _row(SELF, time.time() - late_s, late_s, ""))
 
 
-def ticks(ended: threading.Event) -> Iterator[float]:
-    """A tick every `EVERY_S` until `ended`, with the seconds by which it is late."""
+def ticks(ended: threading.Event, every_s: float) -> Iterator[float]:
+    """A tick every `every_s` until `ended`, with the seconds by which it is late."""
     due = time.monotonic()
     while not ended.wait(max(0.0, due - time.monotonic())):
         now = time.monotonic()
         yield now - due
-        due = max(due + EVERY_S, now)
+        due = max(due + every_s, now)
 
 
 def _sampled(name: str, ask: Ask) -> dict[str, object]:

@@ -21,6 +21,7 @@ from blocks.failover import Failover
 from blocks.probe_database import DEADLINE_S, Database, Sql
 from configs.errors import EvenkeelError
 
+EVERY_S = 0.2
 FORGET_S = 5.0  # the probe's own end, some of the machines being switched off
 ERRORS = (EvenkeelError, httpx.HTTPError, pymysql.MySQLError, OSError, ValueError)
 """What a client that is not answered may raise."""
@@ -41,6 +42,9 @@ class ProbeConfig:
     key: str = ""
     etcd_tls: ClientTls | None = None
     sql: Sql | None = None
+    every_s: float = EVERY_S
+    deadline_s: float = DEADLINE_S
+    """For an answer of any but the database, whose clients have DEADLINE_S."""
 
     def line(self) -> str:
         return json.dumps(asdict(self)) + "\n"
@@ -56,8 +60,8 @@ class ProbeConfig:
 class Etcd:
     """A client of etcd as the API servers are ones: it asks the endpoint that answered last, then the others."""
 
-    def __init__(self, client: httpx.Client, endpoints: tuple[str, ...], key: str) -> None:
-        self._client, self._key = client, _b64(key)
+    def __init__(self, client: httpx.Client, endpoints: tuple[str, ...], key: str, deadline_s: float) -> None:
+        self._client, self._key, self._deadline_s = client, _b64(key), deadline_s
         # To a client it is all the same why an endpoint does not serve it.
         self._failover = Failover(
             endpoints, nobody="etcd: no endpoint answered", unavailable=EtcdUnavailableError, passing=(HostError,)
@@ -65,7 +69,7 @@ class Etcd:
 
     def ask(self) -> None:
         """Raises EtcdUnavailableError with the reasons when no endpoint keeps what is written within the deadline."""
-        self._of_any(self._write_and_read, DEADLINE_S)
+        self._of_any(self._write_and_read, self._deadline_s)
 
     def forget(self) -> None:
         """Leave nothing of the probe's in etcd."""
@@ -82,7 +86,7 @@ class Etcd:
             raise EtcdUnavailableError(f"{endpoint}: what was written is not there")
 
     def _post(self, endpoint: str, what: str, body: dict[str, str], ends: float) -> dict[str, Any]:
-        left = min(ends - time.monotonic(), DEADLINE_S)
+        left = min(ends - time.monotonic(), self._deadline_s)
         if left <= 0:
             raise EtcdUnavailableError(f"{endpoint}: too slow")
         return post(self._client, endpoint, f"kv/{what}", body, timeout_s=left)
@@ -90,13 +94,13 @@ class Etcd:
 
 def asks(config: ProbeConfig) -> dict[str, Ask]:
     """How each series asks, by its name."""
-    plain = _client()
+    plain = _client(config)
     found: dict[str, Ask] = {f"http {url}": _get(plain, url, ok=range(200, 400)) for url in config.http}
     if config.api:
         context = ssl.create_default_context(cadata=config.ca)
         context.check_hostname = False  # the VIP may be in no certificate; the CA is the cluster's own
         # Without credentials: 401 and 403 are the API server's own words, too.
-        found["api"] = _get(_client(verify=context), config.api, ok=(200, 401, 403))
+        found["api"] = _get(_client(config, verify=context), config.api, ok=(200, 401, 403))
     if config.etcd:
         found["etcd"] = _etcd(config).ask
     if config.sql is not None:
@@ -105,7 +109,7 @@ def asks(config: ProbeConfig) -> dict[str, Ask]:
 
 
 def _etcd(config: ProbeConfig) -> Etcd:
-    return Etcd(_client(verify=trust(config.etcd_tls)), config.etcd, config.key)
+    return Etcd(_client(config, verify=trust(config.etcd_tls)), config.etcd, config.key, config.deadline_s)
 
 
 def _get(client: httpx.Client, url: str, *, ok: Any) -> Ask:
@@ -126,10 +130,10 @@ def forget(config: ProbeConfig) -> None:
             both.callback(Database(config.sql).forget)
 
 
-def _client(*, verify: ssl.SSLContext | bool = True) -> httpx.Client:
+def _client(config: ProbeConfig, *, verify: ssl.SSLContext | bool = True) -> httpx.Client:
     """A client with a new connection for every sample, as a new user has."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.Client(trust_env=False, timeout=DEADLINE_S, limits=limits, verify=verify)
+    return httpx.Client(trust_env=False, timeout=config.deadline_s, limits=limits, verify=verify)
 
 
 def _b64(text: str) -> str:

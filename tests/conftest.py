@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,12 @@ from tasks.engine import waiting
 from tests.fakes.clock import FakeTime
 
 MEMORY = Path("/dev/shm")
+
+
+def pytest_collection_finish() -> None:
+    """Libraries and tests stay until the end: no collection of garbage need go through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -84,8 +84,9 @@ function shown(name, value,   inner) {{
     if (name ~ /{ARGUMENTS}/) return inner ~ /^[a-z0-9-]+$/ && inner !~ /{CONFIDENTIAL}/ ? value : "{MASK}"
     return name in harmless ? value : "{MASK}"
 }}
-BEGIN {{ split("{" ".join(_HARMLESS.split())}", names); for (i in names) harmless[names[i]]; LOGIN = "{LOGIN}" }}
+BEGIN {{ split("{" ".join(_HARMLESS.split())}", names); for (i in names) harmless[names[i]]; LOGIN = "{LOGIN}"; RS = "\001" }}
 {{
+    gsub(/[\\\047"]/, " ")
     for (i = 1; i <= NF; i++) {{
         if ($i ~ /^ExecStart=[-@:+!]*[A-Za-z0-9._\/-]+$/ || ($i == "server" && !server++)) words = words " " $i
         name = $i; sub(/=.*/, "", name)
@@ -97,39 +98,64 @@ BEGIN {{ split("{" ".join(_HARMLESS.split())}", names); for (i in names) harmles
 }}
 END {{ print substr(words, 2) }}
 """
-_ON_ONE_LINE = rf"""2>/dev/null | tr -s "\\\\\n\t' \"" ' ' | LC_ALL=C awk {quote(_MASKED)}"""
+_ON_ONE_LINE = f"2>/dev/null | LC_ALL=C awk {quote(_MASKED)}"
 
 
-_FROM_CONFIG = f"LC_ALL=C awk {quote(_AS_WORDS)}"
-_RENAMED = ";".join(f"s/^{name}=/{flag}=/" for name, flag in OF_VARIABLES.items())
+def _from_config(files: str) -> str:
+    given = f'given=(); for f in {files}; do test ! -f "$f" || given+=("$f"); done'
+    return f"""{given}; test ${{#given[@]}} = 0 || LC_ALL=C awk {quote(_AS_WORDS)} "${{given[@]}}" """
+
+
+_FLAG_OF = " ".join(f"[{name}]={flag}" for name, flag in OF_VARIABLES.items())
 _FROM_VARIABLES = rf"""
-    variables "$k3s_unit" | grep -oE "(^|[^A-Za-z0-9_])({"|".join(OF_VARIABLES)})=[\"']?[^\"' ]+" | sed -E "s/^[^K]*//; s/[\"']//g" |
-        sed -E '{_RENAMED}; /^--(debug|selinux)=/s/=(1|t|T|TRUE|True)$/=true/'
-"""
-SERVER_COMMAND_LINE = rf"""
-{{ {_FROM_VARIABLES.strip()}; started "$k3s_unit"; grep -hs '' "$k3s_config" "$k3s_config".d/*.yaml | {_FROM_CONFIG}; }} {_ON_ONE_LINE}"""
+    declare -A flag_of=({_FLAG_OF})
+    true='^(--debug|--selinux)=(1|t|T|TRUE|True)$'
+    variable=$'(^|[^A-Za-z0-9_])({"|".join(OF_VARIABLES)})=["\']?([^"\' \n]+)(.*)'
+    rest=$k3s_variables
+    while [[ $rest =~ $variable ]]; do
+        flag=${{flag_of[${{BASH_REMATCH[2]}}]}}=${{BASH_REMATCH[3]}} rest=${{BASH_REMATCH[4]}}
+        [[ ! $flag =~ $true ]] || flag=${{BASH_REMATCH[1]}}=true
+        echo "$flag"
+    done"""
+SERVER_COMMAND_LINE = f"""
+{{ {_FROM_VARIABLES}; echo "$k3s_started"; {_from_config('"$k3s_config" "$k3s_config".d/*.yaml')}; }} {_ON_ONE_LINE}"""
 """Shell, after `UNITS`: what a server is started with, by variables, its unit and config.yaml, on one line; values that are not
 harmless are masked."""
-OTHER_FLAGS = rf"""{{ {_FROM_VARIABLES.strip()}; grep -hs '' "$k3s_config" | {_FROM_CONFIG}; }} {_ON_ONE_LINE}"""
+OTHER_FLAGS = f"""{{ {_FROM_VARIABLES}; {_from_config('"$k3s_config"')}; }} {_ON_ONE_LINE}"""
 """Shell, after `UNITS`: the flags that k3s leaves out of its node's annotation: those of variables, and up to v1.21.0 those of
 config.yaml (k3s-io/k3s, fc037e87f8); only from that version on does it read config.yaml.d. Those of the command line count."""
 
 
 # A unit's ExecStart with its continuation lines, an environment file and config.yaml, as words; `--data-dir=X` is two of them.
-_STARTED_WITH = r"sed -n '/^ExecStart=/{:a;p;/\\$/!b;n;ba}' /etc/systemd/system/k3s*.service"
-_CONFIGS = "/etc/systemd/system/k3s*.service.env /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
-_WORDS = r"""2>/dev/null | tr -s "\\\\=\n\t'\" " '\n'"""
-DATA_DIRS = rf"""
-data_dirs() {{
-    {{ echo --data-dir /var/lib/rancher/k3s; {_STARTED_WITH}; grep -hsE '^ *(K3S_DATA_DIR|data-dir)' {_CONFIGS}; }} {_WORDS} |
-        awk 'before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/ && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
-}}
-kubelet_dirs() {{
-    {{ echo root-dir /var/lib/kubelet; {_STARTED_WITH}; grep -hs root-dir= {_CONFIGS}; }} {_WORDS} |
-        awk 'before == "root-dir" && /^\/./ && !seen[$0]++ {{print}} {{before = $0}}'
-}}
+_FOLDERS = r"""
+function say(kind, path) { if (path ~ /^\/./ && !seen[kind, path]++) print kind, path }
+BEGIN { say("data", "/var/lib/rancher/k3s"); say("kubelet", "/var/lib/kubelet") }
+FNR == 1 { unit = FILENAME ~ /\.service$/; started = 0; before = "" }
+unit && /^ExecStart=/ { started = 1 }
+{
+    data = unit ? started : /^ *(K3S_DATA_DIR|data-dir)/
+    if (!data && (unit || !index($0, "root-dir="))) next
+    started = /\\$/
+    count = split($0, words, /[\\=\t\047" ]+/)
+    for (i = 1; i <= count; i++) {
+        if (words[i] == "") continue
+        if (data && before ~ /^(--data-dir|-d|K3S_DATA_DIR|data-dir:)$/) say("data", words[i])
+        if (before == "root-dir") say("kubelet", words[i])
+        before = words[i]
+    }
+}
 """
-"""Shell: functions that list the folders below which k3s and its kubelet may keep their data, the usual one first."""
+_CONFIGS = "/etc/systemd/system/k3s*.service{,.env} /etc/rancher/k3s/config.yaml /etc/rancher/k3s/config.yaml.d/*.yaml"
+DATA_DIRS = f"""
+{{
+    files=(/dev/null)
+    for f in {_CONFIGS}; do test ! -f "$f" || files+=("$f"); done
+    while read -r kind path; do
+        case $kind in data) dirs+=("$path") ;; kubelet) kubelets+=("$path") ;; esac
+    done < <(awk {quote(_FOLDERS)} "${{files[@]}}")
+}} 2>/dev/null
+"""
+"""Shell: `dirs` and `kubelets`, the folders below which k3s and its kubelet may keep their data, the usual one first."""
 
 
 def difference(has: set[Flag], gets: set[Flag]) -> str:

@@ -25,15 +25,17 @@ from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import variables_of
 
 BOOTSTRAP = "/bootstrap/"
-_COMMAND_LINE = r"""started "$k3s_unit" | tr -s "\\\\\n\t'\"" ' '"""
+_COMMAND_LINE = 'echo "$k3s_started"'
 _CONFIG = """grep -hsE '^(token(-file)?|cluster-secret):' "$k3s_config" "$k3s_config".d/*.yaml"""
-_VARIABLES = 'variables "$k3s_unit"'
-_NAMED = r"grep -oE -- '(token-file|K3S_TOKEN_FILE)[=: ]+[^ ]+' | sed -E 's/^[^=: ]+[=: ]+//; s/[\"'\'']//g'"
+_VARIABLES = 'printf %s "$k3s_variables"'
+_TOKEN_FILES = rf"""
+text=$k3s_started$'\n'$({_CONFIG})$'\n'$k3s_variables named=$'(token-file|K3S_TOKEN_FILE)[=: ]+([^ \n]+)(.*)'
+while [[ $text =~ $named ]]; do text=${{BASH_REMATCH[3]}}; cat "${{BASH_REMATCH[2]//[\"\']/}}"; echo; done"""
 # Settings of drop-ins that a new unit lacks; systemctl cat begins each file with its name.
 _DROP_INS = r"""systemctl cat "$k3s_unit" | awk '/^# \// {on = /\.conf$/} on && sub(/=.*/, "") && /^[A-Z][A-Za-z]*$/ && !seen[$0]++'"""
 # A server keeps its data where --data-dir says; of another cluster's, in the usual folder, may be something left.
 _EVERY = 'for d in "${{dirs[@]}}"; do cat "$d/server/{}"; done'
-QUESTION = UNITS + DATA_DIRS + "mapfile -t dirs < <(data_dirs)\n" + facts(
+QUESTION = UNITS + DATA_DIRS + facts(
     {
         "uid": "id -u",
         "unit": 'echo "$k3s_unit"',
@@ -47,7 +49,7 @@ QUESTION = UNITS + DATA_DIRS + "mapfile -t dirs < <(data_dirs)\n" + facts(
         "command_line": _COMMAND_LINE,
         "config": _CONFIG,
         "other_flags": OTHER_FLAGS,
-        "files": f'for f in $({{ {_COMMAND_LINE}; {_CONFIG}; {_VARIABLES}; }} | {_NAMED}); do cat "$f"; echo; done',
+        "files": _TOKEN_FILES,
     }
 )
 FULL = re.compile(r"K10([0-9a-f]{64})::([^:\s]+):(\S+)")

@@ -17,12 +17,12 @@ from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
-CAS = r"""for d in "${dirs[@]}"; do
+CAS = r"""ca='certificate-authority-data"?: *"?([A-Za-z0-9+/=]+)(.*)'
+for d in "${dirs[@]}"; do
     sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
     for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
-        test -e "$k" || continue
-        ca=$(grep -ohE 'certificate-authority-data"?: *"?[A-Za-z0-9+/=]+' "$k" | grep -oE '[A-Za-z0-9+/=]+$')
-        test -z "$ca" || base64 -d <<<"$ca" | sha256sum
+        text=; test ! -f "$k" || IFS= read -rd '' text <"$k"
+        while [[ $text =~ $ca ]]; do text=${BASH_REMATCH[2]}; base64 -d <<<"${BASH_REMATCH[1]}" | sha256sum; done
     done
 done"""
 # A bundle's binary may not be executable yet, or lie where nothing may be executed: then a copy answers.
@@ -39,7 +39,7 @@ VERSION_OF = r"""version_of() {
 """
 HASHES = re.compile(r"^[0-9a-f]{64}\b", re.MULTILINE)
 TOTALS = re.compile(r"^ *(\d+)(?:\ttotal)?$", re.MULTILINE)  # of what df and du print
-SYSTEM = """sed -n '/^PRETTY_NAME=/{s///; s/"//g; p}' /etc/os-release; read -r a b _ < <(systemctl --version) && echo "$a $b" """
+SYSTEM = """. /etc/os-release; test -z "$PRETTY_NAME" || echo "$PRETTY_NAME"; read -r a b _ < <(systemctl --version) && echo "$a $b" """
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 

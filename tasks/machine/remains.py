@@ -12,7 +12,6 @@ from tasks.k3s.flags import DATA_DIRS
 KUBELETS = "k8s_"  # how the kubelet names its containers in docker
 # A bundle that was staged for the join is no remains: the binary that is the bundle's own, and images in agent/images.
 _FUNCTIONS = rf"""{DATA_DIRS}
-mapfile -t dirs < <(data_dirs)
 there() {{ local f; for f; do test ! -e "$f" && test ! -L "$f" || echo "$f"; done; }}
 units() {{ (cd /etc/systemd/system && there k3s*.service) 2>/dev/null; }}
 uninstallers() {{ there /usr/local/bin/k3s*-uninstall.sh; }}
@@ -30,7 +29,6 @@ paths() {{
     there /sys/class/net/cni0 /sys/class/net/flannel.1
 }}
 mounts() {{
-    mapfile -t kubelets < <(kubelet_dirs)
     set -- "${{dirs[@]}}" "${{kubelets[@]}}" /run/k3s /run/flannel
     {{ printf '%s\n' "$@"; readlink -f "$@"; }} |
         awk 'NR == FNR {{below[$0 "/"]; next}} {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' - /proc/mounts

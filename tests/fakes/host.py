@@ -150,10 +150,12 @@ class FakeHost(Faulty):
 
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
-        rooted = self._rooted(script).encode()
         shell = Shell.new(name="fake")  # no login of another test takes it for a command that a killed run has left
         command = ["bash", "--norc", "-c", PROGRAM, shell.name, shell.mark]
-        done = subprocess.run(command, input=rooted, capture_output=True, env=environment, timeout=60)
+        with os.fdopen(os.memfd_create(self.name), "w+b") as rooted:  # bash reads a pipe byte by byte
+            rooted.write(self._rooted(script).encode())
+            rooted.seek(0)
+            done = subprocess.run(command, stdin=rooted, capture_output=True, env=environment, timeout=60)
         unknown = self.path("/tmp/not-found")
         assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
         out, err = (self._unrooted(said.decode(errors="replace")) for said in (done.stdout, done.stderr))

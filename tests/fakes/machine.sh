@@ -8,15 +8,21 @@ say() {
     else printf '%b' "${2-}"; fi
 }
 
+listed() {
+    local line
+    test ! -e "$S/$1" || while IFS= read -r line; do test "$line" != "$2" || return 0; done <"$S/$1"
+    return 1
+}
+
 # A script's 2>/dev/null would hide it.
-command_not_found_handle() { grep -qxF "$1" "$S/lacks" 2>/dev/null || echo "$1" >>"$R/tmp/not-found"; return 127; }
+command_not_found_handle() { listed lacks "$1" || echo "$1" >>"$R/tmp/not-found"; return 127; }
 
 hostname() { say hostname; }
 hostnamectl() {
     did hostnamectl "$@"
     test -e "$S/name-is-fixed" || { printf '%s\n' "$2" >"$S/hostname"; printf '%s\n' "$2" >"$R/etc/hostname"; }
 }
-id() { test $# -lt 2 || { ! grep -qxF "$2" "$S/lacks-users" 2>/dev/null; return; }; say uid '0\n'; }
+id() { test $# -lt 2 || { ! listed lacks-users "$2"; return; }; say uid '0\n'; }
 date() { case $1 in +%s.%N) printf @now%+d@ "$(say clock 0)" ;; *) command date "$@" ;; esac; }
 keepalived() { :; }
 # Both programs that are run by name, each with its text: one hears $S/adverts, lines of "SOURCE PAYLOAD", one announces.
@@ -60,19 +66,19 @@ sleep() { :; }
 umount() {
     local path=${*: -1} line
     did umount "$@"
-    ! grep -qxF "$path" "$S/busy" 2>/dev/null || { echo "umount: $path: target is busy." >&2; return 32; }
+    ! listed busy "$path" || { echo "umount: $path: target is busy." >&2; return 32; }
     while IFS= read -r line; do case $line in *" $path "*) ;; *) printf '%s\n' "$line" ;; esac; done <"$R/proc/mounts" >"$S/half"
     cat "$S/half" >"$R/proc/mounts"
     command rm "$S/half"
 }
 iptables-save() { say iptables; }
 journalctl() { say journal; }
-mountpoint() { test -e "$S/mountpoints" && grep -qxF "$2" "$S/mountpoints"; }
-modprobe() { ! grep -qxF "${*: -1}" "$S/lacks-modules" 2>/dev/null; }
+mountpoint() { listed mountpoints "$2"; }
+modprobe() { ! listed lacks-modules "${*: -1}"; }
 ip() {
     local device address
     case "$*" in
-    '-o link show dev '*) grep -q "^$5 " "$S/addresses" || return 1; echo "2: $5: <UP> mtu 1500 link/ether 02:00:00:00:00:01 brd ff"; return ;;
+    '-o link show dev '*) [[ $'\n'$(<"$S/addresses") == *$'\n'"$5 "* ]] || return 1; echo "2: $5: <UP> mtu 1500 link/ether 02:00:00:00:00:01 brd ff"; return ;;
     esac
     case "$*" in '-4 route show default') say routes 'default via 10.0.0.1 dev eth0\n'; return ;; *route*) return ;; 'link delete '*) did ip "$@"; rmdir "$R/sys/class/net/$3"; return ;; esac
     while read -r device address; do echo "2: $device    inet $address scope global $device"; done <"$S/addresses"
@@ -94,6 +100,12 @@ getent() {
 }
 
 unit_exists() { test -e "$R/etc/systemd/system/$1.service" || test -d "$S/units/$1"; }
+rooted() {
+    local text= name
+    IFS= read -rd '' text <"$1"
+    for name in EnvironmentFile= EnvironmentFile=- config-file= 'config-file ' CONFIG_FILE=; do text=${text//"$name/"/"$name$R/"}; done
+    printf %s "$text"
+}
 unit_set() { test -d "$S/units/$1" || mkdir -p "$S/units/$1"; printf '%s\n' "$3" >"$S/units/$1/$2"; }
 unit_is() { word=$3; test ! -e "$S/units/$1/$2" || read -r word <"$S/units/$1/$2"; echo "$word"; }
 
@@ -110,7 +122,7 @@ systemctl() {
     cat)
         # What a unit names is below this root, too.
         for word in {"$R/usr/lib","$R/etc"}/systemd/system/$unit.service{,.d/*.conf}; do
-            test ! -e "$word" || { echo "# ${word#"$R"}"; sed "s#\(EnvironmentFile=-\{0,1\}\|config-file[= ]\|CONFIG_FILE=\)/#\1$R/#" "$word"; now=yes; }
+            test ! -e "$word" || { echo "# ${word#"$R"}"; rooted "$word"; now=yes; }
         done
         test -n "$now"; return ;;
     is-active) unit_is "$unit" active inactive; test "$word" = active; return ;;
@@ -158,11 +170,11 @@ docker_ps() {
     for word; do
         case $word in -a | -qa) all=yes ;; '{{.Image}}') wanted=image ;; label=io.kubernetes.pod.name) pods=pod ;; esac
     done
-    say containers | while read -r name image state owner; do
+    test ! -e "$S/containers" || while read -r name image state owner; do
         test -n "$all" || test "$state" = Up || continue
         test -z "$pods" || test "$owner" = pod || continue
         echo "${!wanted}"
-    done
+    done <"$S/containers"
 }
 docker_set() {
     local to=$1 name image state owner
@@ -211,5 +223,5 @@ helm() {
     printf '[{"name":"%s","status":"deployed","chart":"%s"}]\n' "${words[1]}" "${value%.tgz}" >"$S/helm-list"
 }
 
-test ! -e "$S/lacks" || command() { test "$1" != -v || ! grep -qxF "$2" "$S/lacks" || return 1; builtin command "$@"; }
+test ! -e "$S/lacks" || command() { test "$1" != -v || ! listed lacks "$2" || return 1; builtin command "$@"; }
 test ! -e "$S/lacks" || while read -r word; do unset -f "$word"; done <"$S/lacks"

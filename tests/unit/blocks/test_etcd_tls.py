@@ -64,7 +64,7 @@ def serving(authority: Authority | None, pair: str = "member") -> Iterator[str]:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(authority.folder / f"{pair}.crt", authority.folder / f"{pair}.key")
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield f"https://127.0.0.1:{server.server_port}"

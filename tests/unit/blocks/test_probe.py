@@ -17,10 +17,12 @@ from typing import Any, ClassVar
 import pymysql
 import pytest
 
-from blocks.probe import EVERY_S, ticks
+from blocks.probe import ticks
 from blocks.probe_clients import ProbeConfig
-from blocks.probe_database import DEADLINE_S, Database, Sql
+from blocks.probe_database import Database, Sql
 from blocks.probe_process import ProbeProcess
+
+EVERY_S, DEADLINE_S = 0.1, 0.7  # shorter than the product's
 
 
 class Server(BaseHTTPRequestHandler):
@@ -57,13 +59,17 @@ class Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     Server.hangs.clear()
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+def quick(path: Path, **series: Any) -> ProbeConfig:
+    return ProbeConfig(str(path), every_s=EVERY_S, deadline_s=DEADLINE_S, **series)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -86,9 +92,19 @@ def hung(found: list[dict[str, Any]]) -> bool:
     return any("Timeout" in row["error"] for row in found if row["series"].startswith("http"))
 
 
+def of_etcd(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in found if row["series"] == "etcd"]
+
+
+def late(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Samples that begin when the first endpoint has had its time."""
+    etcd = of_etcd(found)
+    return [row for row in etcd if row["at"] > etcd[0]["at"] + 2 * DEADLINE_S]
+
+
 def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other(url: str, tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    probe = ProbeProcess(ProbeConfig(str(path), http=(url,), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
+    probe = ProbeProcess(quick(path, http=(url,), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
     probe.start()
     try:
         await_rows(path, at_least(10))
@@ -98,9 +114,9 @@ def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other
     finally:
         assert probe.stop()
 
-    etcd = [row for row in found if row["series"] == "etcd"]
+    etcd = of_etcd(found)
     paces = [after["at"] - before["at"] for before, after in pairwise(etcd)]
-    assert sorted(paces)[len(paces) // 2] == pytest.approx(EVERY_S, abs=0.1)
+    assert sorted(paces)[len(paces) // 2] == pytest.approx(EVERY_S, abs=0.05)
     assert {row["error"] for row in etcd} == {""}
     assert [*Server.values] == Server.forgotten == [base64.b64encode(b"/demo/probe").decode()]
 
@@ -108,21 +124,18 @@ def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other
 def test_an_endpoint_that_hangs_costs_a_deadline_and_no_more(url: str, tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        probe = ProbeProcess(ProbeConfig(str(path), etcd=(f"http://127.0.0.1:{silent.getsockname()[1]}", url), key="/demo/probe"))
+        probe = ProbeProcess(quick(path, etcd=(f"http://127.0.0.1:{silent.getsockname()[1]}", url), key="/demo/probe"))
         probe.start()
-        found = await_rows(path, at_least(30))
+        found = await_rows(path, lambda rows: len(late(rows)) >= 5)
         assert probe.stop()
 
-    etcd = [row for row in found if row["series"] == "etcd"]
-    late = [row for row in etcd if row["at"] > etcd[0]["at"] + 2 * DEADLINE_S]
-    assert etcd[0]["error"] != ""
-    assert late != []
-    assert {row["error"] for row in late} == {""}
+    assert of_etcd(found)[0]["error"] != ""
+    assert {row["error"] for row in late(found)} == {""}
 
 
 def test_that_nobody_answers_is_sampled_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    probe = ProbeProcess(ProbeConfig(str(path), http=("http://127.0.0.1:1/",)))
+    probe = ProbeProcess(quick(path, http=("http://127.0.0.1:1/",)))
     probe.start()
     found = await_rows(path, at_least(6))
     probe.stop()
@@ -142,14 +155,14 @@ def test_a_password_of_any_language_reaches_the_database() -> None:
 def test_what_was_missed_is_not_made_up_for() -> None:
     ended = threading.Event()
     late = []
-    for late_s in ticks(ended):
+    for late_s in ticks(ended, EVERY_S):
         late.append(late_s)
         if len(late) == 1:
             time.sleep(5 * EVERY_S)
         if len(late) == 3:
             ended.set()
 
-    assert late[1] == pytest.approx(4 * EVERY_S, abs=0.1)
+    assert late[1] == pytest.approx(4 * EVERY_S, abs=EVERY_S / 2)
     assert late[2] < EVERY_S
 
 

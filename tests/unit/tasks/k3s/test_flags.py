@@ -243,3 +243,10 @@ def test_a_comma_between_quotes_separates_nothing(host: FakeHost) -> None:
 
     limit = "--kubelet-arg=eviction-hard=imagefs.available<5%,nodefs.available<5%"
     assert line.endswith(f"server --kubelet-arg=max-pods=9 {limit} --disable=traefik --disable=servicelb")
+
+
+def test_a_command_that_is_commented_out_takes_nothing_from_what_follows(host: FakeHost) -> None:
+    old = "#ExecStart=/usr/local/bin/k3s server \\\n#   --rootless \\\n"
+    line = read(host, unit=f"[Service]\n{old}Environment=K3S_DEBUG=1\nExecStart=/usr/local/bin/k3s \\\n; why \\\n  server --docker\n")
+
+    assert line == "--debug=true ExecStart=/usr/local/bin/k3s server --docker"

@@ -154,6 +154,15 @@ def test_a_data_dir_of_a_config_file_or_the_environment_is_found(world: World, p
     assert world.live.ca_sha256 in read_host_facts(host, world.platform).k3s_cas
 
 
+def test_a_unit_without_a_line_end_hides_no_data_dir(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.write("/etc/systemd/system/k3s.service", "[Service]\nExecStart=/usr/local/bin/k3s server")
+    host.write("/etc/rancher/k3s/config.yaml", f"data-dir: {host.path('/mnt/k3s')}\n")
+    host.write("/mnt/k3s/agent/server-ca.crt", machines.LIVE_CA)
+
+    assert world.live.ca_sha256 in read_host_facts(host, world.platform).k3s_cas
+
+
 def test_a_folder_that_another_line_of_a_unit_names_is_no_data_dir(world: World) -> None:
     host = world.hosts["phys-1"]
     before = f"ExecStartPre=/usr/bin/test -d {host.path('/mnt/k3s')}\n"
