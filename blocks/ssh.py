@@ -12,7 +12,7 @@ from threading import Condition, Lock
 import paramiko
 from pydantic import SecretStr
 
-from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
+from blocks.errors import CommandFailedError, DeadlineExceededError, HostError, HostUnreachableError
 from blocks.ports import CommandResult, round_trips
 from blocks.ssh_login import SshLogin
 from blocks.ssh_shell import AT_WORK, GRACE_S, LOOK, OURS, Shell
@@ -20,6 +20,7 @@ from configs.errors import EvenkeelError
 from configs.ssh import Become
 
 TIMED_OUT = 124  # exit code of coreutils' timeout
+NOT_FOUND = 127
 NO_EXIT_CODE = -1  # paramiko's word for a channel that ended without one
 BEGIN_S = 30  # for a login's start-up files, pam and sudo, on a loaded machine
 MOST_REFUSALS, SESSION_FREED_S = 10, 0.2  # sshd counts a session for a moment after its end
@@ -27,6 +28,7 @@ MOST_REFUSALS, SESSION_FREED_S = 10, 0.2  # sshd counts a session for a moment a
 ORPHANS_S = 120  # longer than all but the slowest commands; what takes longer is named, and asked for again
 # A connection that ends, ends no command on the machine: what a killed run began there may still be at work.
 ORPHANS = f"""
+command -v pgrep >/dev/null || exit 127
 for _ in $(seq {ORPHANS_S * 2}); do pgrep -f '{AT_WORK}' >/dev/null || exit 0; sleep 0.5; done
 pgrep -f '{AT_WORK}' | tr '\\n' ' ' >&2; exit 1
 """
@@ -90,6 +92,13 @@ class SshHost:
             raise self._login.translated(error) from error
         if left.exit_code != 0:
             self._login.close()
+        if left.exit_code == NOT_FOUND:
+            raise HostError(
+                f"{self.name}: no command pgrep, without which nobody knows what runs there: install it, as a rule package procps or "
+                "procps-ng",
+                id="host-command-missing",
+            )
+        if left.exit_code != 0:
             raise HostUnreachableError(
                 f"{self.name}: what an earlier run began there is still at work after {ORPHANS_S} s, and nothing is begun "
                 f"beside it: processes {left.stderr.strip()}: wait for them, or see with ps what they do, and kill them",

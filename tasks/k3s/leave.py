@@ -27,7 +27,7 @@ FACTS = facts(
         "running": "pgrep -lx 'k3s(-server|-agent)?'",
         "pods": PODS,
         "shims": SHIMS,
-        "hostname": "hostname",
+        "hostname": "uname -n",
     }
 )
 LOCK = ("kube-system", "k3s")

@@ -11,6 +11,8 @@ from blocks.ports import Host
 from configs.platform import Platform
 from tasks.etcd.flags import SHELL, own_file
 from tasks.k3s.flags import SERVER_COMMAND_LINE
+from tasks.machine.managed import QUESTIONS as WRITERS
+from tasks.machine.managed import Managed, parse_managed
 from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
 from tasks.shell.k3s_units import UNITS
@@ -25,6 +27,24 @@ for d in "${dirs[@]}"; do
         while [[ $text =~ $ca ]]; do text=${BASH_REMATCH[2]}; base64 -d <<<"${BASH_REMATCH[1]}" | sha256sum; done
     done
 done"""
+# Every script needs them, and one that is missing looks like an answer: without pgrep nothing seems to run. What is of coreutils,
+# util-linux and systemd is on every machine.
+TOOLS = ("awk", "cmp", "find", "getent", "grep", "gzip", "ip", "pgrep", "sed", "tar")
+# Where docker keeps images, or containerd for it, and where k3s's files go; each may be a disk of its own.
+ROOM = r"""nearest() { local d=$1; until test -e "$d/"; do d=${d%/*}; done; echo "${d:-/}"; }
+images_in() {
+    local root
+    if timeout 20 docker info -f '{{.DriverStatus}}' | grep -qF io.containerd.snapshotter; then
+        root=$(containerd config dump | sed -nE "s/^root = [\"'](.*)[\"']$/\1/p" | head -n 1)
+        echo "${root:-$(nearest /var/lib/containerd)}"
+    else
+        root=$(timeout 20 docker info -f '{{.DockerRootDir}}')
+        echo "${root:-$(nearest /var/lib/docker)}"
+    fi
+}
+for d in "$(images_in)" "$(nearest /var/lib/rancher/k3s)"; do
+    echo "$(df --output=avail -B1 "$d" | tail -n 1) $(stat -c %d "$(nearest "$d")") $d"
+done"""
 # A bundle's binary may not be executable yet, or lie where nothing may be executed: then a copy answers.
 VERSION_OF = r"""version_of() {
     test -e "$1" || return
@@ -38,9 +58,20 @@ VERSION_OF = r"""version_of() {
 }
 """
 HASHES = re.compile(r"^[0-9a-f]{64}\b", re.MULTILINE)
-TOTALS = re.compile(r"^ *(\d+)(?:\ttotal)?$", re.MULTILINE)  # of what df and du print
+ROOMS = re.compile(r"^ *(\d+) (\d*) (.+)$", re.MULTILINE)
+TOTALS = re.compile(r"^(\d+)\ttotal$", re.MULTILINE)  # as du prints them
 SYSTEM = """. /etc/os-release; test -z "$PRETTY_NAME" || echo "$PRETTY_NAME"; read -r a b _ < <(systemctl --version) && echo "$a $b" """
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+
+
+@dataclass(frozen=True)
+class Room:
+    """Free space below a folder."""
+
+    free_bytes: int
+    device: str
+    """The file system's number."""
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -50,8 +81,11 @@ class HostFacts:
     hostname: str
     clock: datetime
     uid: int
-    free_bytes: int
+    rooms: tuple[Room, ...]
+    """Where docker keeps images, and where k3s's files go."""
     bundle_bytes: int
+    staged_bytes: int
+    """That part of the bundle which is copied, and not loaded by docker."""
     missing_files: tuple[str, ...]
     missing_commands: tuple[str, ...]
     has_helm: bool
@@ -69,6 +103,7 @@ class HostFacts:
     interfaces: tuple[str, ...]
     has_default_route: bool
     has_br_netfilter: bool
+    managed: Managed
     system: str
     """Its distribution and its systemd's version."""
 
@@ -87,14 +122,15 @@ def fact_script(platform: Platform, address: str) -> str:
     """All questions of `HostFacts`, for one round trip."""
     k3s = platform.k3s
     files = [f"{k3s.bundle}/{name}" for name in ("vendor/k3s", "vendor/install-k3s.sh", k3s.airgap_images, *k3s.images)]
-    commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl"]
-    listed = " ".join(map(quote, files))
+    commands = ["docker", "keepalived", platform.etcd.binary, "base64", "hostnamectl", *TOOLS]
+    listed, staged = (" ".join(map(quote, some)) for some in (files, (files[0], files[2])))
     return UNITS + prelude(platform) + VERSION_OF + facts(
         {
-            "hostname": "hostname",
+            "hostname": "uname -n",  # a minimal system has no `hostname`
             "clock": "date +%s.%N",
             "uid": "id -u",
-            "free": f"df --output=avail -B1 /var/lib; du -scb {listed}",
+            "rooms": ROOM,
+            "bundle": f"du -scb {listed}; du -scb {staged}",
             "missing": f'for f in {listed}; do test -s "$f" || echo "$f"; done',
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "helm": "command -v helm",
@@ -105,6 +141,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "server": SERVER_COMMAND_LINE,
             "docker": "systemctl is-active docker",
             **QUESTIONS,
+            **WRITERS,
             "addresses": 'ip -4 -o addr show | while read -r _ name _ address _; do echo "$name $address"; done',
             "route": "ip -4 route show default; ip -6 route show default",
             "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
@@ -116,14 +153,15 @@ def fact_script(platform: Platform, address: str) -> str:
 def parse_host_facts(output: str) -> HostFacts:
     """What a machine answered to `fact_script`."""
     said = parse_facts(output)
-    free, bundle = [*TOTALS.findall(said["free"]), "0", "0"][:2]
+    bundle, staged = [*TOTALS.findall(said["bundle"]), "0", "0"][:2]
     interfaces = [line.split() for line in said["addresses"].splitlines()]
     return HostFacts(
         hostname=said["hostname"],
         clock=datetime.fromtimestamp(float(said["clock"]), UTC),
         uid=int(said["uid"]),
-        free_bytes=int(free),
+        rooms=tuple(Room(int(free), device, folder) for free, device, folder in ROOMS.findall(said["rooms"])),
         bundle_bytes=int(bundle),
+        staged_bytes=int(staged),
         missing_files=tuple(said["missing"].splitlines()),
         missing_commands=tuple(said["commands"].splitlines()),
         has_helm=bool(said["helm"]),
@@ -137,6 +175,7 @@ def parse_host_facts(output: str) -> HostFacts:
         interfaces=tuple(interface for interface, _ in interfaces),
         has_default_route=bool(said["route"]),
         has_br_netfilter=bool(said["br_netfilter"]),
+        managed=parse_managed(said),
         system=", ".join(said["system"].splitlines()),
     )
 

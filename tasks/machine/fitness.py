@@ -9,13 +9,15 @@ from configs.hosts import Machine, Source, Target
 from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
-from tasks.etcd.checks import forgets_promotion
-from tasks.machine.facts import HostFacts, read_host_facts
+from tasks.machine.facts import TOOLS, HostFacts, read_host_facts
 from tasks.machine.live import LivePlatform
-from tasks.machine.versions import Versions, differs, short, too_new, too_old
+from tasks.machine.managed import judge_managed
+from tasks.machine.versions import Versions, judge_etcd, judge_k3s
 
 MAX_SKEW_S = 5  # leases and certificates tolerate more, VRRP and logs that are compared do not
 SPARE_BYTES = 5 * 2**30  # the kubelet keeps 10-15 % free by default; loading an image takes its tar's size twice
+K3S_SPARE_BYTES = 2**30  # k3s unpacks itself, pods have their logs and empty folders there
+INSTALL = "install it there, for example with apt-get install"
 
 
 @check("check machine")
@@ -29,6 +31,8 @@ def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePl
     _judge_clock(found, max((asked - facts.clock).total_seconds(), (facts.clock - answered).total_seconds()))
     _judge_login(found, facts)
     _judge_address(found, facts, machine)
+    _judge_tools(found, facts)
+    judge_managed(found, facts.managed, machine)
     if isinstance(machine, Source):
         _judge_name(found, facts, machine)
     elif live.why_live(host, facts) is None:
@@ -38,9 +42,9 @@ def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePl
         if machine in platform.vip_holders:
             _judge_interface(found, facts, platform.interface_of(machine))
         if machine.etcd and platform.etcd.binary not in facts.missing_commands:
-            _judge_etcd_version(found, platform, facts.brings.etcd, running.etcd)
+            judge_etcd(found, platform, facts.brings.etcd, running.etcd)
         if not any(path.endswith("/vendor/k3s") for path in facts.missing_files):
-            _judge_k3s_version(found, platform, facts.brings.k3s, running.k3s)
+            judge_k3s(found, platform, facts.brings.k3s, running.k3s)
     if machine == platform.servers[0] and not facts.has_helm:
         found.warn(
             "helm-missing-on-target", "no `helm` there, backups need it once the sources have left", "install it there"
@@ -85,6 +89,13 @@ def _judge_name(found: Findings, facts: HostFacts, machine: Machine) -> None:
     )
 
 
+def _judge_tools(found: Findings, facts: HostFacts) -> None:
+    """On sources, too: what asks them whether k3s runs must not hear nothing."""
+    for command in TOOLS:
+        if command in facts.missing_commands:
+            found.refuse("host-command-missing", f"no command {command}", INSTALL, final=True)
+
+
 def _judge_software(found: Findings, facts: HostFacts, platform: Platform, target: Target) -> None:
     """Without these files and commands steps fail for certain, and the old platform is gone by then; keepalived is only ever
     started by its unit, and hostnamectl needed where the name is another one.
@@ -93,21 +104,15 @@ def _judge_software(found: Findings, facts: HostFacts, platform: Platform, targe
         found.refuse("bundle-file-missing", f"{path} is missing or empty", "copy the vendor's bundle there", final=True)
     needed = {"keepalived": target in platform.vip_holders, platform.etcd.binary: target.etcd}
     for command in facts.missing_commands:
-        if needed.get(command, True):
+        if command not in TOOLS and needed.get(command, True):
             final = command not in ("keepalived", "hostnamectl")
-            found.refuse("host-command-missing", f"no command {command}", "install it there, for example with apt-get install", final=final)
+            found.refuse("host-command-missing", f"no command {command}", INSTALL, final=final)
     if not facts.docker_active:
         found.refuse("docker-not-running", "docker does not run", "systemctl start docker")
 
 
 def _judge_resources(found: Findings, facts: HostFacts, platform: Platform) -> None:
-    needed = 2 * facts.bundle_bytes + SPARE_BYTES
-    if facts.free_bytes < needed:
-        found.refuse(
-            "host-disk-short",
-            f"{facts.free_bytes >> 20} MB free below /var/lib, {needed >> 20} MB are needed",
-            "make room there",
-        )
+    _judge_rooms(found, facts)
     if facts.remains.mounts:
         shown = ", ".join(sorted(facts.remains.mounts, key=_is_a_pods)[:3])
         found.note(
@@ -116,6 +121,17 @@ def _judge_resources(found: Findings, facts: HostFacts, platform: Platform) -> N
             "first and deletes nothing while one stays",
             "umount there what has to do with neither",
         )
+
+
+def _judge_rooms(found: Findings, facts: HostFacts) -> None:
+    """Images take the most; what k3s itself needs is little beside it on the same file system."""
+    needs = (2 * facts.bundle_bytes + SPARE_BYTES, facts.staged_bytes + K3S_SPARE_BYTES)
+    judged: set[str] = set()
+    for room, needed in zip(facts.rooms, needs, strict=False):
+        if room.free_bytes < needed and room.device not in judged:
+            what = f"{room.free_bytes >> 20} MB free below {room.folder}, {needed >> 20} MB are needed"
+            found.refuse("host-disk-short", what, "make room there")
+        judged.add(room.device)
 
 
 def _judge_interface(found: Findings, facts: HostFacts, interface: str) -> None:
@@ -146,39 +162,3 @@ def _judge_network(found: Findings, facts: HostFacts) -> None:
 def _is_a_pods(mount: str) -> bool:
     """Whether the kubelet has mounted it; what it is for is known then."""
     return "/kubelet/pods/" in mount or "/kubelet/plugins/" in mount
-
-
-def _judge_etcd_version(found: Findings, platform: Platform, brings: str, runs: str) -> None:
-    both = f"its etcd is {short(brings)}, the platform runs {short(runs)}"
-    if not short(brings):
-        binary = platform.etcd.binary
-        found.refuse("etcd-version-unknown", f"{binary} --version prints no version, expected {short(runs)}", f"run {binary} there")
-    elif too_old(brings, runs):
-        what = f"{both}; a member of a lower minor version can't join"
-        found.refuse("etcd-too-old", what, "install that version there", final=True)
-    elif too_new(brings, runs):
-        found.refuse("etcd-too-new", f"{both}; etcd goes one minor version at a time", "install that version there")
-    elif differs(brings, runs):
-        found.warn("etcd-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")
-    if forgets_promotion(short(brings)) and not forgets_promotion(short(runs)):
-        what = f"its etcd {short(brings)} does not persist a learner's promotion (etcd#19557), and it joins as a learner"
-        found.warn("etcd-promotion-not-persisted", what, "install 3.5.20 or newer there")
-
-
-def _judge_k3s_version(found: Findings, platform: Platform, brings: str, runs: str) -> None:
-    both = f"its bundle's k3s is {short(brings)}, the platform runs {short(runs)}"
-    if not short(brings):
-        binary = f"{platform.k3s.bundle}/vendor/k3s"
-        found.refuse(
-            "k3s-version-unknown", f"{binary} --version prints no version, expected {short(runs)}", f"file {binary} there"
-        )
-    elif too_old(brings, runs):
-        found.refuse(
-            "k3s-too-old", f"{both}; no node may be of a lower minor version", "copy that version's bundle there"
-        )
-    elif too_new(brings, runs):
-        found.refuse(
-            "k3s-too-new", f"{both}; API servers may be one minor version apart", "copy that version's bundle there"
-        )
-    elif differs(brings, runs):
-        found.warn("k3s-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")

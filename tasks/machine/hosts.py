@@ -29,7 +29,7 @@ def ensure_hostname(run: Run, host: Host, platform: Platform) -> Outcome:
     """
     # probe
     timeout_s = platform.timeouts.command_s
-    question = facts({"now": "hostname", "file": "cat /etc/hostname"})
+    question = facts({"now": "uname -n", "file": "cat /etc/hostname"})
     names = parse_facts(host.run(question, what="reading the hostname", timeout_s=timeout_s).stdout)
     old = names["now"]
     if set(names.values()) == {host.name}:

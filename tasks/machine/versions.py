@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 
 from blocks.ports import EtcdApi, KubeApi
+from configs.platform import Platform
+from tasks.engine.finding import Findings
+from tasks.etcd.checks import forgets_promotion
 from tasks.etcd.members import statuses
 
 NUMBERS = re.compile(r"(\d+)\.(\d+)\.(\d+)")
@@ -59,3 +62,40 @@ def too_new(joining: str, running: str) -> bool:
 def differs(joining: str, running: str) -> bool:
     """Whether both versions are known and not the same."""
     return bool(numbers(joining) and numbers(running)) and numbers(joining) != numbers(running)
+
+def judge_etcd(found: Findings, platform: Platform, brings: str, runs: str) -> None:
+    """Whether a target's etcd may join the platform's."""
+    both = f"its etcd is {short(brings)}, the platform runs {short(runs)}"
+    if not short(brings):
+        binary = platform.etcd.binary
+        found.refuse("etcd-version-unknown", f"{binary} --version prints no version, expected {short(runs)}", f"run {binary} there")
+    elif too_old(brings, runs):
+        what = f"{both}; a member of a lower minor version can't join"
+        found.refuse("etcd-too-old", what, "install that version there", final=True)
+    elif too_new(brings, runs):
+        found.refuse("etcd-too-new", f"{both}; etcd goes one minor version at a time", "install that version there")
+    elif differs(brings, runs):
+        found.warn("etcd-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")
+    if forgets_promotion(short(brings)) and not forgets_promotion(short(runs)):
+        what = f"its etcd {short(brings)} does not persist a learner's promotion (etcd#19557), and it joins as a learner"
+        found.warn("etcd-promotion-not-persisted", what, "install 3.5.20 or newer there")
+
+
+def judge_k3s(found: Findings, platform: Platform, brings: str, runs: str) -> None:
+    """Whether the bundle's k3s may join the platform's."""
+    both = f"its bundle's k3s is {short(brings)}, the platform runs {short(runs)}"
+    if not short(brings):
+        binary = f"{platform.k3s.bundle}/vendor/k3s"
+        found.refuse(
+            "k3s-version-unknown", f"{binary} --version prints no version, expected {short(runs)}", f"file {binary} there"
+        )
+    elif too_old(brings, runs):
+        found.refuse(
+            "k3s-too-old", f"{both}; no node may be of a lower minor version", "copy that version's bundle there"
+        )
+    elif too_new(brings, runs):
+        found.refuse(
+            "k3s-too-new", f"{both}; API servers may be one minor version apart", "copy that version's bundle there"
+        )
+    elif differs(brings, runs):
+        found.warn("k3s-version-differs", f"{both}: the move is an upgrade, too", "rehearse with both versions")

@@ -17,7 +17,7 @@ listed() {
 # A script's 2>/dev/null would hide it.
 command_not_found_handle() { listed lacks "$1" || echo "$1" >>"$R/tmp/not-found"; return 127; }
 
-hostname() { say hostname; }
+uname() { case $1 in -n) say hostname ;; *) command uname "$@" ;; esac; }
 hostnamectl() {
     did hostnamectl "$@"
     test -e "$S/name-is-fixed" || { printf '%s\n' "$2" >"$S/hostname"; printf '%s\n' "$2" >"$R/etc/hostname"; }
@@ -52,8 +52,16 @@ timeout() {
 }
 dd() { case $* in *fsync*) ;; *) command dd "$@" ;; esac; }
 chown() { :; }
-stat() { command stat "$@" | sed "s/ $EUID\$/ 0/"; }
-df() { echo Avail; say free '107374182400\n'; }
+stat() { case $* in '-c %d '*) disk "$3" | cksum | cut -d' ' -f1; return ;; esac; command stat "$@" | sed "s/ $EUID\$/ 0/"; }
+# Other file systems than the root's are in $S/disks, lines of "FOLDER FREE".
+disk() {
+    local folder free
+    test ! -e "$S/disks" || while read -r folder free; do
+        case $1/ in "$R$folder"/*) echo "$folder $free"; return ;; esac
+    done <"$S/disks"
+    echo "/ $(say free 107374182400)"
+}
+df() { local on; on=$(disk "${*: -1}"); echo Avail; echo "${on#* }"; }
 pgrep() {
     case $* in
     -P*) return 1 ;;
@@ -157,7 +165,7 @@ unit_stop() {
 docker() {
     systemctl is-active docker >/dev/null || { echo 'Cannot connect to the Docker daemon' >&2; return 1; }
     case $1 in
-    info) say docker-store '[[Backing Filesystem extfs]]\n' ;;
+    info) case $* in *DockerRootDir*) echo "$R$(say docker-root '/var/lib/docker\n')" ;; *) say docker-store '[[Backing Filesystem extfs]]\n' ;; esac ;;
     ps) docker_ps "${@:2}" ;;
     stop) did docker "$@"; docker_set Exited "${@:2}" ;;
     rm) did docker "$@"; docker_set gone "${@:2}" ;;
@@ -165,6 +173,7 @@ docker() {
     image) if test "$2" = ls; then say images; else grep -q "^$3 " "$S/images"; fi ;;
     esac
 }
+containerd() { echo 'version = 2'; echo "root = \"$R$(say containerd-root '/var/lib/containerd\n')\""; }
 docker_ps() {
     local all= wanted=name pods= word name image state owner
     for word; do

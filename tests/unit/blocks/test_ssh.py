@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
+from blocks.errors import CommandFailedError, DeadlineExceededError, HostError, HostUnreachableError
 from blocks.ports import round_trips
-from blocks.ssh import SshHost
+from blocks.ssh import ORPHANS, SshHost
 from blocks.ssh_shell import PROGRAM
 from tasks.shell.fleet import side_by_side
 from tests.fakes.sshd import Sshd
@@ -66,6 +66,16 @@ def test_nothing_is_begun_beside_what_a_killed_run_left_at_work(sshd: Sshd, logi
     monkeypatch.setattr("blocks.ssh.ORPHANS", "echo 4711 >&2; exit 1")  # in place of two minutes of waiting
 
     with login() as host, pytest.raises(HostUnreachableError, match=r"vm-1: what an earlier run began .* processes 4711: wait"):
+        host.run("true", what="asking")
+    assert len(sshd.commands) == 1
+
+
+def test_a_machine_that_cannot_say_what_is_at_work_gets_no_command(
+    sshd: Sshd, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blocks.ssh.ORPHANS", f"PATH=/nowhere\n{ORPHANS}")
+
+    with login() as host, pytest.raises(HostError, match=r"^vm-1: no command pgrep, .*\[host-command-missing\]$"):
         host.run("true", what="asking")
     assert len(sshd.commands) == 1
 

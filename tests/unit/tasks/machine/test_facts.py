@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.machine.facts import parse_host_facts, read_host_facts
+from tasks.machine.facts import Room, parse_host_facts, read_host_facts
 from tasks.machine.remains import Remains
 from tasks.machine.versions import numbers
 from tests.fakes import machines
@@ -31,7 +31,8 @@ def test_an_old_server() -> None:
 
     assert (found.hostname, found.uid) == ("host-21", 0)
     assert found.clock == datetime(2026, 1, 2, 3, 4, 5, 250000, UTC)
-    assert (found.free_bytes, found.bundle_bytes) == (53687091200, 2147483648)
+    assert found.rooms == (Room(53687091200, "2049", "/data/docker"), Room(10737418240, "2050", "/var/lib/rancher/k3s"))
+    assert (found.bundle_bytes, found.staged_bytes) == (2147483648, 1073741824)
     assert found.remains == Remains(
         units=("k3s.service",),
         uninstallers=("/usr/local/bin/k3s-uninstall.sh",),
@@ -76,7 +77,7 @@ def test_a_servers_command_line_leaves_the_machine_without_its_token(world: Worl
 def test_a_machine_that_never_had_anything() -> None:
     found = parse_host_facts(recorded("bare"))
 
-    assert (found.free_bytes, found.bundle_bytes) == (53687091200, 0)
+    assert (found.rooms[0].free_bytes, found.bundle_bytes) == (53687091200, 0)
     assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/vendor/install-k3s.sh")
     assert found.missing_commands == ("docker", "keepalived")
     assert not found.remains
@@ -197,3 +198,30 @@ def test_what_the_bundle_lacks_is_seen(world: World) -> None:
 
     assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/image/app.tar")
     assert found.missing_commands == ("keepalived",)
+
+
+@pytest.mark.parametrize(
+    ("store", "place"),
+    [("[[Backing Filesystem extfs]]", "/data/docker"), ("[[driver-type io.containerd.snapshotter.v1]]", "/data/containerd")],
+)
+def test_room_is_looked_for_where_docker_keeps_images(world: World, store: str, place: str) -> None:
+    host = world.hosts["phys-1"]
+    for name, text in {"docker-store": store, "docker-root": "/data/docker", "containerd-root": "/data/containerd"}.items():
+        host.tell(name, text)
+    host.write(f"{place}/images", "")
+    host.tell("disks", f"{place} 5000")
+
+    images, k3s = read_host_facts(host, world.platform).rooms
+
+    assert (images.folder, images.free_bytes) == (place, 5000)
+    assert (k3s.folder, k3s.free_bytes) == ("/var/lib/rancher/k3s", 107374182400)
+    assert images.device != k3s.device
+
+
+@pytest.mark.parametrize("lacks", ["docker", "containerd"])
+def test_what_does_not_say_where_images_are_is_taken_to_keep_them_in_its_usual_folder(world: World, lacks: str) -> None:
+    host = world.hosts["phys-1"]
+    host.tell("docker-store", "[[driver-type io.containerd.snapshotter.v1]]")
+    host.tell("lacks", lacks)
+
+    assert read_host_facts(host, world.platform).rooms[0].folder in ("/var/lib", "/var/lib/docker", "/var/lib/containerd")

@@ -6,6 +6,7 @@ import pytest
 
 from tasks.engine.finding import Finding, FindingsError, Level
 from tasks.engine.outcome import Outcome
+from tasks.machine.facts import TOOLS
 from tasks.machine.fitness import check_machine
 from tests.fakes import machines
 from tests.fakes.host import FakeHost
@@ -27,6 +28,13 @@ def refused(world: World, name: str = "phys-1") -> list[Finding]:
     return [finding for finding in error.value.findings if finding.refuses]
 
 
+def docker_on(host: FakeHost, free: int) -> None:
+    """Docker has a disk of its own."""
+    host.write("/data/docker/image/overlay2/repositories.json", "{}")
+    host.tell("docker-root", "/data/docker")
+    host.tell("disks", f"/data {free}")
+
+
 UNFIT: dict[str, tuple[Given, str]] = {
     "no root": (
         lambda host: host.tell("uid", "1000"),
@@ -42,7 +50,15 @@ UNFIT: dict[str, tuple[Given, str]] = {
     ),
     "a full disk": (
         lambda host: host.tell("free", str(2**30)),
-        "1024 MB free below /var/lib, 5120 MB are needed: make room there [host-disk-short]",
+        "1024 MB free below /var/lib/docker, 5120 MB are needed: make room there [host-disk-short]",
+    ),
+    "a full disk of docker's": (
+        lambda host: docker_on(host, 2**30),
+        "1024 MB free below /data/docker, 5120 MB are needed: make room there [host-disk-short]",
+    ),
+    "a full disk beside docker's": (
+        lambda host: (docker_on(host, 2**40), host.tell("free", str(2**29))),
+        "512 MB free below /var/lib/rancher/k3s, 1024 MB are needed: make room there [host-disk-short]",
     ),
     "another interface": (
         lambda host: host.tell("addresses", "ens3 10.0.0.21/24"),
@@ -110,6 +126,22 @@ def test_what_ends_a_step_for_certain_can_not_be_accepted(world: World, given: G
     given(world.hosts["phys-1"])
 
     assert {finding.final for finding in refused(world)} == {final}
+
+
+def test_images_do_not_need_room_beside_the_disk_that_docker_has_for_them(world: World) -> None:
+    docker_on(world.hosts["phys-1"], 2**40)
+    world.hosts["phys-1"].tell("free", str(3 * 2**30))
+
+    assert check(world).findings == ()
+
+
+@pytest.mark.parametrize("command", TOOLS)
+@pytest.mark.parametrize("name", ["vm-1", "phys-1"])
+def test_a_tool_of_the_scripts_that_is_missing_is_refused_on_every_machine(world: World, name: str, command: str) -> None:
+    world.hosts[name].tell("lacks", command)
+
+    said = f"{name}: no command {command}: install it there, for example with apt-get install [host-command-missing]"
+    assert [(str(finding), finding.final) for finding in refused(world, name) if finding.id == "host-command-missing"] == [(said, True)]
 
 
 def test_a_target_that_becomes_no_member_needs_no_etcd(world: World) -> None:

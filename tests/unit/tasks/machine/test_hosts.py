@@ -28,6 +28,12 @@ def test_a_name_that_would_not_survive_a_reboot_is_set_again(world: World) -> No
     assert name(world).change is Change.CHANGED
 
 
+def test_a_minimal_system_has_no_command_hostname(world: World) -> None:
+    world.hosts["phys-1"].tell("lacks", "hostname")
+
+    assert name(world).why == "old-phys-1 became phys-1"
+
+
 def test_a_name_that_was_not_taken_is_an_error(world: World) -> None:
     world.hosts["phys-1"].tell("name-is-fixed", "yes")
 
