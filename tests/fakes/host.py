@@ -8,18 +8,23 @@ answers and leaves is remembered: on an equal machine, in the same test or anoth
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from blocks.errors import CommandFailedError, HostUnreachableError
 from blocks.ports import CommandResult, round_trips
 from blocks.ssh_shell import PROGRAM, Shell
+from tasks.machine.facts import TOOLS
 from tests.fakes.disk import USUAL, Disk, State
 from tests.fakes.faults import Faulty
 
@@ -45,6 +50,24 @@ class Effect:
 
 EFFECTS: dict[object, Effect] = {}
 """By script and everything that was on the machine."""
+
+
+EVERYWHERE = """
+    base64 basename bash cat chmod chown cksum cp cut date dd df dirname du env head id install ln ls md5sum mkdir mktemp mv od paste
+    printf readlink realpath rm rmdir seq sh sha256sum sleep sort stat sync tac tail tee test timeout touch tr true truncate uname
+    uniq wc
+"""
+
+
+@cache
+def programs() -> Path:
+    """What a machine has: bash, coreutils, and what preflight asks for. A script that needs more is told so by bash."""
+    folder = Path(tempfile.mkdtemp(prefix="evenkeel-programs-"))
+    atexit.register(shutil.rmtree, folder)
+    for name in (*EVERYWHERE.split(), *TOOLS):
+        if (found := shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")) is not None:
+            (folder / name).symlink_to(found)
+    return folder
 
 
 class FakeHost(Faulty):
@@ -149,7 +172,7 @@ class FakeHost(Faulty):
         return Effect(answer, self._snapshot() != before, self.disk.state())
 
     def _bash(self, script: str) -> CommandResult:
-        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
+        environment = {"PATH": str(programs()), "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
         shell = Shell.new(name="fake")  # no login of another test takes it for a command that a killed run has left
         command = ["bash", "--norc", "-c", PROGRAM, shell.name, shell.mark]
         with os.fdopen(os.memfd_create(self.name), "w+b") as rooted:  # bash reads a pipe byte by byte
