@@ -39,7 +39,7 @@ images_in() {
         echo "${root:-$(nearest /var/lib/containerd)}"
     else
         root=$(timeout 20 docker info -f '{{.DockerRootDir}}')
-        echo "${root:-$(nearest /var/lib/docker)}"
+        echo "${root:-$(nearest "$(docker_root)")}"
     fi
 }
 for d in "$(images_in)" "$(nearest /var/lib/rancher/k3s)"; do

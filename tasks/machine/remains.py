@@ -33,9 +33,13 @@ mounts() {{
     {{ printf '%s\n' "$@"; readlink -f "$@"; }} |
         awk 'NR == FNR {{below[$0 "/"]; next}} {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' - /proc/mounts
 }}
+docker_root() {{
+    local root; root=$(sed -nE 's/.*"(data-root|graph)" *: *"([^"]+)".*/\2/p' /etc/docker/daemon.json | head -n 1)
+    echo "${{root:-/var/lib/docker}}"
+}}
 containers() {{
     if systemctl is-active docker >/dev/null; then docker ps -a --format '{{{{.Names}}}}'
-    else ls /var/lib/docker/containers | cut -c1-12; fi
+    else ls "$(docker_root)/containers" | cut -c1-12; fi
 }}
 others() {{ containers | grep -vxF -e '' $kept; }}
 etcd() {{

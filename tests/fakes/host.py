@@ -52,6 +52,7 @@ EFFECTS: dict[object, Effect] = {}
 """By script and everything that was on the machine."""
 
 
+USUAL_FOLDERS = re.compile(r"PATH=\$PATH:\S+")  # those of this machine
 EVERYWHERE = """
     base64 basename bash cat chmod chown cksum cp cut date dd df dirname du env head id install ln ls md5sum mkdir mktemp mv od paste
     printf readlink realpath rm rmdir seq sh sha256sum sleep sort stat sync tac tail tee test timeout touch tr true truncate uname
@@ -174,7 +175,7 @@ class FakeHost(Faulty):
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": str(programs()), "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
         shell = Shell.new(name="fake")  # no login of another test takes it for a command that a killed run has left
-        command = ["bash", "--norc", "-c", PROGRAM, shell.name, shell.mark]
+        command = ["bash", "--norc", "-c", USUAL_FOLDERS.sub("PATH=$PATH", PROGRAM), shell.name, shell.mark]
         with os.fdopen(os.memfd_create(self.name), "w+b") as rooted:  # bash reads a pipe byte by byte
             rooted.write(self._rooted(script).encode())
             rooted.seek(0)

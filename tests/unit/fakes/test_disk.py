@@ -60,7 +60,7 @@ def test_a_script_has_the_same_effect_on_an_equal_machine_without_being_run(
     ids=["written", "written there", "mode", "gone", "folder", "link", "state"],
 )
 def test_a_machine_that_differs_at_all_is_asked_itself(folder: Path, change: object) -> None:
-    script = "cat /etc/hosts; stat -c %a /etc/hosts; ls /etc; hostname"
+    script = "cat /etc/hosts; stat -c %a /etc/hosts; ls /etc; uname -n"
     first, second = FakeHost("vm-1", "10.0.0.11", folder / "a"), FakeHost("vm-1", "10.0.0.11", folder / "b")
     before = first.run(script, what="asking")
     assert second.run(script, what="asking").stdout == before.stdout

@@ -132,6 +132,17 @@ def test_containers_of_a_docker_that_is_off_are_no_less_there(world: World) -> N
     assert "1 other containers (0123456789ab)" in uninstall(world, dry=True).why
 
 
+@pytest.mark.parametrize("key", ["data-root", "graph"])
+def test_they_are_looked_for_where_a_docker_that_is_off_keeps_them(world: World, key: str) -> None:
+    uninstall(world)
+    host = world.hosts["phys-1"]
+    host.unit("docker", "inactive", "enabled")
+    host.write("/etc/docker/daemon.json", f'{{"log-driver": "json-file", "{key}": "{host.path("/opt/docker")}"}}')
+    host.write("/opt/docker/containers/0123456789abcdef/config.v2.json", "{}")
+
+    assert "1 other containers (0123456789ab)" in uninstall(world, dry=True).why
+
+
 # What a vendor's uninstaller leaves, and asks.
 
 
