@@ -62,7 +62,7 @@ EVERYWHERE = """
 
 @cache
 def programs() -> Path:
-    """What a machine has: bash, coreutils, and what preflight asks for. A script that needs more is told so by bash."""
+    """What a machine has: bash, coreutils, and what preflight asks for. For a script that needs more, bash says so, and the test fails."""
     folder = Path(tempfile.mkdtemp(prefix="evenkeel-programs-"))
     atexit.register(shutil.rmtree, folder)
     for name in (*EVERYWHERE.split(), *TOOLS):
