@@ -42,22 +42,34 @@ def main(
 ) -> None:
     """Draft a config."""
     secrets = {"become_password": sudo_password_env, "password": password_env, "passphrase": passphrase_env}
-    ssh: dict[str, Any] = {
-        **{"user": user, "port": port, "key": key, "known_hosts": known_hosts, "become": "sudo" if sudo else None},
-        **{name: {"env": variable} for name, variable in secrets.items() if variable},
-        "jump": [_hop(one) for one in jump or ()] or None,
-    }
+    ssh = ssh_of(secrets, jump or [], user=user, port=port, key=key, known_hosts=known_hosts, become="sudo" if sudo else None)
     files = {"ca": etcd_ca, "cert": etcd_cert, "key": etcd_key}
     if any(files.values()) and not all(files.values()):
         raise typer.BadParameter("--etcd-ca, --etcd-cert and --etcd-key: give all three")
     try:
         if output:
             refuse_existing(output)
-        text = draft(source, platform, {name: value for name, value in ssh.items() if value is not None}, files if etcd_ca else None)
+        text = draft(source, platform, ssh, files if etcd_ca else None)
     except EvenkeelError as error:
         typer.echo(error, err=True)
         sys.exit(2)
-    _write(text, output)
+    hand_over(text, output)
+
+
+def ssh_of(secrets: dict[str, str | None], jumps: list[str], **settings: object) -> dict[str, Any]:
+    """What was given, as the config has it: `ssh` with names of variables in the place of secrets."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    refs = {name: {"env": variable} for name, variable in secrets.items() if variable}
+    return {**given, **refs, **({"jump": list(map(_hop, jumps))} if jumps else {})}
+
+
+def hand_over(text: str, output: Path | None) -> None:
+    """Write the draft to a new file or to standard output, and say on the other channel how much is left to a person."""
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
     typer.echo(f"{text.count(DECIDE)} places to decide: grep -n DECIDE {output or 'FILE'}", err=True)
 
 
@@ -67,14 +79,6 @@ def _hop(text: str) -> dict[str, Any]:
         raise typer.BadParameter(f"--jump {text}: write [USER@]HOST[:PORT]")
     port = {"port": int(found["port"])} if found["port"] else {}
     return {"host": found["host"], **port, **({"user": found["user"]} if found["user"] else {})}
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        typer.echo(text, nl=False)
-        return
-    with output.open("x", encoding="utf-8") as file:
-        file.write(text)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from blocks.etcd_tls import ClientTls
 from blocks.known_hosts import KnownHosts
 from configs.errors import ConfigError
+from configs.load import mistakes
 from configs.ssh import Ssh
 from flows.composition import open_source
 from tasks.draft.text import draft_text
@@ -28,8 +29,7 @@ def draft(source: str, platform: str, ssh: Mapping[str, Any], tls: Mapping[str, 
     try:
         how = Ssh.model_validate(ssh)
     except ValidationError as error:
-        mistakes = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False, include_url=False))
-        raise ConfigError(f"{source}: ssh: {mistakes}") from None
+        raise ConfigError("\n".join(f"{source}: ssh: {line}" for line in mistakes(error))) from None
     with open_source(source, how, ClientTls(**tls) if tls else None) as (machine, kube, etcd):
         known = KnownHosts.read(how.known_hosts)
         return draft_text(platform, machine, kube, etcd, ssh=ssh, tls=tls, knows=known.has)
@@ -38,4 +38,6 @@ def draft(source: str, platform: str, ssh: Mapping[str, Any], tls: Mapping[str, 
 def refuse_existing(path: Path) -> None:
     """Raise ConfigError for a file that is there: what a person has written is never overwritten."""
     if path.exists():
-        raise ConfigError(f"{path}: it exists, and a draft overwrites nothing: give another --output, or move it aside", id="draft-file-exists")
+        raise ConfigError(
+            f"{path}: it exists, and a draft overwrites nothing: give another --output, or move it aside", id="draft-file-exists"
+        )

@@ -115,8 +115,8 @@ def refuse_without_tls(machine: SourceMachine, access: ClusterAccess) -> None:
     names = ("K3S_DATASTORE_CAFILE", "K3S_DATASTORE_CERTFILE", "K3S_DATASTORE_KEYFILE")
     files = [access.variables[name].get_secret_value() for name in names if name in access.variables]
     raise RefusedError(
-        f"{machine.name}: its etcd answers by TLS at {machine.client_url}, and no client certificate was given: fetch the files that k3s has "
-        f"there ({', '.join(files) or ', '.join(names)}), and give them as --etcd-ca, --etcd-cert and --etcd-key",
+        f"{machine.name}: its etcd answers by TLS at {machine.client_url}, and no client certificate was given: fetch the files that k3s "
+        f"has there ({', '.join(files) or ', '.join(names)}), and give them as --etcd-ca, --etcd-cert and --etcd-key",
         id="draft-etcd-tls",
     )
 
