@@ -30,7 +30,7 @@ QUESTION = UNITS + facts(
     {
         "addresses": "ip -4 -o addr show | while read -r _ _ _ address _; do echo ${address%/*}; done",
         "server": SERVER_COMMAND_LINE,
-        "releases": f"{KUBECONFIG}timeout 60 helm list -a -A -o json",
+        "releases": f"{KUBECONFIG}timeout 20 helm list -a -A -o json",
         "archives": ARCHIVES,
     }
 )
