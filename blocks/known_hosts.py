@@ -68,6 +68,10 @@ class KnownHosts:
         """The kinds of the keys that are known for a host: what it is to be asked for."""
         return [line.kind for name in _names(host, port) for line in self._of(name) if not line.marker]
 
+    def has(self, host: str, port: int) -> bool:
+        """Whether a key stands there for just this port: other than for `kinds`, a line without a port is of 22 only."""
+        return any(not line.marker for line in self._of(_names(host, port)[0]))
+
     def verdict(self, host: str, port: int, key: bytes) -> Verdict:
         """As ssh judges: a revoked key never, then the lines of [HOST]:PORT, then those of HOST, where a key has no port."""
         names = _names(host, port)

@@ -51,10 +51,10 @@ def load_platform(path: Path) -> Platform:
     try:
         return Platform.model_validate(content)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in _lines(error))) from None
+        raise ConfigError("\n".join(f"{path}: {line}" for line in mistakes(error))) from None
 
 
-def _lines(error: ValidationError) -> list[str]:
+def mistakes(error: ValidationError) -> list[str]:
     """One line per mistake: its path in the YAML, and what to write. No line has the value of a secret."""
     return [
         ": ".join(filter(None, [_yaml_path(item["loc"]), item["msg"].removeprefix("Value error, ")]))

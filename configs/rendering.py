@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import configs
@@ -26,4 +27,15 @@ def _sql(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-_templates.filters["sql"] = _sql
+def _yaml(value: object) -> str:
+    """A value as YAML has it, on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _line(value: object) -> str:
+    """For a comment: whatever the text has, it does not end the line."""
+    return " ".join(str(value).split())
+
+
+_templates.filters.update(sql=_sql, yaml=_yaml, line=_line)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 
 from prefect.runtime import flow_run
 
@@ -20,16 +21,19 @@ from blocks.etcd_keys import EtcdKeys
 from blocks.etcd_tls import ClientTls
 from blocks.kubernetes import KubeCluster
 from blocks.lock import RunLock
-from blocks.ports import Host
+from blocks.ports import EtcdApi, Host, KubeApi
 from blocks.process import process_name
 from blocks.secrets import resolve_secret
 from blocks.ssh import SshHost
 from blocks.ssh_fleet import SshFleet
-from configs.hosts import Machine
+from configs.errors import ConfigError
+from configs.hosts import Machine, Source
 from configs.platform import Platform
+from configs.ssh import Access, Ssh
 from flows.opening import Opening, is_over
 from flows.report import close_killed, reported
 from flows.session import Session, current
+from tasks.draft.machine import SourceMachine, read_machine, refuse_without_tls
 from tasks.engine.journal import Journal, Report
 from tasks.engine.record import Facts, find_newest, prefix
 from tasks.engine.run import Run
@@ -85,6 +89,33 @@ def open_session(
         session = Session(platform, run, hosts, etcd, keys, kube, access, record, secrets)
         stack.enter_context(current(session))
         yield session
+
+
+@contextmanager
+def open_source(source: str, ssh: Ssh, tls: ClientTls | None) -> Iterator[tuple[SourceMachine, KubeApi, EtcdApi]]:
+    """One running source before there is a config, and the API and the etcd that answer on it. Nobody locks anything: it is only read."""
+    machine = _named(source)
+    secrets = {ref: resolve_secret(ref) for ref in ssh.secrets}
+    fleet = SshFleet(access={machine.name: Access().filled_from(ssh)}, known_hosts=ssh.known_hosts)
+    with fleet.hosts((machine,), secrets) as hosts:
+        access = find_cluster_access([machine], hosts, None)
+        said = read_machine(hosts[machine.name])
+        if said.etcd_by_tls and tls is None:
+            refuse_without_tls(said, access)
+        scheme = "https" if tls else "http"
+        endpoints = EtcdEndpoints(endpoints=(f"{scheme}://{machine.address}:{said.client_port}",), tls=tls)
+        with endpoints.cluster() as etcd:
+            yield said, KubeCluster(access.credentials, (str(machine.address),), said.api_port), etcd
+
+
+def _named(source: str) -> Source:
+    """Raises ConfigError where a name leads to no address."""
+    try:
+        return Source(name=source.lower(), address=IPv4Address(socket.gethostbyname(source)))
+    except (OSError, ValueError):
+        raise ConfigError(
+            f"{source}: no IPv4 address is known for this name here: give its address as --source", id="draft-source-unresolved"
+        ) from None
 
 
 def _fleet(platform: Platform) -> SshFleet:

@@ -10,6 +10,7 @@ from typing import Any
 
 from blocks.errors import CommandFailedError, RefusedError, TransientError, VerificationError
 from blocks.ports import Host, KubeApi
+from configs.database import Backup
 from configs.hosts import Machine
 from configs.platform import Platform
 from tasks.database.control import control
@@ -54,7 +55,7 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi, n
     # probe
     backup, values = platform.backup, helm_values(platform, nodes)
     chart = PurePosixPath(backup.chart).name.removesuffix(".tgz")
-    found = _release(helm, platform)
+    found = read_release(helm, backup, timeout_s=platform.timeouts.helm_s)
     status, present, given = found
     _refuse_pending(helm, platform, status)
     if _is_as_configured(found, chart, values) and kube.pod_named(backup.namespace, backup.workload_label):
@@ -80,7 +81,7 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi, n
         timeout_s=platform.timeouts.pod_ready_s,
         id="backup-ctl-not-ready",
     )
-    if not _is_as_configured(_release(helm, platform), chart, values):
+    if not _is_as_configured(read_release(helm, backup, timeout_s=platform.timeouts.helm_s), chart, values):
         raise VerificationError(
             f"{helm.name}: Helm upgraded {backup.release}, but it is not as configured: "
             f"helm get values {backup.release} -n {backup.namespace}",
@@ -133,16 +134,15 @@ def _mounts(tikv: dict[str, Any], lake: str) -> bool:
     return any(lake in volumes[m["name"]] + m["mountPath"] for m in tikv.get("additionalVolumeMounts") or () if m["name"] in volumes)
 
 
-def _release(helm: Host, platform: Platform) -> Release:
+def read_release(helm: Host, backup: Backup, *, timeout_s: float) -> Release:
     """The release as Helm knows it; all empty when there is none. Raises when Helm can't be asked."""
-    backup = platform.backup
     question = {
         "helm": "command -v helm",
         "list": f"helm list -a -n {quote(backup.namespace)} -o json",
         "values": f"helm get values {quote(backup.release)} -n {quote(backup.namespace)} -o json",
     }
     script = KUBECONFIG + facts(question)
-    said = parse_facts(helm.run(script, what="asking Helm", timeout_s=platform.timeouts.helm_s).stdout)
+    said = parse_facts(helm.run(script, what="asking Helm", timeout_s=timeout_s).stdout)
     if not said["helm"]:
         raise RefusedError(
             f"{helm.name}: no `helm` there: install it, or name another machine in backup.helm_host", id="helm-missing"

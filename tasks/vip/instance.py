@@ -161,29 +161,30 @@ def read_instance(host: Host, platform: Platform) -> Instance:
 
     Raises FindingsError when the file has none, or can't be read.
     """
-    question = PRELUDE + facts(QUESTIONS)
-    what = "reading keepalived's configuration"
-    said = parse_facts(host.run(question, what=what, timeout_s=platform.timeouts.command_s).stdout)
-    found = Findings(host.name)
-    try:
-        whole = parse(said["conf"])
-    except GrammarError as error:
-        found.refuse("vip-conf-unsupported", f"{CONF} is not read: {error}", "write it without", final=True)
-        raise FindingsError(found.found) from error
-    own = instance_with(platform.vip, whole)
-    if own is None or not own.said("virtual_router_id"):
+    instances = read_instances(host, timeout_s=platform.timeouts.command_s)
+    own = next((one for one in instances if str(platform.vip) in one.all_addresses), None)
+    if own is None or not own.virtual_router_id:
+        found = Findings(host.name)
         what = f"{CONF} has no vrrp_instance with {platform.vip} and a virtual_router_id"
         found.refuse("vip-instance-missing", what, f"see {CONF} there", final=True)
         raise FindingsError(found.found)
+    return own
+
+
+def read_instances(host: Host, *, timeout_s: float) -> tuple[Instance, ...]:
+    """All instances of the machine's file, none where it has no file. Raises FindingsError for one that can't be read."""
+    question = PRELUDE + facts(QUESTIONS)
+    said = parse_facts(host.run(question, what="reading keepalived's configuration", timeout_s=timeout_s).stdout)
+    try:
+        whole = parse(said["conf"])
+    except GrammarError as error:
+        found = Findings(host.name)
+        found.refuse("vip-conf-unsupported", f"{CONF} is not read: {error}", "write it without", final=True)
+        raise FindingsError(found.found) from error
     scripts = tuple(Script(path, mode, text) for mode, text, path in (s.split(" ", 2) for s in said["scripts"].splitlines()))
     present = {address.partition("/")[0]: device for address, device in map(str.split, said["addresses"].splitlines())}
-    return Instance(own, whole, scripts, present, tuple(said["journal"].splitlines()))
-
-
-def instance_with(vip: IPv4Address, whole: tuple[Statement, ...]) -> Statement | None:
-    """The vrrp_instance that has this address."""
-    instances = (top for top in whole if top.keyword == "vrrp_instance")
-    return next((one for one in instances if str(vip) in Instance(one, whole).all_addresses), None)
+    journal = tuple(said["journal"].splitlines())
+    return tuple(Instance(top, whole, scripts, present, journal) for top in whole if top.keyword == "vrrp_instance")
 
 
 def refuse_long_auth_pass(ref: SecretRef, secret: SecretStr) -> None:

@@ -210,7 +210,7 @@ test ! -e "$S/gluster" || gluster() {
 # One release, and its values as flat JSON, of which Helm 3.x keeps only what an upgrade is given. Of two values for one name
 # the last one counts, in JSON, too.
 helm() {
-    local words=() values= value
+    local words=() values= value namespace=default
     case $1 in
     list) say helm-list '[]\n'; return ;;
     get) test -e "$S/helm-values" || { echo 'Error: release: not found' >&2; return 1; }; say helm-values; return ;;
@@ -221,7 +221,8 @@ helm() {
         case $1 in
         --values) read -r values; values=${values#null}; values=${values#\{}; values=${values%\}}; shift ;;
         --set-string) value=${2//\\,/,}; values+="${values:+,}\"${value%%=*}\":\"${value#*=}\""; shift ;;
-        -n | --timeout) shift ;;
+        -n) namespace=$2; shift ;;
+        --timeout) shift ;;
         -*) ;;
         *) words+=("$1") ;;
         esac
@@ -229,7 +230,7 @@ helm() {
     done
     printf '{%s}\n' "$values" >"$S/helm-values"
     value=${words[2]##*/}
-    printf '[{"name":"%s","status":"deployed","chart":"%s"}]\n' "${words[1]}" "${value%.tgz}" >"$S/helm-list"
+    printf '[{"name":"%s","namespace":"%s","status":"deployed","chart":"%s"}]\n' "${words[1]}" "$namespace" "${value%.tgz}" >"$S/helm-list"
 }
 
 test ! -e "$S/lacks" || command() { test "$1" != -v || ! listed lacks "$2" || return 1; builtin command "$@"; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def test_a_host_is_known(tmp_path: Path, hosts: str, port: int) -> None:
 )
 def test_a_host_is_not_known(tmp_path: Path, hosts: str) -> None:
     assert known(tmp_path, line(hosts)).verdict("10.0.0.11", 22, KEY.asbytes()) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("form", [str, HASHED])
+def test_a_key_is_of_the_port_that_stands_beside_it_or_of_22(tmp_path: Path, form: Callable[[str], str]) -> None:
+    assert known(tmp_path, line(form("10.0.0.11"))).has("10.0.0.11", 22)
+    assert not known(tmp_path, line(form("10.0.0.11"))).has("10.0.0.11", 2222)
+    assert known(tmp_path, line(form("[10.0.0.11]:2222"))).has("10.0.0.11", 2222)
+    assert not known(tmp_path, line(form("10.0.0.11"), marker="@cert-authority")).has("10.0.0.11", 22)
 
 
 def test_one_of_several_keys_is_enough_and_another_one_is_a_change(tmp_path: Path) -> None:

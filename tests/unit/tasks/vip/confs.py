@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from tasks.vip.grammar import parse
-from tasks.vip.instance import Instance, Script, instance_with
+from tasks.vip.grammar import Statement, parse
+from tasks.vip.instance import Instance, Script
 
 VIP = IPv4Address("10.0.0.100")
 WHOLE = """\
@@ -60,6 +60,12 @@ vrrp_instance VI_1 {
 SCRIPTS = tuple(
     Script(path, "755", "IyEvYmluL3NoCg==") for path in ("/etc/keepalived/check.sh", "/etc/keepalived/notify.sh", "/etc/other.sh")
 )
+
+
+def instance_with(vip: IPv4Address, whole: tuple[Statement, ...]) -> Statement | None:
+    """The vrrp_instance that has this address."""
+    instances = (top for top in whole if top.keyword == "vrrp_instance")
+    return next((one for one in instances if str(vip) in Instance(one, whole).all_addresses), None)
 
 
 def instance(conf: str = WHOLE) -> Instance:

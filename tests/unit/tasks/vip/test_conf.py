@@ -15,9 +15,9 @@ from tasks.vip.conf import (
     users_of,
 )
 from tasks.vip.grammar import parse
-from tasks.vip.instance import Instance, instance_with
+from tasks.vip.instance import Instance
 from tests.fakes.platform import CONFIG, platform
-from tests.unit.tasks.vip.confs import VIP, WHOLE, instance, small
+from tests.unit.tasks.vip.confs import VIP, WHOLE, instance, instance_with, small
 
 GOLDEN = Path(__file__).parent / "golden"
 PLATFORM = platform(targets=[{**CONFIG["targets"][0], "interface": "bond0.5"}, *CONFIG["targets"][1:]])
