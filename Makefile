@@ -60,4 +60,4 @@ fmt: $(READY)  ## sort imports and fix what ruff can
 lock: $(READY)  ## resolve the dependencies again
 	@$(PY) -m pip install --quiet uv
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --upgrade \
-	    --python-version 3.11 --quiet --output-file requirements.lock
+	    --python-version 3.11 --universal --quiet --output-file requirements.lock
