@@ -63,6 +63,9 @@ lint: $(READY)  ## ruff, mypy --strict on product code, the layers
 offline: $(READY)  ## one archive for networks that reach no package index: wheels, the project, install.sh
 	@$(PY) -m deployments.offline.build
 
+install-service: $(READY)  ## as root: Prefect's server and worker as services of systemd
+	@$(PY) -m deployments.service $(if $(DESTDIR),--destdir '$(DESTDIR)')
+
 fmt: $(READY)  ## sort imports and fix what ruff can
 	@$(VENV)/bin/ruff check --fix .
 
