@@ -24,7 +24,10 @@ SECRETS = Path("/etc/evenkeel/evenkeel.env")
 WORKER_SECRETS = Path("/etc/evenkeel/worker.env")
 STATE = Path("/var/lib/evenkeel")
 PLAIN = re.compile(r"[\w./+-]+")  # systemd reads blanks, quotes, $ and % in its own way
-EMPTY = "# NAME=value, a line each: the environment variables that the config names as secrets. systemctl restart evenkeel-worker\n"
+EMPTY = """\
+# NAME=value, a line each: the environment variables that the config names as secrets. Then: systemctl restart evenkeel-worker
+# SSH_AUTH_SOCK here must name a socket outside of /tmp, of which the services have their own.
+"""
 
 app = typer.Typer(add_completion=False, help=__doc__)
 

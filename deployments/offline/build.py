@@ -100,7 +100,7 @@ def _build_wheel(wheels: Path, source: Path) -> None:
         _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
         built = next(Path(folder).glob("*.whl"))
         if not built.name.endswith("-none-any.whl"):
-            raise SystemExit(f"{source.name}: no wheel for one of CPython {', '.join(PYTHONS)} on {PLATFORMS[-1]}: pin a release that has one")
+            raise SystemExit(f"{source.name}: no wheel for every CPython of {', '.join(PYTHONS)}: pin a release that has them")
         shutil.move(built, wheels)
     source.unlink()
 

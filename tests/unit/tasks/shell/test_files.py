@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks.shell.files import OURS, begin_log, diff, diff_of_ours, keep_foreign, move_aside, read_file, step_log, write_file
+from tasks.shell.files import (
+    OURS,
+    begin_log,
+    diff,
+    diff_of_ours,
+    keep_foreign,
+    move_aside,
+    read_file,
+    step_log,
+    write_file,
+)
 from tasks.shell.script import STRICT, facts, parse_facts
 from tests.fakes.host import FakeHost
 
@@ -129,7 +139,8 @@ def test_a_diff_shows_no_line_that_others_wrote() -> None:
 
 
 def test_a_log_is_new_and_only_roots_whatever_lay_there(host: FakeHost) -> None:
-    log, precious = step_log("k3s"), host.write("/etc/precious", "stays\n")
+    log = step_log("k3s")
+    host.write("/etc/precious", "stays\n")
     host.path(log).symlink_to(host.path("/etc/precious"))
     host.run(f"{STRICT}umask 0\n{begin_log(log)}echo said >{log}\n", what="logging")
 
@@ -140,5 +151,6 @@ def test_a_log_is_new_and_only_roots_whatever_lay_there(host: FakeHost) -> None:
 
 def test_nothing_is_written_to_a_name_in_tmp_that_others_can_foresee() -> None:
     ours = re.compile(r"(?:/var)?/tmp/evenkeel(?!\.XXX)")
-    found = {str(path.relative_to(ROOT)) for room in ("flows", "tasks", "blocks", "configs") for path in (ROOT / room).rglob("*.py") if ours.search(path.read_text())}
+    files = [path for room in ("flows", "tasks", "blocks", "configs") for path in (ROOT / room).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)) for path in files if ours.search(path.read_text())}
     assert found == {"tasks/database/control.py"}, "in a pod, where the next run must find it: a new folder of mode 0700"
