@@ -61,7 +61,7 @@ def passwords(destdir: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in at(destdir, SECRETS).read_text().splitlines())
 
 
-def test_what_is_secret_is_its_owners_alone(destdir: Path) -> None:
+def test_only_the_owner_reads_what_is_secret(destdir: Path) -> None:
     assert {mode(at(destdir, path)) for path in (SECRETS, WORKER_SECRETS)} == {0o600}
     assert mode(at(destdir, STATE)) == 0o700
     assert {mode(at(destdir, SYSTEMD / unit)) for unit in UNITS} == {0o644}
