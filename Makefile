@@ -6,7 +6,8 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick test-lab test-faults lint fmt lock
+.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick test-lab test-faults test-offline test-night \
+	lint fmt lock offline install-service
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,10 +50,21 @@ test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing 
 test-faults: $(READY)  ## two hours: the migration killed at every moment of every act
 	@$(PY) -m pytest -q -s tests/faults
 
+test-offline: $(READY)  ## the archive, built, and installed without a network; downloads its wheels
+	@$(PY) -m pytest -q tests/offline
+
+test-night: test-offline test-faults  ## what is too slow for every change
+
 lint: $(READY)  ## ruff, mypy --strict on product code, the layers
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }; rm -f .lint-imports.log
+
+offline: $(READY)  ## one archive for networks that reach no package index: wheels, the project, install.sh
+	@$(PY) -m deployments.offline.build
+
+install-service: $(READY)  ## as root: Prefect's server and worker as services of systemd
+	@$(PY) -m deployments.service $(if $(DESTDIR),--destdir '$(DESTDIR)')
 
 fmt: $(READY)  ## sort imports and fix what ruff can
 	@$(VENV)/bin/ruff check --fix .
@@ -60,4 +72,4 @@ fmt: $(READY)  ## sort imports and fix what ruff can
 lock: $(READY)  ## resolve the dependencies again
 	@$(PY) -m pip install --quiet uv
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --upgrade \
-	    --python-version 3.11 --quiet --output-file requirements.lock
+	    --python-version 3.11 --universal --quiet --output-file requirements.lock

@@ -153,7 +153,7 @@ def down() -> None:
 
 
 def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> None:
-    RUN.mkdir(exist_ok=True)
+    RUN.mkdir(mode=0o700, exist_ok=True)  # the server's database and the worker's log are in it
     if name in _children:
         _children[name].wait()  # reap the previous one: it has ended, and is our child
     with (RUN / f"{name}.log").open("ab") as log:

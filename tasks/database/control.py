@@ -40,7 +40,7 @@ running) running || : ;;
 begin)
     [ ! -d "$folder" ] || exit 0
     if running; then exit 0; fi
-    rm -rf "$base" && mkdir -p "$base" && mkdir "$folder" || exit 1
+    rm -rf "$base" && mkdir -p "${base%/*}" && mkdir -m 700 "$base" "$folder" || exit 1
     shift 2
     (
         trap '' HUP

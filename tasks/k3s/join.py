@@ -22,10 +22,11 @@ from tasks.k3s.identity import BOOTSTRAP, PROXY, ClusterAccess, password_of, ser
 from tasks.k3s.nodes import find_node
 from tasks.k3s.rogue import take_back
 from tasks.k3s.server_args import server_args
-from tasks.shell.files import move_aside
+from tasks.shell.files import begin_log, move_aside, step_log
 from tasks.shell.script import STRICT, facts, parse_facts
 from tasks.shell.units import drop_in_folders, is_on, unit_state
 
+LOG = step_log("k3s")
 DATASTORE = ("K3S_DATASTORE_ENDPOINT", "K3S_DATASTORE_CAFILE", "K3S_DATASTORE_CERTFILE", "K3S_DATASTORE_KEYFILE")
 
 
@@ -137,9 +138,10 @@ def _install(
 ) -> None:
     exports = "".join(f"export {name}={quote(_plain(value))}\n" for name, value in wanted.items())
     installer = (
-        f"{STRICT}{before}{exports}sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh </dev/null >/tmp/evenkeel-k3s.log 2>&1\n"
+        f"{STRICT}{begin_log(LOG)}{before}{exports}"
+        f"sh {quote(platform.k3s.bundle)}/vendor/install-k3s.sh </dev/null >{LOG} 2>&1\n"
         # An installer that changed nothing starts nothing, even when the unit is stopped.
-        f"systemctl start {unit} >>/tmp/evenkeel-k3s.log 2>&1\n"
+        f"systemctl start {unit} >>{LOG} 2>&1\n"
     )
     try:
         host.run(installer, what="install-k3s.sh", timeout_s=platform.timeouts.k3s_join_s)
@@ -193,7 +195,7 @@ def _drop_ins_noted(host: Host, said: dict[str, str]) -> tuple[Finding, ...]:
 
 def _journal(host: Host, unit: str, wanted: dict[str, SecretStr | str]) -> str:
     """Why k3s did not start, from the installer's log and the unit's journal, with the tokens masked."""
-    script = f"tail -n 3 /tmp/evenkeel-k3s.log; journalctl -u {unit} -n 6 --no-pager -o cat"
+    script = f"tail -n 3 {LOG}; journalctl -u {unit} -n 6 --no-pager -o cat"
     said = host.run(script, what="reading k3s's journal", check=False).stdout.strip()[-600:]
     secrets = [value.get_secret_value() for value in wanted.values() if isinstance(value, SecretStr)]
     for part in filter(None, [*secrets, *map(password_of, secrets)]):

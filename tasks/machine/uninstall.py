@@ -14,9 +14,10 @@ from tasks.engine.step import step
 from tasks.machine.facts import read_host_facts
 from tasks.machine.live import LivePlatform
 from tasks.machine.remains import QUESTIONS, parse_remains, prelude
+from tasks.shell.files import begin_log, step_log
 from tasks.shell.script import facts, parse_facts
 
-LOG = "/var/log/evenkeel-uninstall.log"
+LOG = step_log("uninstall")
 # Commands fail on what is already gone; what counts is what is left afterwards. The vendor's scripts delete through mounts
 # (k3s-io/k3s#3264), so everything is stopped and unmounted first. They also remove the unit that names the data's folder, so
 # that goes before them, and themselves, so what they leave when they are cut off is removed here.
@@ -51,8 +52,7 @@ rm -f /usr/local/bin/k3s /usr/local/bin/k3s-killall.sh $(uninstallers)
 systemctl daemon-reload
 """
 SCRIPT = f"""{{
-mkdir -p /var/log
-{{ {_STOP}
+{begin_log(LOG)}{{ {_STOP}
 if test -z "$(mounts)"; then {_DELETE}
 fi; }} >{LOG} 2>&1
 }} </dev/null

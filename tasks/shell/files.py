@@ -35,6 +35,16 @@ def write_encoded(path: str, encoded: str, mode: str, owner: str) -> str:
     )
 
 
+def step_log(name: str) -> str:
+    """Where a step's script writes what it has no answer for: only root may write to /run, unlike /tmp."""
+    return f"/run/evenkeel-{name}.log"
+
+
+def begin_log(path: str) -> str:
+    """Shell: a new empty log that only root can read, whatever the umask; an installer may print what is a secret."""
+    return f"install -m 0600 /dev/null {quote(path)}\n"
+
+
 def keep_foreign(path: str, suffix: str) -> str:
     """Shell: copy the file at `path` to a neighbour before it is overwritten; one that we wrote is not kept.
 

@@ -57,6 +57,17 @@ def test_a_command_goes_on_without_its_connection_and_its_end_is_kept(pod: Pod) 
     assert pod.ask("running", "") == ""
 
 
+def test_only_the_pods_own_user_reads_what_a_command_says_and_a_link_is_not_followed(pod: Pod, tmp_path: Path) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (tmp_path / "evenkeel").symlink_to(elsewhere)
+
+    pod.ask("begin", "load-1", "true")
+    pod.until("load-1", lambda said: said != "running\n")
+
+    assert not list(elsewhere.iterdir())
+    assert (tmp_path / "evenkeel").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_command_is_begun_once_however_often_that_is_asked_for(pod: Pod) -> None:
     for _ in range(3):
         pod.ask("begin", "load-1", "sh", "-c", f"echo x >> {pod.folder}/begun")

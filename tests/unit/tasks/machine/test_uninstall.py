@@ -218,7 +218,7 @@ def test_a_process_that_does_not_end_is_an_error(world: World) -> None:
     world.hosts["phys-1"].write(UNINSTALLER, "#!/bin/sh\n", mode=0o755)
     world.hosts["phys-1"].tell("unkillable", "yes")
 
-    with pytest.raises(VerificationError, match=r"still there: processes: 4711 k3s-server: see /var/log/evenkeel-") as left:
+    with pytest.raises(VerificationError, match=r"still there: processes: 4711 k3s-server: see /run/evenkeel-") as left:
         uninstall(world)
     assert left.value.id == "uninstall-incomplete"
 

@@ -1,13 +1,25 @@
 """Files on machines, written, kept and moved by a shell; files compared."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tasks.shell.files import OURS, diff, diff_of_ours, keep_foreign, move_aside, read_file, write_file
+from tasks.shell.files import (
+    OURS,
+    begin_log,
+    diff,
+    diff_of_ours,
+    keep_foreign,
+    move_aside,
+    read_file,
+    step_log,
+    write_file,
+)
 from tasks.shell.script import STRICT, facts, parse_facts
 from tests.fakes.host import FakeHost
 
+ROOT = Path(__file__).resolve().parents[4]
 AWKWARD = 'it\'s "quoted" $HOME `id` \\n\n\ttab\nEND\n{% raw %}\n'
 
 
@@ -124,3 +136,21 @@ def test_a_diff_shows_no_line_that_others_wrote() -> None:
 
     assert "password" not in shown
     assert shown.startswith("/etc/some.conf: 1 lines that are not ours are kept aside and not shown\n")
+
+
+def test_a_log_is_new_and_only_roots_whatever_lay_there(host: FakeHost) -> None:
+    log = step_log("k3s")
+    host.write("/etc/precious", "stays\n")
+    host.path(log).symlink_to(host.path("/etc/precious"))
+    host.run(f"{STRICT}umask 0\n{begin_log(log)}echo said >{log}\n", what="logging")
+
+    assert host.read("/etc/precious") == "stays\n"
+    assert host.read(log) == "said\n"
+    assert host.path(log).lstat().st_mode == 0o100600
+
+
+def test_nothing_is_written_to_a_name_in_tmp_that_others_can_foresee() -> None:
+    ours = re.compile(r"(?:/var)?/tmp/evenkeel(?!\.XXX)")
+    files = [path for room in ("flows", "tasks", "blocks", "configs") for path in (ROOT / room).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)) for path in files if ours.search(path.read_text())}
+    assert found == {"tasks/database/control.py"}, "in a pod, where the next run must find it: a new folder of mode 0700"
