@@ -203,7 +203,7 @@ docker_load() {
 test ! -e "$S/gluster" || gluster() {
     local self
     read -r self <"$S/gluster-self"
-    command python3 -IS "${BASH_ENV%/*}/gluster.py" "$(readlink "$S/gluster")" "$self" "$R" "$@" || return
+    "$PYTHON" -IS "${BASH_ENV%/*}/gluster.py" "$(readlink "$S/gluster")" "$self" "$R" "$@" || return
     case $* in *'peer '* | *replace-brick*) did gluster "$@" ;; esac
 }
 
