@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +91,8 @@ class SshLogin:
             return transport, True
 
     def close(self) -> None:
-        self._connection.client.close()
+        with suppress(paramiko.SSHException, OSError, EOFError):  # what goes through a jump host that is gone can't say goodbye
+            self._connection.client.close()
 
     def translated(self, error: Exception) -> EvenkeelError:
         """What a library's error means, and what to type."""

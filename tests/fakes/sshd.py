@@ -92,6 +92,7 @@ class Sshd(paramiko.ServerInterface):
             there = socket.create_connection(destination, 5)
         except OSError:
             return paramiko.OPEN_FAILED_CONNECT_FAILED
+        there.settimeout(None)  # a way on which nothing is said for a while stays
         self.forwarded[chanid] = there
         threading.Thread(target=self._forward, daemon=True).start()
         return paramiko.OPEN_SUCCEEDED
