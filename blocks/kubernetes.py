@@ -122,9 +122,8 @@ class KubeCluster:
                 found[f"{kind} {meta.get('namespace', '-')}/{meta['name']}"] = json.dumps(item)
         return found
 
-    def pod_named(self, namespace: str, label: str) -> str | None:
-        found = map(pod_of, self._servers.list_all(f"/api/v1/namespaces/{quote(namespace)}/pods", {"labelSelector": label}))
-        return next((pod.name for pod in found if pod.ready and not pod.deleting), None)
+    def pods_labelled(self, namespace: str, label: str) -> list[Pod]:
+        return [*map(pod_of, self._servers.list_all(f"/api/v1/namespaces/{quote(namespace)}/pods", {"labelSelector": label}))]
 
     def scale(self, workload: Workload, replicas: int) -> None:
         self._servers.call("PATCH", _workload_path(workload), {"spec": {"replicas": replicas}})

@@ -240,8 +240,7 @@ class KubeApi(Protocol):
     def manifests(self) -> dict[str, str]:
         """Everything that could name a machine, as "kind namespace/name" to JSON text."""
 
-    def pod_named(self, namespace: str, label: str) -> str | None:
-        """A Ready pod with this label."""
+    def pods_labelled(self, namespace: str, label: str) -> list[Pod]: ...
 
     def scale(self, workload: Workload, replicas: int) -> None: ...
 

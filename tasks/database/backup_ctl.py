@@ -13,7 +13,7 @@ from blocks.ports import Host, KubeApi
 from configs.database import Backup
 from configs.hosts import Machine
 from configs.platform import Platform
-from tasks.database.control import control
+from tasks.database.control import control, ready_pod
 from tasks.engine.finding import note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
@@ -58,7 +58,7 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi, n
     found = read_release(helm, backup, timeout_s=platform.timeouts.helm_s)
     status, present, given = found
     _refuse_pending(helm, platform, status)
-    if _is_as_configured(found, chart, values) and kube.pod_named(backup.namespace, backup.workload_label):
+    if _is_as_configured(found, chart, values) and ready_pod(kube, backup):
         return unchanged(f"{chart} is deployed, its pod is Ready")
     what = f"{chart} " + ("is installed" if not status else f"replaces {present}, {status}")
     if run.dry_run:
@@ -77,7 +77,7 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi, n
     # verify
     wait_until(
         f"a pod {backup.workload_label} in {backup.namespace} is Ready",
-        lambda: kube.pod_named(backup.namespace, backup.workload_label),
+        lambda: ready_pod(kube, backup),
         timeout_s=platform.timeouts.pod_ready_s,
         id="backup-ctl-not-ready",
     )

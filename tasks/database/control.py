@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 from uuid import uuid4
@@ -21,6 +22,7 @@ from blocks.errors import (
     TransientError,
 )
 from blocks.ports import ExecResult, KubeApi
+from configs.database import Backup
 from configs.errors import EvenkeelError
 from configs.platform import Platform
 from tasks.engine.waiting import wait_until
@@ -108,17 +110,22 @@ def await_detached(kube: KubeApi, platform: Platform, *, timeout_s: float) -> No
     _await(platform, pod, "what a killed run has begun ends", lambda: not _ask(kube, platform, pod, "", "running").stdout, timeout_s)
 
 
+def ready_pod(kube: KubeApi, backup: Backup) -> str | None:
+    """A pod of backup-ctl that is Ready and stays, if there is one."""
+    found = kube.pods_labelled(backup.namespace, backup.workload_label)
+    return next((pod.name for pod in found if pod.ready and not pod.deleting), None)
+
+
 def find_pod(kube: KubeApi, platform: Platform) -> str:
-    """The pod to exec in. Raises RefusedError when none is Ready."""
-    backup = platform.backup
-    pod = kube.pod_named(backup.namespace, backup.workload_label)
-    if pod is None:
-        raise RefusedError(
-            f"backup-ctl: no Ready pod {backup.workload_label} in namespace {backup.namespace}: "
-            f"kubectl get pods -n {backup.namespace}",
-            id="backup-ctl-no-pod",
-        )
-    return pod
+    """The pod to exec in. One that only starts, as after a power cut, is waited for. Raises RefusedError when none is Ready."""
+    backup, timeout_s = platform.backup, platform.timeouts.pod_ready_s
+    pods = f"{backup.workload_label} in namespace {backup.namespace}"
+    if not (found := ready_pod(kube, backup)) and kube.pods_labelled(backup.namespace, backup.workload_label):
+        with suppress(DeadlineExceededError):
+            found = wait_until(f"backup-ctl: a pod {pods} is Ready", lambda: ready_pod(kube, backup), timeout_s=timeout_s, poll_s=POLL_S)
+    if not found:
+        raise RefusedError(f"backup-ctl: no Ready pod {pods}: kubectl get pods -n {backup.namespace}", id="backup-ctl-no-pod")
+    return found
 
 
 def _ask(kube: KubeApi, platform: Platform, pod: str, name: str, what: str, *argv: str) -> ExecResult:

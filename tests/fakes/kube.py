@@ -152,10 +152,10 @@ class FakeKube(Faulty):
         with self.calling("manifests"):
             return dict(self.objects)
 
-    def pod_named(self, namespace: str, label: str) -> str | None:
+    def pods_labelled(self, namespace: str, label: str) -> list[Pod]:
         wanted = label.partition("=")[2]
-        found = (pod for pod in self._pods.values() if pod.namespace == namespace and pod.name.startswith(wanted))
-        return next((pod.name for pod in found if pod.ready and not pod.deleting), None)
+        self._turn()
+        return [pod for pod in self._pods.values() if pod.namespace == namespace and pod.name.startswith(wanted)]
 
     def exec(self, namespace: str, pod: str, argv: list[str], *, stdin: str = "", timeout_s: float = 60) -> ExecResult:
         with self.calling("exec"):

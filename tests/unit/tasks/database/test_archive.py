@@ -70,6 +70,29 @@ def test_without_a_pod_that_does_it_nothing_is_changed(world: World) -> None:
     assert world.mutations == []
 
 
+def restart_pods(world: World) -> None:
+    for pod in world.kube.pods_labelled("uap", "app=backup-ctl"):
+        world.kube.evict(pod)
+    while any(pod.ready for pod in world.kube.pods_labelled("uap", "app=backup-ctl")):
+        pass
+    world.forget()
+
+
+def test_a_pod_that_only_starts_is_waited_for(world: World) -> None:
+    restart_pods(world)
+
+    assert back_up(world).change is Change.CHANGED
+
+
+def test_a_pod_that_does_not_start_in_time_is_reported(world: World) -> None:
+    world.kube.never_ready = {"uap/backup-ctl"}
+    restart_pods(world)
+
+    with pytest.raises(RefusedError, match="no Ready pod app=backup-ctl in namespace uap: kubectl get pods -n uap"):
+        back_up(world)
+    assert world.mutations == []
+
+
 def test_without_the_file_lake_nothing_is_changed(world: World) -> None:
     world.hosts["vm-1"].run("rm -r /mnt/uap-global", what="given")
     world.backups.hosts = world.backups.hosts[1:]
