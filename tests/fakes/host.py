@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -174,8 +173,7 @@ class FakeHost(Faulty):
         return Effect(answer, self._snapshot() != before, self.disk.state())
 
     def _bash(self, script: str) -> CommandResult:
-        environment = {"PATH": str(programs()), "LC_ALL": "C", "R": str(self.disk.made())}
-        environment |= {"BASH_ENV": str(STANDINS), "PYTHON": sys.executable}  # the latter for stand-ins only
+        environment = {"PATH": str(programs()), "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
         shell = Shell.new(name="fake")  # no login of another test takes it for a command that a killed run has left
         command = ["bash", "--norc", "-c", USUAL_FOLDERS.sub("PATH=$PATH", PROGRAM), shell.name, shell.mark]
         with os.fdopen(os.memfd_create(self.name), "w+b") as rooted:  # bash reads a pipe byte by byte
