@@ -12,8 +12,8 @@ from blocks.ssh_keys import PassphraseMissingError, private_key
 from configs.errors import ConfigError
 
 FORMATS = {
-    "OpenSSH": ("-t", "ed25519"), "OpenSSH RSA": ("-t", "rsa"), "PEM RSA": ("-t", "rsa", "-m", "PEM"),
-    "PKCS#8 RSA": ("-t", "rsa", "-m", "PKCS8"), "PEM ECDSA": ("-t", "ecdsa", "-m", "PEM"),
+    "OpenSSH": ("-t", "ed25519"), "OpenSSH RSA": ("-t", "rsa", "-b", "2048"), "PEM RSA": ("-t", "rsa", "-b", "2048", "-m", "PEM"),
+    "PKCS#8 RSA": ("-t", "rsa", "-b", "2048", "-m", "PKCS8"), "PEM ECDSA": ("-t", "ecdsa", "-m", "PEM"),
     "PKCS#8 ECDSA": ("-t", "ecdsa", "-m", "PKCS8"),
 }  # fmt: skip
 
