@@ -31,9 +31,9 @@ class Fault:
     heal: str = ""
 
 
-def _blocked(port: int, *chains: str) -> tuple[str, str]:
-    """Packets to that port are dropped, as by a misconfigured firewall."""
-    rules = [f"{chain} -p tcp --dport {port} -j DROP" for chain in chains]
+def _blocked(what: str, *chains: str) -> tuple[str, str]:
+    """Such packets are dropped, as by a misconfigured firewall."""
+    rules = [f"{chain} -p {what} -j DROP" for chain in chains]
     inject = "\n".join(f"iptables -w -C {rule} 2>/dev/null || iptables -w -I {rule}" for rule in rules)
     heal = "\n".join(f"while iptables -w -D {rule} 2>/dev/null; do :; done" for rule in rules)
     return inject, heal
@@ -75,7 +75,7 @@ systemctl is-active -q lab-stranger || systemd-run -q --unit=lab-stranger keepal
 
 FAULTS = {
     "ssh-cut": Fault("every SSH connection is cut, new ones are taken", ALL, "pkill -KILL -f '^sshd: (root|ops)' || true"),
-    "ssh-blocked": Fault("nothing reaches sshd", (ANY_TARGET,), *_blocked(SSH_PORT, "INPUT")),
+    "ssh-blocked": Fault("nothing reaches sshd", (ANY_TARGET,), *_blocked(f"tcp --dport {SSH_PORT}", "INPUT")),
     "ssh-key-changed": Fault(
         "sshd has another host key",
         (ANY_TARGET,),
@@ -91,7 +91,7 @@ ssh-keygen -q -A; systemctl restart ssh""",
         "if systemctl is-enabled -q etcd 2>/dev/null; then systemctl start --no-block etcd; fi",
     ),
     "etcd-peers-blocked": Fault(
-        "etcd members can't reach each other there", (ANY_TARGET,), *_blocked(2380, "INPUT", "OUTPUT")
+        "etcd members can't reach each other there", (ANY_TARGET,), *_blocked("tcp --dport 2380", "INPUT", "OUTPUT")
     ),
     "docker-dead": Fault(
         "docker is stopped",
@@ -111,6 +111,7 @@ ssh-keygen -q -A; systemctl restart ssh""",
         f"test -e {TOKEN}.kept || cp -p {TOKEN} {TOKEN}.kept; sed -i 's/:[^:]*$/:wrong/' {TOKEN}",
         f"test ! -e {TOKEN}.kept || mv -f {TOKEN}.kept {TOKEN}",
     ),
+    "vrrp-blocked": Fault("keepalived hears no adverts there", (ANY_TARGET,), *_blocked("vrrp", "INPUT")),
     "stranger": Fault(
         "a foreign keepalived uses our VRID",
         ("phys-6",),

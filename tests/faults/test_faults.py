@@ -61,6 +61,7 @@ def failure(ended: Ended, message: str) -> str:
         ("docker-dead", r"phys-2: docker does not run: systemctl start docker"),
         ("etcd-stopped", r"voters etcd-node-2 do not answer: 2 of 3 are up, quorum is 2; .* bring them back first"),
         ("etcd-peers-blocked", r"phys-2: no answer from TCP port 2380 of .*vm-1, vm-2, vm-3\S* within 3 s: let TCP 2380 through"),
+        ("vrrp-blocked", r"phys-2: no VRRP adverts of VRID 51 heard on eth0 within .*: let protocol 112 .*\[vip-adverts-unheard\]"),
         ("stranger", r"vm-1: .*another router .*VRID 51"),
         (
             "budget-never",
