@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from shlex import quote
 
@@ -56,7 +56,7 @@ def future_places(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], 
         said = _asked(hosts[target.name], paths, platform.timeouts.command_s)
         missing = frozenset(said["missing"].splitlines())
         if target.name in nodes and addresses.get(target.name) == str(target.address):
-            found.append(_of_node(nodes[target.name], missing))
+            found.append(_labelled(_of_node(nodes[target.name], missing), target, nodes.values()))
         else:
             has = {CPU: said["cpu"], MEMORY: f"{said['memory']}Ki"}
             known = {name: quantity(value) for name, value in has.items() if quantity(value)}
@@ -85,6 +85,13 @@ def _of_node(node: Manifest, missing: frozenset[str]) -> Place:
     meta, taints = node["metadata"], node["spec"].get("taints") or ()
     lasting = tuple(taint for taint in taints if taint["key"] == CORDONED or not taint["key"].startswith(OF_CONTROLLERS))
     return Place(meta["name"], meta.get("labels") or {}, lasting, has, missing)
+
+
+def _labelled(place: Place, target: Target, nodes: Iterable[Manifest]) -> Place:
+    """With what it will have once it is labelled: a run that was killed just after the node had joined did not get to that."""
+    labels, taints = expected_labels(target, nodes)
+    added = (taint for taint in taints if taint not in place.taints)
+    return replace(place, labels={**place.labels, **labels}, taints=(*place.taints, *added))
 
 
 def _marks(target: Target, platform: Platform, nodes: list[Manifest]) -> tuple[dict[str, str], tuple[Manifest, ...]]:

@@ -79,6 +79,17 @@ def test_a_target_that_has_joined_is_judged_by_what_it_has(world: World) -> None
     assert check(world).findings == ()
 
 
+@pytest.mark.parametrize("of_first", [{"labels": {"disk": "ssd"}}, {"labels_from": "vm-1"}])
+def test_a_target_that_has_joined_and_is_not_labelled_yet_is_judged_by_what_it_will_have(world: World, of_first: dict[str, Any]) -> None:
+    world.has_nodes("phys-1")
+    world.kube.node_labels["vm-1"] = {"disk": "ssd"}
+    world.platform = platform(targets=targets(**of_first, taints=["dedicated=db:NoSchedule"]))
+    needs(world, nodeSelector={"disk": "ssd"})
+
+    (line,) = (line for line in refused(world) if "[pod-runs-nowhere]" in line)
+    assert "phys-1: no toleration of the taint dedicated=db:NoSchedule; phys-2, phys-3: nodeSelector disk=ssd" in line
+
+
 def test_a_target_that_is_not_ready_at_the_moment_is_a_place_and_a_cordoned_one_is_none(world: World) -> None:
     world.has_nodes("phys-1", "phys-2", "phys-3")
     for name in ("phys-1", "phys-2", "phys-3"):
