@@ -16,10 +16,11 @@ from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.lake.checks import judge_moving
 from tasks.lake.daemon import Volume, read_daemon
+from tasks.lake.fitness import judge_moves
 from tasks.lake.health import read_health, wait_until_online, wait_until_whole
 from tasks.lake.lake import Lake, read_lake
 from tasks.lake.peers import gluster
-from tasks.lake.places import Move, judge_move, moves
+from tasks.lake.places import Move, moves
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _refuse(accepted: Collection[Accepted], lake: Lake, platform: Platform, host
     """Raise FindingsError unless the brick can be moved as things are now; preflight was an hour ago."""
     found = Findings("file lake")
     judge_moving(found, move.volume, lake)
-    judge_move(found, lake, platform, hosts, move)
+    judge_moves(found, lake, platform, hosts, [move])
     left = [one for finding in found.found if (one := judged(finding, accepted)).refuses]
     if left:
         raise FindingsError(ranked(left))

@@ -9,9 +9,10 @@ from configs.platform import Platform
 from tasks.engine.check import check
 from tasks.engine.finding import Checked, Findings
 from tasks.lake.daemon import Volume
+from tasks.lake.fitness import judge_moves
 from tasks.lake.health import read_health
 from tasks.lake.lake import Lake, read_lake
-from tasks.lake.places import judge_move, moves
+from tasks.lake.places import moves
 
 MOVABLE = ("Replicate", "Distributed-Replicate")
 COPIES = 3  # while a brick is filled, two others have its files: one may fail
@@ -30,8 +31,7 @@ def check_lake(platform: Platform, hosts: Mapping[str, Host]) -> Checked:
         if platform.backup.lake.move:
             judge_moving(found, volume, lake)
     if platform.backup.lake.move:
-        for move in moves(lake, platform):
-            judge_move(found, lake, platform, hosts, move)
+        judge_moves(found, lake, platform, hosts, moves(lake, platform))
     else:
         _judge_bricks(found, lake, final=False)
         _judge_peers(found, lake, platform)
@@ -110,6 +110,22 @@ def judge_moving(found: Findings, volume: Volume, lake: Lake) -> None:
             f"{volume.name} has {volume.replica - volume.arbiters} copies of a file, expected {COPIES}: one is left meanwhile",
             f"gluster volume add-brick {volume.name} replica {COPIES} TARGET:/PATH, and wait until it is healed",
         )
+    else:
+        _judge_lost(found, volume, lake)
+
+
+def _judge_lost(found: Findings, volume: Volume, lake: Lake) -> None:
+    """Without a majority of its copies a file can't be written (cluster.quorum-type auto), nor healed to where another is."""
+    lost = {str(brick): source.name for _, brick, source in lake.on_sources(volume) if source.lost}
+    for first in range(0, len(volume.bricks), volume.replica):
+        gone = [str(brick) for brick in volume.set_of(first) if str(brick) in lost]
+        if 2 * len(gone) >= volume.replica:
+            found.refuse(
+                "lake-copies-lost",
+                f"{volume.name}: {len(gone)} of {volume.replica} copies are on lost sources ({', '.join(gone)}): no majority is left",
+                f"bring one of {', '.join(lost[brick] for brick in gone)} back and take lost off in the config, or restore its data first",
+                final=True,
+            )
 
 
 def _judge_bricks(found: Findings, lake: Lake, *, final: bool) -> None:

@@ -195,7 +195,7 @@ def with_moved(world: World) -> FakeGluster:
 
 def lose(world: World, name: str, lake: FakeGluster) -> None:
     """A source has died for good, and the config says so."""
-    sources = [{**source.model_dump(), "lost": source.name == name} for source in world.platform.sources]
+    sources = [{**source.model_dump(), "lost": source.lost or source.name == name} for source in world.platform.sources]
     world.platform = platform(sources=sources, **world.platform.model_dump(include={"backup", "timeouts"}))
     lake.change(down=[name])
     del world.hosts[name]

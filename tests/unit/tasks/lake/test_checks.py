@@ -95,6 +95,15 @@ def test_a_lost_sources_brick_is_moved_and_its_absence_not_refused(world: World)
     assert [one.id for one in check(world).findings if one.refuses] == []
 
 
+def test_half_of_the_copies_on_lost_sources_are_refused(world: World) -> None:
+    lake = with_lake(world)
+    lake.pool("lake", "vm-1", "vm-2", "phys-1")
+    lake.alter("uap", bricks=["vm-2:/mnt/lake/brick", "10.0.0.12:/data/brick", "phys-1:/mnt/lake/brick"])
+    lose(world, "vm-2", lake)
+
+    assert "file lake: lake-copies-lost" in refused(world)
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
@@ -132,6 +141,33 @@ def test_a_place_that_is_not_empty_or_not_there_or_too_small_is_refused(world: W
     world.hosts["phys-1"].write(f"{PLACE}/lost", "a file\n")
     world.hosts["phys-2"].tell("free", "1024")
     assert refused(world) == ["phys-1: lake-place-not-empty", "phys-2: lake-place-short"]
+
+
+def test_bricks_that_come_to_one_file_system_share_its_room(world: World) -> None:
+    with_lake(world).volume("logs", *(f"{name}:/mnt/lake/logs" for name in ("vm-1", "vm-2", "other")))
+    for path in (PLACE, "/mnt/lake/logs"):
+        for name in ("vm-1", "vm-2"):
+            world.hosts[name].write(f"{path}/data", "x" * 400_000)
+    world.hosts["phys-1"].tell("disks", "/mnt/lake 600000")
+    world.hosts["phys-2"].tell("disks", "/mnt/lake 1000000")
+
+    assert refused(world) == ["phys-1: lake-place-short"]
+
+
+def test_the_room_of_a_brick_is_its_own_disks_where_that_is_mounted_already(world: World) -> None:
+    with_lake(world)
+    for name in ("phys-1", "phys-2"):
+        world.hosts[name].disk.mkdir(PLACE.lstrip("/"))
+        world.hosts[name].tell("disks", f"{PLACE} 1000000000\n/mnt/lake 0")
+
+    assert check(world).findings == ()
+
+
+def test_a_brick_on_the_root_file_system_is_a_warning(world: World) -> None:
+    with_lake(world)
+    world.hosts["phys-2"].tell("disks", "/mnt/lake 1000000000")
+
+    assert [(one.where, one.id) for one in check(world).findings] == [("phys-1", "lake-place-on-root")]
 
 
 def test_a_place_of_the_config_must_have_its_parent(world: World) -> None:
