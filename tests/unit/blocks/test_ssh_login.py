@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from contextlib import suppress
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -11,6 +12,7 @@ import paramiko
 import pytest
 
 from blocks.errors import HostUnreachableError, RefusedError
+from blocks.ssh import SshHost
 from blocks.ssh_fleet import SshFleet
 from blocks.ssh_login import Transport, transport_on
 from configs.errors import ConfigError
@@ -128,6 +130,15 @@ def test_a_file_that_is_not_there_is_reported_with_its_setting(login: Login, tmp
             pytest.fail("there are no known hosts")
 
 
+def retried(host: SshHost, script: str) -> str:
+    """Its answer, asked as a step asks: which of the connections has broken shows only when they are used, one after another."""
+    for _ in range(3):
+        with suppress(HostUnreachableError):
+            return host.run(script, what="asking").stdout
+        time.sleep(0.2)
+    return host.run(script, what="asking").stdout
+
+
 def test_a_machine_is_reached_through_jump_hosts_that_others_share(sshd: Sshd, key: paramiko.PKey, tmp_path: Path) -> None:
     with Sshd([key]).listening() as first, Sshd([key]).listening() as second:
         (tmp_path / "known_hosts").write_text("\n".join(one.known_hosts_line for one in (sshd, first, second)))
@@ -139,9 +150,7 @@ def test_a_machine_is_reached_through_jump_hosts_that_others_share(sshd: Sshd, k
         with fleet.hosts(machines, {}) as hosts:
             assert [host.run("echo on", what="asking").stdout for host in hosts.values()] == ["on\n"] * 3
             first.cut()
-            with suppress(HostUnreachableError):
-                hosts["vm-2"].run("true", what="noticing it")
-            assert hosts["vm-2"].run("echo again", what="asking").stdout == "again\n"
+            assert retried(hosts["vm-2"], "echo again") == "again\n"
 
         assert [one.logins for one in (first, second, sshd)] == [2, 2, 4]
 
