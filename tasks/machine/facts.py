@@ -23,7 +23,7 @@ CAS = r"""ca='certificate-authority-data"?: *"?([A-Za-z0-9+/=]+)(.*)'
 for d in "${dirs[@]}"; do
     sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
     for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
-        text=; test ! -f "$k" || IFS= read -rd '' text <"$k"
+        text=''; test ! -f "$k" || IFS= read -rd '' text <"$k"
         while [[ $text =~ $ca ]]; do text=${BASH_REMATCH[2]}; base64 -d <<<"${BASH_REMATCH[1]}" | sha256sum; done
     done
 done"""
@@ -114,7 +114,8 @@ def _etcd_cluster(addresses: tuple[str, ...], port: int, *, tls: bool) -> str:
     if tls:
         own = " ".join(f"-{name} $({own_file(name)})" for name in ("cert", "key"))
         connect = f'{SHELL}printf "{_STATUS}" | openssl s_client -quiet -connect $0:{port} {own}'
-    asked = f"for a in {' '.join(addresses)}; do for v in v3 v3beta; do timeout 3 bash -c {quote(connect)} $a $v; done; done"
+    each = f"for a in {' '.join(addresses)}; do for v in v3 v3beta"
+    asked = f'{each}; do timeout 3 bash -c {quote(connect)} "$a" "$v"; done; done'
     return f"""said=$({asked}); id='"cluster_id": *"([0-9]+)"'; [[ $said =~ $id ]] && echo "${{BASH_REMATCH[1]}}" """
 
 

@@ -34,7 +34,7 @@ inlined() (
     while IFS= read -r line || test -n "$line"; do
         line=${{line%$'\r'}}
         if ! [[ $line =~ $pattern ]] || test ${{#FUNCNAME[@]}} -gt 20; then printf '%s\n' "$line"; continue; fi
-        case ${{BASH_REMATCH[1]}} in *[{{\"]*) printf '%s\n' "$line"; continue ;; esac
+        case ${{BASH_REMATCH[1]}} in *[\{{\"]*) printf '%s\n' "$line"; continue ;; esac
         IFS=
         for f in ${{BASH_REMATCH[1]}}; do
             case $f in /*) ;; *) f=$PWD/$f ;; esac

@@ -125,9 +125,9 @@ def _judge_target(found: Findings, host: Host, platform: Platform, target: Targe
     """Whether it hears the holder and has what is named, asked in one round trip of three advert intervals."""
     device = platform.interface_of(target)
     listed = {
-        "interface": f"for n in {_quoted(devices_of(platform, target, instance))}; do ip -o link show dev $n >/dev/null || echo $n; done",
-        "user": f"for n in {_quoted(users_of(instance))}; do id -u $n >/dev/null || echo $n; done",
-        "command": f"for n in {_quoted(programs_of(instance))}; do command -v $n >/dev/null || echo $n; done",
+        "interface": _lacking(devices_of(platform, target, instance), 'ip -o link show dev "$n"'),
+        "user": _lacking(users_of(instance), 'id -u "$n"'),
+        "command": _lacking(programs_of(instance), 'command -v "$n"'),
     }
     question = facts({**listed, "heard": listening(device, instance)})
     timeout_s = platform.timeouts.command_s + listens_for(instance)
@@ -140,6 +140,10 @@ def _judge_target(found: Findings, host: Host, platform: Platform, target: Targe
                 "see targets[].interface" if kind == "interface" else "set it up there, as on the holder",
             )
     _judge_adverts(found, device, instance, said["heard"])
+
+
+def _lacking(names: tuple[str, ...], command: str) -> str:
+    return f'for n in {_quoted(names)}; do {command} >/dev/null || echo "$n"; done'
 
 
 def _judge_adverts(found: Findings, device: str, instance: Instance, answer: str) -> None:

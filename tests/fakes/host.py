@@ -82,6 +82,8 @@ class FakeHost(Faulty):
         self.name, self.address = name, IPv4Address(address)
         self.root, self.disk = root, Disk(root)
         self.down = False
+        self.sent: list[tuple[str, str]] = []
+        """What for, and the script."""
         self.changed = changed
         self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
         self.call_it(name)
@@ -93,6 +95,7 @@ class FakeHost(Faulty):
         noted = round_trips.get()
         if noted is not None:
             noted.append(self.name)
+        self.sent.append((what, script))
         if self.down:
             raise HostUnreachableError(f"{self.name}: {what}: SSH broke: it is down")
         with self.calling(what):
