@@ -47,6 +47,13 @@ class Drain(StrictModel):
         return self
 
 
+class FirewallPolicy(StrEnum):
+    """What is done about what a target's firewalld closes."""
+
+    CHECK = "check"
+    OPEN = "open"
+
+
 class Uninstall(StrictModel):
     """What the uninstall of the old platform on targets leaves there."""
 
@@ -95,6 +102,9 @@ class Platform(StrictModel):
         (), description="KIND NAMESPACE/NAME of workloads that nothing waits for: broken for long, or of no matter"
     )
     uninstall: Uninstall = Uninstall()
+    firewall: FirewallPolicy = Field(
+        FirewallPolicy.CHECK, description="what a target's firewalld closes of what it needs is refused (check), or opened first (open)"
+    )
     backup: Backup
     database: Database | None = None
     rollback: Rollback = Rollback()

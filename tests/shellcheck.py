@@ -134,7 +134,7 @@ def problems(program: str, scripts: dict[str, str], files: list[Path]) -> list[s
         off, more = ",".join(OFF), ["--external-sources", "--check-sourced", f"--source-path={ROOT}"]
         checks = ([[*more, *map(str, files)]] if files else []) + ([["--shell=bash", *whats]] if whats else [])
         lines = [line for names in checks for line in _checked([program, "--format=gcc", f"--exclude={off}", *names])]
-        return list(dict.fromkeys(_told(line, whats) for line in lines))
+        return list(dict.fromkeys(_placed(line, whats) for line in lines))
 
 
 def _checked(command: list[str]) -> list[str]:
@@ -144,7 +144,7 @@ def _checked(command: list[str]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def _told(line: str, whats: dict[str, str]) -> str:
+def _placed(line: str, whats: dict[str, str]) -> str:
     found = FOUND.match(line)
     if found is None or found[1] not in whats:
         return line.removeprefix(f"{ROOT}/")

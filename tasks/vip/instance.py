@@ -45,7 +45,7 @@ inlined() (
 scripts() {{
     inlined "$1" | grep -oE "/[^[:space:]\"'{{}}]+" | sort -u | while IFS= read -r f; do
         case $f in /bin/* | /sbin/* | /usr/bin/* | /usr/sbin/*) continue ;; esac
-        test -f "$f" && test -x "$f" && test "$(head -c 2 "$f")" = '#!' || continue
+        [[ -f $f && -x $f && $(head -c 2 "$f") == '#!' ]] || continue
         test "$(stat -c %s "$f")" -gt {SCRIPTS_MOST_BYTES} || printf '%s %s %s\n' "$(stat -c %a "$f")" "$(base64 -w0 <"$f")" "$f"
     done
 }}

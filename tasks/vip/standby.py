@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from shlex import quote
 from typing import NoReturn
 
@@ -24,12 +24,18 @@ from tasks.vip.conf import devices_of, keepalived_conf, masked, programs_of, scr
 from tasks.vip.holder import QUESTIONS, holders, holds, is_off_duty, only_holder, the_holder
 from tasks.vip.instance import CONF, Instance, read_instance
 
+UNHEARD = "vip-adverts-unheard"
 FIREWALL = "firewall-cmd --permanent --add-protocol=vrrp && firewall-cmd --reload, or iptables -I INPUT -p 112 -j ACCEPT"
 
 
 @check("check standby")
-def check_standby(host: Host, platform: Platform, target: Target, hosts: Mapping[str, Host]) -> Checked:
-    """The target hears the adverts of the VIP's holder through its own firewall, and has what the holder's instance names."""
+def check_standby(
+    host: Host, platform: Platform, target: Target, hosts: Mapping[str, Host], opening: Collection[str] = ()
+) -> Checked:
+    """The target hears the adverts of the VIP's holder through its own firewall, and has what the holder's instance names.
+
+    One of `opening` opens its firewall later, and listens again before its keepalived starts.
+    """
     found, holding = Findings(host.name), holders(list(hosts.values()), platform)
     if len(holding) != 1:
         return found.checked("not asked: not exactly one machine holds the VIP")
@@ -37,6 +43,9 @@ def check_standby(host: Host, platform: Platform, target: Target, hosts: Mapping
         return found.checked("it holds the VIP")
     instance = read_instance(holding[0], platform)
     _judge_target(found, host, platform, target, instance)
+    if host.name in opening and UNHEARD in (one.id for one in found.found):
+        found.found = [one for one in found.found if one.id != UNHEARD]
+        found.note("firewall-opens-later", "it listens for adverts again once its firewall is open")
     return found.checked(f"hears {holding[0].name}")
 
 

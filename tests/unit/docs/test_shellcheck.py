@@ -1,4 +1,4 @@
-"""What `make lint` gives to ShellCheck is all that is sent, and what it finds is told so that the place is found."""
+"""What `make lint` gives to ShellCheck is all that is sent, and what it finds is said so that the place is found."""
 
 from __future__ import annotations
 

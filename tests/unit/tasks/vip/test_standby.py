@@ -85,6 +85,18 @@ def test_passwords_are_in_no_diff(world: World) -> None:
     assert "0ldsecret" not in diff
 
 
+def test_a_target_whose_firewall_opens_later_listens_again_before_its_keepalived_starts(world: World) -> None:
+    world.hears_no_adverts.add("phys-1")
+    world._elect()
+    world.forget()
+
+    target, hosts = world.platform.targets[0], world.hosts
+    outcome = check_standby.fn(world.run(), hosts["phys-1"], world.platform, target, hosts, {"phys-1"})
+    assert [finding.id for finding in outcome.findings] == ["firewall-opens-later"]
+    with pytest.raises(FindingsError, match="vip-adverts-unheard"):
+        stand_by(world)
+
+
 def test_a_target_that_hears_no_adverts_is_refused_before_its_keepalived_starts(world: World) -> None:
     world.hosts["phys-1"].tell("adverts", "")
 
