@@ -88,9 +88,7 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
 def needed_tars(platform: Platform) -> list[str]:
     """The bundle's tars. With --docker, k3s does not load its own images (pause, coredns ...), so docker has to."""
     k3s = platform.k3s
-    unknown = k3s.server_args is None  # those of the running servers: docker may be among them
-    own = [k3s.airgap_images] if unknown or "--docker" in (*(k3s.server_args or ()), *k3s.agent_args) else []
-    return [f"{k3s.bundle}/{name}" for name in dict.fromkeys([*own, *k3s.images])]
+    return [f"{k3s.bundle}/{name}" for name in dict.fromkeys([k3s.airgap_images, *k3s.images])]
 
 
 def _question(tars: list[str]) -> str:

@@ -72,13 +72,8 @@ def test_a_full_disk_is_reported_in_dockers_words(world: World) -> None:
         load(world)
 
 
-def test_with_docker_it_needs_k3s_own_images_too() -> None:
-    with_docker = {**CONFIG["k3s"], "server_args": ["--docker"], "agent_args": []}
-    without = {**CONFIG["k3s"], "server_args": [], "agent_args": []}
-
-    assert needed_tars(platform(k3s=with_docker)) == ["/opt/k3s/vendor/k3s-airgap-images-amd64.tar", TAR]
-    assert needed_tars(platform(k3s=without)) == [TAR]
-    assert len(needed_tars(platform(k3s={**without, "server_args": None}))) == 2
+def test_docker_needs_k3s_own_images_too() -> None:
+    assert needed_tars(platform()) == ["/opt/k3s/vendor/k3s-airgap-images-amd64.tar", TAR]
 
 
 def test_a_tar_that_was_packed_by_hand_is_read(world: World) -> None:
