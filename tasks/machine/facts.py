@@ -17,6 +17,7 @@ from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
 from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
+from tasks.shell.units import masked_units
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
 CAS = r"""ca='certificate-authority-data"?: *"?([A-Za-z0-9+/=]+)(.*)'
@@ -99,6 +100,8 @@ class HostFacts:
     """The command line of the server that is installed there."""
     remains: Remains
     docker_active: bool
+    masked: tuple[str, ...]
+    """Of the units that are started on targets."""
     addresses: tuple[str, ...]
     interfaces: tuple[str, ...]
     has_default_route: bool
@@ -141,6 +144,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "etcd_cluster": _etcd_cluster(("127.0.0.1", address), platform.etcd.client_port, tls=platform.etcd.tls is not None),
             "server": SERVER_COMMAND_LINE,
             "docker": "systemctl is-active docker",
+            "masked": masked_units(("docker", "keepalived")),
             **QUESTIONS,
             **WRITERS,
             "addresses": 'ip -4 -o addr show | while read -r _ name _ address _; do echo "$name $address"; done',
@@ -172,6 +176,7 @@ def parse_host_facts(output: str) -> HostFacts:
         k3s_server=said["server"].strip(),
         remains=parse_remains(said),
         docker_active=said["docker"] == "active",
+        masked=tuple(said["masked"].splitlines()),
         addresses=tuple(address.partition("/")[0] for _, address in interfaces),
         interfaces=tuple(interface for interface, _ in interfaces),
         has_default_route=bool(said["route"]),

@@ -19,6 +19,7 @@ from tasks.engine.step import step
 from tasks.engine.waiting import stays, wait_until
 from tasks.shell.files import diff_of_ours, keep_foreign, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.units import refuse_masked
 from tasks.vip.adverts import NEITHER, announce, listening, listens_for, parse_adverts, why_discarded
 from tasks.vip.conf import devices_of, keepalived_conf, masked, programs_of, scripts_of, users_of
 from tasks.vip.holder import QUESTIONS, holders, holds, is_off_duty, only_holder, the_holder
@@ -59,9 +60,10 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, hos
     holder = the_holder(list(hosts.values()), platform)
     instance = read_instance(holder, platform)
     wanted = keepalived_conf(platform, target, instance)
-    before, lacking = _read(host, platform, wanted, instance)
+    before, lacking, state = _read(host, platform, wanted, instance)
     if not lacking:
         return unchanged("keepalived runs as configured")
+    refuse_masked(host.name, "keepalived", state)
     diffs = (diff_of_ours(CONF, masked(before), masked(wanted)),)
     if run.dry_run:
         return planned("keepalived becomes a BACKUP", diffs=diffs)
@@ -82,7 +84,7 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, hos
         f"{host.name} is BACKUP", lambda: not holds(host, platform), for_s=master_down_s
     ):
         _take_back(run, host, platform, hosts)
-    _, lacking = _read(host, platform, wanted, instance)
+    _, lacking, _ = _read(host, platform, wanted, instance)
     if lacking:
         raise VerificationError(
             f"{host.name}: keepalived was started and could not take the VIP: {lacking}: a tracked script fails there or a tracked "
@@ -92,8 +94,8 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, hos
     return changed(f"keepalived is a BACKUP and hears {holder.name}", diffs=diffs)
 
 
-def _read(host: Host, platform: Platform, wanted: str, instance: Instance) -> tuple[str, str]:
-    """keepalived.conf as it is, and what lacks for `host` to be a standby; nothing when it is one."""
+def _read(host: Host, platform: Platform, wanted: str, instance: Instance) -> tuple[str, str, str]:
+    """keepalived.conf as it is; what lacks for `host` to be a standby, nothing when it is one; and its unit's state."""
     scripts = scripts_of(instance)
     each = f"for f in {_quoted(tuple(script.path for script in scripts))}"
     question = facts(
@@ -110,10 +112,10 @@ def _read(host: Host, platform: Platform, wanted: str, instance: Instance) -> tu
     before = said["conf"] + "\n" if said["conf"] else ""
     has = set(said["scripts"].splitlines())
     if before != wanted or said["mode"] != "600 0":
-        return before, f"{CONF} is another one"
+        return before, f"{CONF} is another one", said["state"]
     if any(f"{script.mode} {script.encoded} {script.path}" not in has for script in scripts):
-        return before, "a script is another one"
-    return before, is_off_duty(said)
+        return before, "a script is another one", said["state"]
+    return before, is_off_duty(said), said["state"]
 
 
 def _starting(run_id: str, wanted: str, instance: Instance) -> str:

@@ -145,6 +145,9 @@ class FakeHost(Faulty):
         self.tell(f"units/{name}/active", active)
         self.tell(f"units/{name}/enabled", enabled)
 
+    def mask(self, unit: str) -> None:
+        (self.path("/etc/systemd/system") / f"{unit}.service").symlink_to("/dev/null")
+
     def unit_state(self, unit: str) -> tuple[str, str]:
         """What systemd says of a unit: active or not, enabled or not."""
         active, enabled = (self.state(f"units/{unit}/{what}").strip() for what in ("active", "enabled"))

@@ -154,6 +154,8 @@ getent() {
     return 2
 }
 
+# As systemd 252: a unit that links to /dev/null can be stopped only.
+unit_masked() { test -L "$R/etc/systemd/system/$1.service" && test -c "$R/etc/systemd/system/$1.service"; }
 unit_exists() { test -e "$R/etc/systemd/system/$1.service" || test -d "$S/units/$1"; }
 rooted() {
     local text= name
@@ -183,7 +185,10 @@ systemctl() {
     is-active) unit_is "$unit" active inactive; test "$word" = active; return ;;
     is-enabled)
         unit_exists "$unit" || { echo "Failed to get unit file state for $unit.service" >&2; return 1; }
+        ! unit_masked "$unit" || { echo masked; return 1; }
         unit_is "$unit" enabled disabled; test "$word" = enabled; return ;;
+    enable | start | restart)
+        ! unit_masked "$unit" || { echo "Failed to $verb unit: Unit $unit.service is masked." >&2; return 1; } ;;
     esac
     did systemctl "$verb" "$@"
     test "$verb" != daemon-reload || return 0

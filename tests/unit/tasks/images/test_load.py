@@ -9,7 +9,7 @@ from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.images.load import check_tars, ensure_images_loaded, needed_tars
 from tests.fakes import machines
-from tests.fakes.platform import CONFIG, platform
+from tests.fakes.platform import platform
 from tests.fakes.world import World
 
 TAR = "/opt/k3s/image/app.tar"
@@ -70,6 +70,14 @@ def test_a_full_disk_is_reported_in_dockers_words(world: World) -> None:
 
     with pytest.raises(CommandFailedError, match="docker load of 2 tars: exit code 1: no space left on device"):
         load(world)
+
+
+def test_a_docker_that_is_masked_is_refused_before_anything_is_loaded(world: World) -> None:
+    world.hosts["phys-1"].mask("docker")
+
+    with pytest.raises(RefusedError, match=r"phys-1: its unit docker is masked: .*systemctl unmask docker \[unit-masked\]"):
+        load(world)
+    assert world.mutations == []
 
 
 def test_docker_needs_k3s_own_images_too() -> None:

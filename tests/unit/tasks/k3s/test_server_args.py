@@ -310,7 +310,7 @@ def test_a_node_that_goes_meanwhile_is_no_other_clusters(world: World, monkeypat
     assert check_datastore.fn(world.run(), world.platform, world.kube, world.keys).findings == ()
 
 
-@pytest.mark.parametrize("words", [[PORT], [PORT, "--docker=false"], [PORT, "--container-runtime-endpoint=/run/containerd/containerd.sock"]])
+@pytest.mark.parametrize("words", [[PORT], [PORT, "--docker=false"], [PORT, "--container-runtime-endpoint=/run/containerd.sock"]])
 def test_new_servers_that_would_run_pods_in_containerd_are_refused(world: World, words: list[str]) -> None:
     world.platform = platform(k3s=gives(*words))
     for name in ("vm-1", "vm-2"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.errors import VerificationError
+from blocks.errors import RefusedError, VerificationError
 from tasks.engine.finding import Finding, FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.vip.standby import check_standby, ensure_standby
@@ -248,3 +248,13 @@ def test_without_a_single_holder_there_is_nobody_to_hear(world: World) -> None:
     assert ask(world).why == "not asked: not exactly one machine holds the VIP"
     with pytest.raises(FindingsError, match=r"\[vip-two-holders\]"):
         stand_by(world)
+
+
+def test_a_keepalived_that_is_masked_is_refused_before_its_file_is_written(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.mask("keepalived")
+    world.forget()
+
+    with pytest.raises(RefusedError, match=r"phys-1: its unit keepalived is masked: .*systemctl unmask keepalived \[unit-masked\]"):
+        stand_by(world)
+    assert world.mutations == []
