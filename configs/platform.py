@@ -6,12 +6,13 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from pydantic import Field, HttpUrl, model_validator
+from pydantic import Field, model_validator
 
 from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel, WorkloadName
 from configs.database import Backup, Database, Rollback
 from configs.etcd import Etcd
 from configs.hosts import Machine, Role, Source, Target
+from configs.http import UrlOrHttpCheck
 from configs.k3s import K3s
 from configs.ssh import Access, Ssh
 from configs.timeouts import Timeouts
@@ -108,7 +109,9 @@ class Platform(StrictModel):
     backup: Backup
     database: Database | None = None
     rollback: Rollback = Rollback()
-    http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
+    http_checks: tuple[UrlOrHttpCheck, ...] = Field(
+        (), description="URLs that must answer as before, usually on the VIP; {url: URL, ca: FILE} for an authority of one's own"
+    )
     interruption: Interruption | None = Field(Interruption(), description="null: no client probe")
     gates: tuple[Gate, ...] = Field(
         (), description="what needs approval in Prefect's UI: begin (the first change), canary (the others), drain, retire (of the sources)"

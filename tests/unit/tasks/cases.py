@@ -9,6 +9,7 @@ from typing import Any
 from blocks.ports import Workload
 from configs.database import Writer
 from configs.etcd import EtcdTls
+from configs.http import HttpCheck
 from tasks.database.writers import ensure_quiesced
 from tasks.engine.record import BACKUPS, Record
 from tasks.etcd.carried import carried_flags
@@ -156,7 +157,7 @@ def single(world: World) -> Workload:
     return next(found for found in world.kube.workloads() if found.name == "orders")
 
 
-def get(_url: str) -> tuple[int, str]:
+def get(_check: HttpCheck) -> tuple[int, str]:
     return 200, "fine"
 
 
