@@ -190,3 +190,10 @@ def silences(rows: list[dict[str, Any]], series: str) -> list[tuple[float, float
 def samples(migrated: Migrated) -> list[dict[str, Any]]:
     lines = (world.ROOT / "reports/lab" / migrated.report["run"] / "samples.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
+
+
+def test_what_is_a_targets_own_stays_its_own() -> None:
+    """Docker's folder on one, and a keepalived that somebody has masked on another, which never holds the VIP."""
+    assert world.on("phys-3", "docker info -f '{{.DockerRootDir}}'").strip() == "/data/docker"
+    assert world.on("phys-3", "ls /var/lib/docker 2>/dev/null", check=False) == ""
+    assert world.on("phys-4", "systemctl is-enabled keepalived", check=False).strip() == "masked"
