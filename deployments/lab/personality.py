@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from deployments.lab import bundle, disks, etcd_tls, keys, logins
+from deployments.lab import bundle, disks, etcd_tls, firewall, keys, logins
 from deployments.lab.machines import MACHINES, SOURCES, TARGETS, Machine
 
 RUNTIME = "/usr/local/lib/lab/runc"
@@ -34,6 +34,7 @@ def write(machine: Machine) -> None:
     disks.write(machine, "/etc/ssh/ssh_host_ed25519_key.pub", key.with_suffix(".pub").read_text())
     if machine.name == MASKED:
         disks.link(machine, "/etc/systemd/system/keepalived.service", "/dev/null")
+    firewall.write(machine)
     logins.write(machine)
     for path, content in etcd_tls.of_observers().items():
         disks.write(machine, path, content, 0o600)

@@ -7,6 +7,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from deployments.lab import firewall
 from tests.lab import predictions, world
 from tests.lab.conftest import Migrated
 
@@ -197,3 +200,16 @@ def test_what_is_a_targets_own_stays_its_own() -> None:
     assert world.on("phys-3", "docker info -f '{{.DockerRootDir}}'").strip() == "/data/docker"
     assert world.on("phys-3", "ls /var/lib/docker 2>/dev/null", check=False) == ""
     assert world.on("phys-4", "systemctl is-enabled keepalived", check=False).strip() == "masked"
+
+
+@pytest.mark.parametrize("target", firewall.MACHINES)
+def test_a_targets_firewalld_lets_the_platform_through_now_and_after_its_next_start(target: str) -> None:
+    for option in ("", "--permanent"):
+        listed = world.on(target, f"firewall-cmd {option} --zone=public --list-all; firewall-cmd {option} --zone=trusted --list-sources")
+        assert "2379-2380/tcp" in listed and "8472/udp" in listed and "10.43.0.0/16" in listed
+        assert ("vrrp" in listed and "10443/tcp" in listed) == (target == "phys-2")
+
+
+def test_no_other_targets_firewall_was_opened(migrated: Migrated) -> None:
+    entries = [entry for entry in migrated.report["entries"] if entry["step"] == "open firewall"]
+    assert {entry["target"] for entry in entries if entry["outcome"] == "changed"} == set(firewall.MACHINES)
