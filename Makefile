@@ -55,10 +55,11 @@ test-offline: $(READY)  ## the archive, built, and installed without a network; 
 
 test-night: test-offline test-faults  ## what is too slow for every change
 
-lint: $(READY)  ## ruff, mypy --strict on product code, the layers
+lint: $(READY)  ## ruff, mypy --strict on product code, the layers, ShellCheck on files and on what steps send
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }; rm -f .lint-imports.log
+	@$(PY) -m tests.shellcheck
 
 offline: $(READY)  ## one archive for networks that reach no package index: wheels, the project, install.sh
 	@$(PY) -m deployments.offline.build

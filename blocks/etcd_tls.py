@@ -36,18 +36,18 @@ def trust(tls: ClientTls | None) -> ssl.SSLContext | bool:
     try:
         context = ssl.create_default_context(cafile=tls.ca)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"etcd.tls.ca: {tls.ca}: {_why(error)}: write a readable PEM file", id="etcd-tls-unreadable") from error
+        raise ConfigError(f"etcd.tls.ca: {tls.ca}: {why(error)}: write a readable PEM file", id="etcd-tls-unreadable") from error
     try:
         context.load_cert_chain(tls.cert, tls.key, password="")
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"etcd.tls: {tls.cert} and {tls.key}: {_why(error)}: write a certificate and its own key, not encrypted, as PEM",
+            f"etcd.tls: {tls.cert} and {tls.key}: {why(error)}: write a certificate and its own key, not encrypted, as PEM",
             id="etcd-tls-unreadable",
         ) from error
     return context
 
 
-def _why(error: OSError) -> str:
+def why(error: OSError) -> str:
     """OpenSSL's reason, without its place in a source file, or the system's."""
     if not isinstance(error, ssl.SSLError):
         return str(error.strerror or error)

@@ -27,6 +27,7 @@ def node_of(item: Manifest) -> Node:
         version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
         uid=meta.get("uid", ""),
         deleting="deletionTimestamp" in meta,
+        runtime=status.get("nodeInfo", {}).get("containerRuntimeVersion", ""),
         args=_arguments((meta.get("annotations") or {}).get(NODE_ARGS, "")),
     )
 

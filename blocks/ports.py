@@ -125,6 +125,8 @@ class Node:
     """Whether it was deleted and waits for k3s to take its finalizer off."""
     args: tuple[str, ...] = ()
     """What its k3s was started with, as k3s itself says it, from v1.21.1 on with config.yaml; secrets masked. Can still hold one."""
+    runtime: str = ""
+    """What runs its containers, as its kubelet says it: docker://19.3.15, containerd://1.4.3-k3s3."""
 
 
 @dataclass(frozen=True)

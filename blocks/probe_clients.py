@@ -18,6 +18,7 @@ from blocks.errors import EtcdUnavailableError, HostError
 from blocks.etcd_gateway import post
 from blocks.etcd_tls import ClientTls, trust
 from blocks.failover import Failover
+from blocks.http import trust_of
 from blocks.probe_database import DEADLINE_S, Database, Sql
 from configs.errors import EvenkeelError
 
@@ -34,7 +35,8 @@ class ProbeConfig:
     """What to sample."""
 
     samples: str
-    http: tuple[str, ...] = ()
+    http: tuple[tuple[str, str], ...] = ()
+    """URLs, each with the file of its certificate's authority, or nothing."""
     api: str = ""
     ca: str = ""
     """The PEM that the API's certificate must come from."""
@@ -53,7 +55,7 @@ class ProbeConfig:
     def parse(cls, line: str) -> ProbeConfig:
         config = json.loads(line)
         sql, tls = config.pop("sql"), config.pop("etcd_tls")
-        lists = {"http": tuple(config["http"]), "etcd": tuple(config["etcd"])}
+        lists = {"http": tuple(map(tuple, config["http"])), "etcd": tuple(config["etcd"])}
         return cls(**{**config, **lists}, sql=Sql(**sql) if sql else None, etcd_tls=ClientTls(**tls) if tls else None)
 
 
@@ -94,8 +96,8 @@ class Etcd:
 
 def asks(config: ProbeConfig) -> dict[str, Ask]:
     """How each series asks, by its name."""
-    plain = _client(config)
-    found: dict[str, Ask] = {f"http {url}": _get(plain, url, ok=range(200, 400)) for url in config.http}
+    clients = {ca: _client(config, verify=trust_of(ca)) for _, ca in config.http}
+    found: dict[str, Ask] = {f"http {url}": _get(clients[ca], url, ok=range(200, 400)) for url, ca in config.http}
     if config.api:
         context = ssl.create_default_context(cadata=config.ca)
         context.check_hostname = False  # the VIP may be in no certificate; the CA is the cluster's own

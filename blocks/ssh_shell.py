@@ -23,8 +23,8 @@ SHOWN = 300  # characters of what a login prints
 # PATH is what sshd, pam or sudo give, which may lack half of the usual folders. What a script starts reads nothing.
 PROGRAM = (
     "export PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; unset LANGUAGE; cd /; "
-    "echo; echo begin-$1; echo begin-$1 >&2; script=$(cat); exec </dev/null; "
-    '(eval "$script"); code=$?; echo; echo end-$1; exit $code'
+    'echo; echo "begin-$1"; echo "begin-$1" >&2; script=$(cat); exec </dev/null; '
+    '(eval "$script"); code=$?; echo; echo "end-$1"; exit "$code"'
 )
 
 

@@ -6,12 +6,13 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from pydantic import Field, HttpUrl, model_validator
+from pydantic import Field, model_validator
 
 from configs.base import Accepted, Label, NodeName, SecretRef, ShellSafe, StrictModel, WorkloadName
 from configs.database import Backup, Database, Rollback
 from configs.etcd import Etcd
 from configs.hosts import Machine, Role, Source, Target
+from configs.http import UrlOrHttpCheck
 from configs.k3s import K3s
 from configs.ssh import Access, Ssh
 from configs.timeouts import Timeouts
@@ -45,6 +46,13 @@ class Drain(StrictModel):
         if both:
             raise ValueError(f"{', '.join(both)} is in surge and in no_surge: leave it out of one of them")
         return self
+
+
+class FirewallPolicy(StrEnum):
+    """What is done about what a target's firewalld closes."""
+
+    CHECK = "check"
+    OPEN = "open"
 
 
 class Uninstall(StrictModel):
@@ -95,10 +103,15 @@ class Platform(StrictModel):
         (), description="KIND NAMESPACE/NAME of workloads that nothing waits for: broken for long, or of no matter"
     )
     uninstall: Uninstall = Uninstall()
+    firewall: FirewallPolicy = Field(
+        FirewallPolicy.CHECK, description="what a target's firewalld closes of what it needs is refused (check), or opened first (open)"
+    )
     backup: Backup
     database: Database | None = None
     rollback: Rollback = Rollback()
-    http_checks: tuple[HttpUrl, ...] = Field((), description="URLs that must answer as before, usually on the VIP")
+    http_checks: tuple[UrlOrHttpCheck, ...] = Field(
+        (), description="URLs that must answer as before, usually on the VIP; {url: URL, ca: FILE} for an authority of one's own"
+    )
     interruption: Interruption | None = Field(Interruption(), description="null: no client probe")
     gates: tuple[Gate, ...] = Field(
         (), description="what needs approval in Prefect's UI: begin (the first change), canary (the others), drain, retire (of the sources)"

@@ -7,7 +7,7 @@ import logging
 from prefect.futures import PrefectFuture
 
 from configs.hosts import Role, Target
-from configs.platform import Platform
+from configs.platform import FirewallPolicy, Platform
 from flows.etcd_join import growing
 from flows.session import Session
 from tasks.certificates.files import ensure_certificates, files_of
@@ -18,7 +18,9 @@ from tasks.k3s.files import ensure_k3s_files, ensure_named_files
 from tasks.k3s.join import ensure_node
 from tasks.machine.hosts import ensure_hostname, ensure_hosts_file
 from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.network.firewall import ensure_firewall_open
 from tasks.network.pods import check_pod_network, taking_pods
+from tasks.network.routes import check_routes
 from tasks.placement.labels import ensure_labelled
 from tasks.vip.standby import ensure_standby
 
@@ -67,12 +69,24 @@ def prepare_machines(session: Session, targets: tuple[Target, ...]) -> None:
     platform, live = session.platform, session.live()
     for target in targets:
         host = session.hosts[target.name]
-        gone = session.submit(ensure_old_platform_gone, host, platform, live)
+        gone = session.submit(ensure_old_platform_gone, host, platform, live, after=open_firewall(session, target))
         named = session.submit(ensure_hostname, host, platform, after=[gone])
         certified = certify(session, target, after=[gone])
         session.prepared[host.name] = session.submit(ensure_hosts_file, host, platform, after=[named, *certified])
         staged = session.submit(ensure_k3s_files, host, platform, after=[gone])
         session.loaded[host.name] = session.submit(ensure_images_loaded, host, platform, after=[staged])
+
+
+def open_firewall(session: Session, target: Target) -> Futures:
+    """Begin to open a target's firewall, where the config says so, and to try from all other machines whether they get through."""
+    platform, hosts = session.platform, session.hosts
+    if platform.firewall is not FirewallPolicy.OPEN:
+        return []
+    opened = session.submit(
+        ensure_firewall_open, hosts[target.name], platform, target, session.kube, session.access, session.record
+    )
+    others = [] if session.run.dry_run else [m for m in platform.reachable if m != target and m.name in hosts]
+    return [opened, *(session.submit(check_routes, hosts[m.name], platform, m, [target], after=[opened]) for m in others)]
 
 
 def certify(session: Session, target: Target, after: Futures) -> Futures:

@@ -82,7 +82,7 @@ def _probe_config(session: Session, samples: Path) -> ProbeConfig:
         sql = Sql(str(platform.vip), database.vip_port, database.user, password, database.database)
     return ProbeConfig(
         samples=str(samples),
-        http=tuple(map(str, platform.http_checks)),
+        http=tuple((str(check.url), str(check.ca or "")) for check in platform.http_checks),
         api=f"https://{platform.vip}:{platform.k3s.api_port}/readyz",
         ca=session.access.credentials.ca,
         etcd=tuple(client_url(platform, machine) for machine in platform.machines),

@@ -19,6 +19,7 @@ from blocks.errors import HostUnreachableError
 from blocks.etcd import EtcdEndpoints
 from blocks.etcd_keys import EtcdKeys
 from blocks.etcd_tls import ClientTls
+from blocks.http import trust_of
 from blocks.kubernetes import KubeCluster
 from blocks.lock import RunLock
 from blocks.ports import EtcdApi, Host, KubeApi
@@ -54,6 +55,8 @@ def open_session(
     `success` is the outcome of a run that ends well, where it is neither verified nor planned.
     """
     secrets = {ref: resolve_secret(ref) for ref in platform.secrets}
+    for asked in platform.http_checks:
+        trust_of(str(asked.ca or ""))  # read again at the end of a move, when it would be too late to say that it can't be
     if (auth_pass := platform.keepalived.auth_pass) is not None:
         refuse_long_auth_pass(auth_pass, secrets[auth_pass])
     run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")

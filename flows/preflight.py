@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from prefect import flow
 from prefect.futures import PrefectFuture
 
 from configs.errors import ConfigError
+from configs.hosts import Target
 from configs.load import load_platform
 from flows.composition import open_session
 from flows.opening import open_migration
@@ -32,6 +34,7 @@ from tasks.k3s.server_args import check_flags
 from tasks.lake.checks import check_lake
 from tasks.machine.fitness import check_machine
 from tasks.machine.versions import read_versions
+from tasks.network.firewall import check_firewall, opening
 from tasks.network.routes import check_routes
 from tasks.placement.budgets import check_budgets
 from tasks.placement.evicted import needed_images
@@ -63,27 +66,30 @@ def preflight_migration(session: Session) -> bool:
     The answer is whether the datastore holds a second cluster's identity, which is taken back first: workloads are judged then.
     """
     two_identities = len(session.keys.names(BOOTSTRAP)) > 1
+    opened = opening(session.platform, session.hosts, session.kube, session.access)
     session.all_checked(
         [
-            *_checks_of_machines(session),
+            *_checks_of_machines(session, opened),
             *_checks_of_etcd(session),
             *_checks_of_k3s(session),
             *([] if two_identities else [session.submit(check_workloads, session.platform, session.kube, session.record)]),
             *_checks_of_drains(session),
-            *_checks_of_vip(session),
+            *_checks_of_vip(session, opened),
         ]
     )
     return two_identities
 
 
-def _checks_of_machines(session: Session) -> Checks:
+def _checks_of_machines(session: Session, opening: Collection[str]) -> Checks:
     """After the move nothing joins any more, and sources may be firewalled off."""
     platform, live, running = session.platform, session.live(), read_versions(session.etcd, session.kube)
     machines = [machine for machine in platform.machines if machine.name in session.hosts]
     joining = [] if session.record.finished else machines
+    targets = [machine for machine in joining if isinstance(machine, Target)]
     return [
         *(session.submit(check_machine, session.hosts[m.name], platform, m, live, running) for m in machines),
-        *(session.submit(check_routes, session.hosts[m.name], platform, m, machines) for m in joining),
+        *(session.submit(check_routes, session.hosts[m.name], platform, m, machines, opening) for m in joining),
+        *(session.submit(check_firewall, session.hosts[t.name], platform, t, session.kube, session.access) for t in targets),
         *(session.submit(check_tars, host, platform) for host in session.targets),
         session.submit(check_lake, platform, dict(session.hosts)),
     ]
@@ -122,11 +128,11 @@ def _checks_of_drains(session: Session) -> Checks:
     ]
 
 
-def _checks_of_vip(session: Session) -> Checks:
+def _checks_of_vip(session: Session, opening: Collection[str]) -> Checks:
     platform, hosts, auth_pass = session.platform, dict(session.hosts), session.platform.keepalived.auth_pass
     return [
         session.submit(check_vip, platform, hosts, session.secret(auth_pass) if auth_pass else None, session.kube),
-        *(session.submit(check_standby, hosts[target.name], platform, target, hosts) for target in platform.vip_holders),
+        *(session.submit(check_standby, hosts[target.name], platform, target, hosts, opening) for target in platform.vip_holders),
     ]
 
 

@@ -48,6 +48,13 @@ def wipe(machine: Machine) -> None:
         shutil.rmtree(disk)
 
 
+def link(machine: Machine, path: str, target: str) -> None:
+    """A symbolic link on the disk of a machine that is off."""
+    place = cache.disk(machine) / "upper" / path.lstrip("/")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(target)
+
+
 def write(machine: Machine, path: str, text: str, mode: int = 0o644) -> None:
     """A file on the disk of a machine that is off."""
     target = cache.disk(machine) / "upper" / path.lstrip("/")

@@ -120,7 +120,7 @@ def layer_key() -> str:
 
 def golden_key() -> str:
     """Names everything that went into the initial state."""
-    names = ("machines", "personality", "logins", "etcd_tls", "lake", "sources", "targets", "platform", "golden")
+    names = ("machines", "personality", "firewall", "logins", "etcd_tls", "lake", "sources", "targets", "platform", "golden")
     modules = [cache.SOURCE / f"{name}.py" for name in names]
     forms = sources.token_form() + etcd_tls.form() + lake.form()
     return digest(*modules, cache.SOURCE / "platform", cache.SECRETS, also=layer_key() + forms)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
-from deployments.lab import bundle, disks, etcd_tls, keys, logins
+from deployments.lab import bundle, disks, etcd_tls, firewall, keys, logins
 from deployments.lab.machines import MACHINES, SOURCES, TARGETS, Machine
 
 RUNTIME = "/usr/local/lib/lab/runc"
+OWN_DATA_ROOT, DATA_ROOT = "phys-3", "/data/docker"  # where docker's files lie on this machine; everywhere else in the usual folder
+MASKED = "phys-4"  # its administrator has seen to it that the old platform's keepalived never runs there
 
 # What the targets' old platform called its machines: three of the names are the sources' too.
 OLD_NAMES = dict(zip((m.name for m in TARGETS), ("vm-1", "vm-2", "vm-3", "old-4", "old-5", "old-6"), strict=True))
@@ -30,9 +32,17 @@ def write(machine: Machine) -> None:
     key = keys.host_key(machine)
     disks.write(machine, "/etc/ssh/ssh_host_ed25519_key", key.read_text(), 0o600)
     disks.write(machine, "/etc/ssh/ssh_host_ed25519_key.pub", key.with_suffix(".pub").read_text())
+    if machine.name == MASKED:
+        disks.link(machine, "/etc/systemd/system/keepalived.service", "/dev/null")
+    firewall.write(machine)
     logins.write(machine)
     for path, content in etcd_tls.of_observers().items():
         disks.write(machine, path, content, 0o600)
+
+
+def docker_folder(machine: Machine) -> str:
+    """Where its docker has its files."""
+    return DATA_ROOT if machine.name == OWN_DATA_ROOT else "/var/lib/docker"
 
 
 def _hosts(machine: Machine) -> str:
@@ -57,6 +67,7 @@ def _docker(machine: Machine) -> dict[str, object]:
     pods = {} if bundle.real() else _pod_bridge(machine)
     return {
         **pods,
+        **({"data-root": DATA_ROOT} if machine.name == OWN_DATA_ROOT else {}),
         "storage-driver": "overlay2",
         "default-runtime": "lab",
         "runtimes": {"lab": {"path": RUNTIME}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from deployments.lab import cache, disks, lake, layer, network
+from deployments.lab import cache, disks, lake, layer, network, personality
 from deployments.lab.machines import Machine
 from deployments.lab.shell import LabError, attempt, run
 
@@ -52,7 +52,7 @@ def on(machine: Machine) -> None:
         f"--cpu-shares={CPU_SHARES[machine.role]}",
         "--hostname", (merged / "etc/hostname").read_text().strip(),
         "--network", f"ns:{network.namespace(machine.container)}",
-        "--volume", f"{disk / 'docker'}:/var/lib/docker",
+        "--volume", f"{disk / 'docker'}:{personality.docker_folder(machine)}",
         *folder,
         "--rootfs", merged, "/usr/local/sbin/lab-init",
     )  # fmt: skip

@@ -28,7 +28,7 @@ ARCHIVES = r"""while read -r _ where kind _; do
 done </proc/mounts"""
 QUESTION = UNITS + facts(
     {
-        "addresses": "ip -4 -o addr show | while read -r _ _ _ address _; do echo ${address%/*}; done",
+        "addresses": 'ip -4 -o addr show | while read -r _ _ _ address _; do echo "${address%/*}"; done',
         "server": SERVER_COMMAND_LINE,
         "releases": f"{KUBECONFIG}timeout 20 helm list -a -A -o json",
         "archives": ARCHIVES,

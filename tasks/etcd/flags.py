@@ -62,16 +62,17 @@ NANOSECONDS = re.compile(
 # The process knows what its unit, drop-ins, files and shells have made of it; the unit knows it also when etcd is stopped.
 SHELL = r"""
 {
-    words= environ= config= more= pid=$(systemctl show -p MainPID etcd) unit=$(systemctl cat etcd)
+    words='' environ='' config='' more='' pid=$(systemctl show -p MainPID etcd) unit=$(systemctl cat etcd)
     pid=${pid#MainPID=}
-    read -r more </proc/$pid/task/$pid/children
+    read -r more <"/proc/$pid/task/$pid/children"
     for p in $pid $more; do
-        word=; IFS= read -r -d '' word </proc/$p/cmdline
+        word=''; IFS= read -r -d '' word <"/proc/$p/cmdline"
         case $word in etcd | */etcd) ;; *) continue ;; esac
-        words=$(tr '\0' '\n' </proc/$p/cmdline)
-        environ=$(tr '\0' '\n' </proc/$p/environ | grep '^ETCD_')
+        words=$(tr '\0' '\n' <"/proc/$p/cmdline")
+        environ=$(tr '\0' '\n' <"/proc/$p/environ" | grep '^ETCD_')
         break
     done
+    # shellcheck disable=SC2086  # a pattern is one for systemd, too
     files=$(printf '%s\n' "$unit" | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | while read -r f; do grep -h '^ETCD_' $f; done)
     line="$words $unit" variables="$environ"$'\n'"$files"$'\n'"$unit"
     option='config-file[= ]+([^ ]+)' variable=$'ETCD_CONFIG_FILE=([^ \n]+)'

@@ -13,6 +13,7 @@ from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.units import refuse_masked
 
 NO_TAGS = "names no tags (it was saved by image ids)"
 SAVE_BY_NAMES = "save it by names, docker save -o TAR NAME:TAG ..., and copy it there"
@@ -65,6 +66,7 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
     _refuse_untagged(host, before["lacking"])
     if not before["lacking"] and before["docker"].split() == ["active", "enabled"]:
         return unchanged("docker has all images of the bundle")
+    refuse_masked(host.name, "docker", before["docker"])
     what = ", ".join(_names(before["lacking"])) or "nothing, docker is started"
     if run.dry_run:
         return planned(f"loaded: {what}")
@@ -88,9 +90,7 @@ def ensure_images_loaded(run: Run, host: Host, platform: Platform) -> Outcome:
 def needed_tars(platform: Platform) -> list[str]:
     """The bundle's tars. With --docker, k3s does not load its own images (pause, coredns ...), so docker has to."""
     k3s = platform.k3s
-    unknown = k3s.server_args is None  # those of the running servers: docker may be among them
-    own = [k3s.airgap_images] if unknown or "--docker" in (*(k3s.server_args or ()), *k3s.agent_args) else []
-    return [f"{k3s.bundle}/{name}" for name in dict.fromkeys([*own, *k3s.images])]
+    return [f"{k3s.bundle}/{name}" for name in dict.fromkeys([k3s.airgap_images, *k3s.images])]
 
 
 def _question(tars: list[str]) -> str:

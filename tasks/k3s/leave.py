@@ -23,7 +23,7 @@ PODS = "docker ps -q --filter label=io.kubernetes.pod.name"
 SHIMS = "pgrep -f '/data/[0-9a-f]{64}/bin/containerd-shim'"
 FACTS = facts(
     {
-        "units": 'for u in "${k3s_units[@]}"; do echo "$u" $(systemctl is-active "$u") $(systemctl is-enabled "$u"); done',
+        "units": 'for u in "${k3s_units[@]}"; do echo "$u" "$(systemctl is-active "$u")" "$(systemctl is-enabled "$u")"; done',
         "running": "pgrep -lx 'k3s(-server|-agent)?'",
         "pods": PODS,
         "shims": SHIMS,
@@ -34,12 +34,14 @@ LOCK = ("kube-system", "k3s")
 """The lock of k3s's servers. Only its holder, named by its host name, takes the finalizer off a node that is deleted."""
 STOP = (
     'for u in "${k3s_units[@]}"; do systemctl disable --now "$u" 2>/dev/null; done\n'
-    f'left=$({PODS}); test -z "$left" || docker stop $left >/dev/null\n'
+    f'mapfile -t pods < <({PODS}); test ${{#pods[@]}} = 0 || docker stop "${{pods[@]}}" >/dev/null\n'
+    "# shellcheck disable=SC2046,SC2086  # numbers of processes\n"
     'tree() { local p; for p; do tree $(pgrep -P "$p"); echo "$p"; done; }\n'
+    "# shellcheck disable=SC2046,SC2086\n"
     "for signal in TERM KILL; do\n"
     f'    left=$({SHIMS}); test -n "$left" || break\n'
     "    kill -$signal $(tree $left)\n"
-    f'    for second in 1 2 3 4 5 6 7 8 9 10; do test -n "$({SHIMS})" || break; sleep 1; done\n'
+    f'    for _ in 1 2 3 4 5 6 7 8 9 10; do test -n "$({SHIMS})" || break; sleep 1; done\n'
     "done 2>/dev/null\n"
 )
 

@@ -80,6 +80,7 @@ def check_nodes(platform: Platform, kube: KubeApi, record: Record) -> Checked:
                 where=node.name,
             )
     _judge_others(found, nodes, platform)
+    _judge_runtimes(found, nodes, platform)
     _judge_kept(found, nodes, platform, set(kube.server_addresses()))
     return found.checked(f"{len(nodes)} nodes")
 
@@ -110,6 +111,18 @@ def _judge_others(found: Findings, nodes: list[Node], platform: Platform) -> Non
                 "write it in keep_nodes if it stays, in sources if it leaves; or drain it and kubectl delete node it",
                 where=node.name,
                 final=True,
+            )
+
+
+def _judge_runtimes(found: Findings, nodes: list[Node], platform: Platform) -> None:
+    """A kept node's is its own affair: no image is looked for there."""
+    for node in nodes:
+        if node.name not in platform.keep_nodes and node.runtime and not node.runtime.startswith("docker://"):
+            found.refuse(
+                "node-runtime-not-docker",
+                f"its pods run in {node.runtime}, expected docker: images are loaded into docker, and looked for there",
+                "start k3s there with --docker once docker has its images, or accept this if its pods need no other images on docker",
+                where=node.name,
             )
 
 

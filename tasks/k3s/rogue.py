@@ -136,7 +136,7 @@ def take_back(host: Host, platform: Platform, target: Target, kube: KubeApi, key
         id="node-not-deleted",
     )
     keys.delete(key)
-    host.run(f"test ! -e {SERVER} || mv {SERVER} {SERVER}.aside-$(date +%s)", what="moving a rogue server's data aside")
+    host.run(f'test ! -e {SERVER} || mv {SERVER} "{SERVER}.aside-$(date +%s)"', what="moving a rogue server's data aside")
 
 
 def _its_node(kube: KubeApi, target: Target) -> bool:

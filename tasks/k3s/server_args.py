@@ -10,6 +10,7 @@ from ipaddress import ip_network
 
 from blocks.errors import HostUnreachableError, RefusedError
 from blocks.ports import Host, KubeApi, Node
+from configs.hosts import Role
 from configs.k3s import ALIKE, SET_BY_EVENKEEL
 from configs.platform import Platform
 from tasks.engine.check import check
@@ -18,6 +19,7 @@ from tasks.k3s.flags import MASK, OF_VARIABLES, OTHER_FLAGS, SERVER_COMMAND_LINE
 from tasks.k3s.identity import PROXY, TOKENS, ClusterAccess
 from tasks.shell.k3s_units import UNITS
 
+ENDPOINT = "--container-runtime-endpoint"  # cri-dockerd's socket is docker, too
 NETWORK = ("--advertise-address", "--bind-address", "--flannel-iface", "--node-external-ip")
 OWN = frozenset(
     (*NETWORK, "--config", "-c", "--data-dir", "-d", "--node-external-dns", "--node-internal-dns", "--node-label", "--node-taint")
@@ -87,6 +89,7 @@ def check_flags(platform: Platform, kube: KubeApi, hosts: Mapping[str, Host], ac
         found.refuse("k3s-flags-unknown", error.message.removeprefix("cluster: "), "", final=True)
         return found.checked("unknown")
     _judge_port(found, platform, gets)
+    _judge_runtime(found, platform, gets)
     _judge_unit(found, access)
     running = _running(platform, nodes, set(kube.server_addresses()), hosts)
     for name, words in running.items():
@@ -141,6 +144,21 @@ def _judge_port(found: Findings, platform: Platform, gets: Iterable[str]) -> Non
             "write both alike in the config",
             final=True,
         )
+
+
+def _judge_runtime(found: Findings, platform: Platform, gets: Iterable[str]) -> None:
+    """All of a target's images are loaded into docker: its pods would find none of them in k3s's own containerd."""
+    for target in platform.targets:
+        common = gets if target.role is Role.SERVER else platform.k3s.agent_args
+        flags = parse_flags((*common, *target.args))
+        if ("--docker", "") not in flags and not any(name == ENDPOINT and "docker" in value for name, value in flags):
+            found.refuse(
+                "k3s-without-docker",
+                "k3s would run its pods in its own containerd, and the bundle's images are loaded into docker",
+                f"write --docker in k3s.{'server_args' if target.role is Role.SERVER else 'agent_args'}",
+                where=target.name,
+                final=True,
+            )
 
 
 def _judge_unit(found: Findings, access: ClusterAccess) -> None:

@@ -17,13 +17,14 @@ from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
 from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
+from tasks.shell.units import masked_units
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
 CAS = r"""ca='certificate-authority-data"?: *"?([A-Za-z0-9+/=]+)(.*)'
 for d in "${dirs[@]}"; do
     sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
     for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
-        text=; test ! -f "$k" || IFS= read -rd '' text <"$k"
+        text=''; test ! -f "$k" || IFS= read -rd '' text <"$k"
         while [[ $text =~ $ca ]]; do text=${BASH_REMATCH[2]}; base64 -d <<<"${BASH_REMATCH[1]}" | sha256sum; done
     done
 done"""
@@ -99,6 +100,8 @@ class HostFacts:
     """The command line of the server that is installed there."""
     remains: Remains
     docker_active: bool
+    masked: tuple[str, ...]
+    """Of the units that are started on targets."""
     addresses: tuple[str, ...]
     interfaces: tuple[str, ...]
     has_default_route: bool
@@ -114,7 +117,8 @@ def _etcd_cluster(addresses: tuple[str, ...], port: int, *, tls: bool) -> str:
     if tls:
         own = " ".join(f"-{name} $({own_file(name)})" for name in ("cert", "key"))
         connect = f'{SHELL}printf "{_STATUS}" | openssl s_client -quiet -connect $0:{port} {own}'
-    asked = f"for a in {' '.join(addresses)}; do for v in v3 v3beta; do timeout 3 bash -c {quote(connect)} $a $v; done; done"
+    each = f"for a in {' '.join(addresses)}; do for v in v3 v3beta"
+    asked = f'{each}; do timeout 3 bash -c {quote(connect)} "$a" "$v"; done; done'
     return f"""said=$({asked}); id='"cluster_id": *"([0-9]+)"'; [[ $said =~ $id ]] && echo "${{BASH_REMATCH[1]}}" """
 
 
@@ -140,6 +144,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "etcd_cluster": _etcd_cluster(("127.0.0.1", address), platform.etcd.client_port, tls=platform.etcd.tls is not None),
             "server": SERVER_COMMAND_LINE,
             "docker": "systemctl is-active docker",
+            "masked": masked_units(("docker", "keepalived")),
             **QUESTIONS,
             **WRITERS,
             "addresses": 'ip -4 -o addr show | while read -r _ name _ address _; do echo "$name $address"; done',
@@ -171,6 +176,7 @@ def parse_host_facts(output: str) -> HostFacts:
         k3s_server=said["server"].strip(),
         remains=parse_remains(said),
         docker_active=said["docker"] == "active",
+        masked=tuple(said["masked"].splitlines()),
         addresses=tuple(address.partition("/")[0] for _, address in interfaces),
         interfaces=tuple(interface for interface, _ in interfaces),
         has_default_route=bool(said["route"]),

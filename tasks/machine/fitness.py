@@ -13,6 +13,7 @@ from tasks.machine.facts import TOOLS, HostFacts, read_host_facts
 from tasks.machine.live import LivePlatform
 from tasks.machine.managed import judge_managed
 from tasks.machine.versions import Versions, judge_etcd, judge_k3s
+from tasks.shell.units import MASKED, UNMASK
 
 MAX_SKEW_S = 5  # leases and certificates tolerate more, VRRP and logs that are compared do not
 SPARE_BYTES = 5 * 2**30  # the kubelet keeps 10-15 % free by default; loading an image takes its tar's size twice
@@ -107,6 +108,9 @@ def _judge_software(found: Findings, facts: HostFacts, platform: Platform, targe
         if command not in TOOLS and needed.get(command, True):
             final = command not in ("keepalived", "hostnamectl")
             found.refuse("host-command-missing", f"no command {command}", INSTALL, final=final)
+    for unit in facts.masked:
+        if needed.get(unit, True):
+            found.refuse("unit-masked", f"its unit {unit} {MASKED}", UNMASK.format(unit), final=True)
     if not facts.docker_active:
         found.refuse("docker-not-running", "docker does not run", "systemctl start docker")
 

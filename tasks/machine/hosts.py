@@ -65,7 +65,8 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
     # probe
     machines = platform.machines
     names = " ".join(quote(machine.name) for machine in machines)
-    resolve = f"for n in {names}; do echo $n $(getent ahostsv4 $n | awk '!seen[$1]++ {{print $1}}'); done"
+    one_line = "awk -v said=\"$n\" '!seen[$1]++ {said = said \" \" $1} END {print said}'"
+    resolve = f'for n in {names}; do getent ahostsv4 "$n" | {one_line}; done'
     question = facts({"file": read_file(HOSTS), "resolved": resolve})
     said = parse_facts(host.run(question, what="reading /etc/hosts", timeout_s=platform.timeouts.command_s).stdout)
     current = said["file"] + "\n"

@@ -41,10 +41,10 @@ containers() {{
     if systemctl is-active docker >/dev/null; then docker ps -a --format '{{{{.Names}}}}'
     else ls "$(docker_root)/containers" | cut -c1-12; fi
 }}
-others() {{ containers | grep -vxF -e '' $kept; }}
+others() {{ containers | grep -vxF -e '' "${{kept[@]}}"; }}
 etcd() {{
     local state; state=$(systemctl is-active etcd)
-    case $state in active | activating | deactivating) echo $state ;; esac
+    case $state in active | activating | deactivating) echo "$state" ;; esac
     test "$(systemctl is-enabled etcd)" != enabled || echo enabled
 }}
 """
@@ -56,7 +56,7 @@ QUESTIONS = {
     "mounts": "mounts",
     "containers": "others",
     "etcd": "etcd",
-    "kept": 'test -z "$kept" || containers | grep -xF $kept',
+    "kept": 'test ${#kept[@]} = 0 || containers | grep -xF "${kept[@]}"',
 }
 
 
@@ -105,8 +105,8 @@ class Remains:
 
 def prelude(platform: Platform) -> str:
     """Shell: the functions that `QUESTIONS`, and the uninstall, consist of."""
-    kept = " ".join(f"-e {name}" for name in platform.uninstall.keep_containers)
-    return f"{_FUNCTIONS}bundled={quote(platform.k3s.bundle)}/vendor/k3s\nkept={quote(kept)}\n"
+    kept = " ".join(f"-e {quote(name)}" for name in platform.uninstall.keep_containers)
+    return f"{_FUNCTIONS}bundled={quote(platform.k3s.bundle)}/vendor/k3s\nkept=({kept})\n"
 
 
 def parse_remains(said: Mapping[str, str]) -> Remains:

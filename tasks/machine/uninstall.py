@@ -24,13 +24,16 @@ LOG = step_log("uninstall")
 _STOP = r"""
 for unit in $(units) etcd; do systemctl disable --now "$unit"; done
 systemctl start docker
-all=$(others); test -z "$all" || docker stop $all
-all=$(others); test -z "$all" || docker rm $all
+for verb in stop rm; do
+    mapfile -t all < <(others); test ${#all[@]} = 0 || docker $verb "${all[@]}"
+done
+# shellcheck disable=SC2046,SC2086  # numbers of processes
 tree() { local p; for p; do tree $(pgrep -P "$p"); echo "$p"; done; }
+# shellcheck disable=SC2046,SC2086
 for signal in TERM KILL; do
     left=$(processes | cut -d' ' -f1); test -n "$left" || break
     kill -$signal $(tree $left)
-    for second in 1 2 3 4 5; do test -n "$(processes)" || break; sleep 1; done
+    for _ in 1 2 3 4 5; do test -n "$(processes)" || break; sleep 1; done
 done
 mounts | sort -r | while read -r path kind; do
     path=$(printf %b "$path")
@@ -48,7 +51,7 @@ rmdir /var/lib/kubelet
 rm -rf --one-file-system /etc/rancher/k3s /run/k3s /run/flannel
 for link in cni0 flannel.1; do test ! -e /sys/class/net/$link || ip link delete $link; done
 for unit in $(units); do rm -f "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.env"; done
-rm -f /usr/local/bin/k3s /usr/local/bin/k3s-killall.sh $(uninstallers)
+rm -f /usr/local/bin/k3s /usr/local/bin/k3s-killall.sh /usr/local/bin/k3s*-uninstall.sh
 systemctl daemon-reload
 """
 SCRIPT = f"""{{

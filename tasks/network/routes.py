@@ -38,13 +38,21 @@ Place = tuple[str, object, int]
 
 
 @check("check routes")
-def check_routes(host: Host, platform: Platform, machine: Machine, others: Collection[Machine]) -> Checked:
-    """The machine reaches the ports of the others that etcd's members, API servers and agents will need."""
+def check_routes(
+    host: Host, platform: Platform, machine: Machine, others: Collection[Machine], opening: Collection[str] = ()
+) -> Checked:
+    """The machine reaches the ports of the others that etcd's members, API servers and agents will need.
+
+    Those of `opening` open their firewall later, and are tried again then.
+    """
     found = Findings(host.name)
     endpoints = list(needed_endpoints(platform, machine, others))
     places = [(other.name, other.address, port) for other, port in endpoints]
     for (port, error), names in _by_kind(unreachable(host, platform, places)).items():
-        _judge_port(found, names, port, error)
+        if later := [name for name in names if name in opening]:
+            found.note("firewall-opens-later", f"TCP port {port} of {', '.join(later)} is tried again once their firewall is open")
+        if others_left := [name for name in names if name not in opening]:
+            _judge_port(found, others_left, port, error)
     return found.checked(
         f"reaches {len(endpoints)} ports of {len({machine.name for machine, _ in endpoints})} machines"
     )

@@ -68,7 +68,8 @@ RULES: tuple[tuple[str, str, Callable[[str], bool]], ...] = (
 
 def read_daemon_files(host: Host, *, timeout_s: float) -> dict[str, str]:
     """The files that there are on a target, by path, without secrets."""
-    each = f"for f in {' '.join(FILES)}; do test ! -f $f || {{ printf '\\n%s%s\\n' '{BEGINS}' $f; {CUT} $f; }}; done"
+    one = f"printf '\\n%s%s\\n' '{BEGINS}' \"$f\"; {CUT} \"$f\""
+    each = f'for f in {" ".join(FILES)}; do test ! -f "$f" || {{ {one}; }}; done'
     said = parse_facts(host.run(fact("files", each), what="looking for source addresses", timeout_s=timeout_s).stdout)["files"]
     parts = f"\n{said}".split(f"\n{BEGINS}")[1:]
     return {path: text.rstrip("\n") for path, _, text in (part.partition("\n") for part in parts)}

@@ -7,18 +7,19 @@ from __future__ import annotations
 # of it would cost more than all else.
 UNITS = r"""
 read_unit() {
-    local line whole= file files=() lines words
-    k3s_started= k3s_variables=
+    local line whole='' file files=() lines words
+    k3s_started='' k3s_variables=''
     while IFS= read -r line || test -n "$line$whole"; do
         [[ ! $line =~ ^[[:blank:]]*[#\;] ]] || continue
         whole+=${line%\\}
         case $line in *\\) whole+=' '; continue ;; esac
+        # shellcheck disable=SC2206  # a pattern is one for systemd, too
         case $whole in
         ExecStart=*) k3s_started=$whole ;;
         Environment=*) k3s_variables+=$whole$'\n' ;;
         EnvironmentFile=*) file=${whole#*=}; files+=(${file#-}) ;;
         esac
-        whole=
+        whole=''
     done < <(systemctl cat "$1")
     read -ra words <<<"${k3s_started//[\\\'\"]/ }"
     k3s_started=${words[*]}
@@ -32,7 +33,7 @@ find_units() {
     local file unit text runs=$'\nExecStart=[^ \n]*/k3s([ \\\n]|$)'
     k3s_units=(k3s k3s-agent)
     for file in /etc/systemd/system/k3s*.service; do
-        unit=${file##*/} unit=${unit%.service} text=
+        unit=${file##*/} unit=${unit%.service} text=''
         case $unit in k3s | k3s-agent) continue ;; esac
         IFS= read -rd '' text <"$file"
         [[ ! $'\n'$text =~ $runs ]] || k3s_units+=("$unit")
@@ -40,7 +41,7 @@ find_units() {
 }
 find_server() {
     local unit option='.* (--config|-c)[= ]([^ =]+)' variable=$'(^|.*[^A-Za-z0-9_])K3S_CONFIG_FILE=["\']?([^"\' \n]+)'
-    k3s_unit= k3s_config=/etc/rancher/k3s/config.yaml
+    k3s_unit='' k3s_config=/etc/rancher/k3s/config.yaml
     for unit in "${k3s_units[@]}"; do
         read_unit "$unit"
         [[ "$k3s_started " == */k3s\ server\ * ]] || continue

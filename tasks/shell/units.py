@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from contextlib import suppress
+
+from blocks.errors import RefusedError
+
+MASKED = "is masked: it links to /dev/null, so that nothing can start it"
+UNMASK = "find out who has done that, then type there: systemctl unmask {}"
 
 
 def unit_state(unit: str) -> str:
@@ -21,6 +27,17 @@ def is_off(state: str) -> bool:
     """Whether the unit neither runs now nor will run after a reboot; a failed or missing unit is off, too."""
     active, enabled, *_ = [*state.split(), "unknown", "unknown"]
     return active in ("inactive", "failed", "unknown") and enabled != "enabled"
+
+
+def masked_units(units: Iterable[str]) -> str:
+    """The command for a fact: those of the units that are masked, one a line. A masked one can't be started, nor enabled."""
+    return f'for u in {" ".join(units)}; do case $(systemctl is-enabled "$u") in masked*) echo "$u" ;; esac; done'
+
+
+def refuse_masked(host: str, unit: str, state: str) -> None:
+    """Raise RefusedError where the unit is masked: somebody meant that nothing starts it, and nobody here undoes that."""
+    if "masked" in state:
+        raise RefusedError(f"{host}: its unit {unit} {MASKED}: {UNMASK.format(unit)}", id="unit-masked")
 
 
 def drop_in_folders(unit: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ inlined() (
     while IFS= read -r line || test -n "$line"; do
         line=${{line%$'\r'}}
         if ! [[ $line =~ $pattern ]] || test ${{#FUNCNAME[@]}} -gt 20; then printf '%s\n' "$line"; continue; fi
-        case ${{BASH_REMATCH[1]}} in *[{{\"]*) printf '%s\n' "$line"; continue ;; esac
+        case ${{BASH_REMATCH[1]}} in *[\{{\"]*) printf '%s\n' "$line"; continue ;; esac
         IFS=
         for f in ${{BASH_REMATCH[1]}}; do
             case $f in /*) ;; *) f=$PWD/$f ;; esac
@@ -45,7 +45,7 @@ inlined() (
 scripts() {{
     inlined "$1" | grep -oE "/[^[:space:]\"'{{}}]+" | sort -u | while IFS= read -r f; do
         case $f in /bin/* | /sbin/* | /usr/bin/* | /usr/sbin/*) continue ;; esac
-        test -f "$f" && test -x "$f" && test "$(head -c 2 "$f")" = '#!' || continue
+        [[ -f $f && -x $f && $(head -c 2 "$f") == '#!' ]] || continue
         test "$(stat -c %s "$f")" -gt {SCRIPTS_MOST_BYTES} || printf '%s %s %s\n' "$(stat -c %a "$f")" "$(base64 -w0 <"$f")" "$f"
     done
 }}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from shlex import quote
 from typing import NoReturn
 
@@ -19,17 +19,24 @@ from tasks.engine.step import step
 from tasks.engine.waiting import stays, wait_until
 from tasks.shell.files import diff_of_ours, keep_foreign, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.units import refuse_masked
 from tasks.vip.adverts import NEITHER, announce, listening, listens_for, parse_adverts, why_discarded
 from tasks.vip.conf import devices_of, keepalived_conf, masked, programs_of, scripts_of, users_of
 from tasks.vip.holder import QUESTIONS, holders, holds, is_off_duty, only_holder, the_holder
 from tasks.vip.instance import CONF, Instance, read_instance
 
+UNHEARD = "vip-adverts-unheard"
 FIREWALL = "firewall-cmd --permanent --add-protocol=vrrp && firewall-cmd --reload, or iptables -I INPUT -p 112 -j ACCEPT"
 
 
 @check("check standby")
-def check_standby(host: Host, platform: Platform, target: Target, hosts: Mapping[str, Host]) -> Checked:
-    """The target hears the adverts of the VIP's holder through its own firewall, and has what the holder's instance names."""
+def check_standby(
+    host: Host, platform: Platform, target: Target, hosts: Mapping[str, Host], opening: Collection[str] = ()
+) -> Checked:
+    """The target hears the adverts of the VIP's holder through its own firewall, and has what the holder's instance names.
+
+    One of `opening` opens its firewall later, and listens again before its keepalived starts.
+    """
     found, holding = Findings(host.name), holders(list(hosts.values()), platform)
     if len(holding) != 1:
         return found.checked("not asked: not exactly one machine holds the VIP")
@@ -37,6 +44,9 @@ def check_standby(host: Host, platform: Platform, target: Target, hosts: Mapping
         return found.checked("it holds the VIP")
     instance = read_instance(holding[0], platform)
     _judge_target(found, host, platform, target, instance)
+    if host.name in opening and UNHEARD in (one.id for one in found.found):
+        found.found = [one for one in found.found if one.id != UNHEARD]
+        found.note("firewall-opens-later", "it listens for adverts again once its firewall is open")
     return found.checked(f"hears {holding[0].name}")
 
 
@@ -50,9 +60,10 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, hos
     holder = the_holder(list(hosts.values()), platform)
     instance = read_instance(holder, platform)
     wanted = keepalived_conf(platform, target, instance)
-    before, lacking = _read(host, platform, wanted, instance)
+    before, lacking, state = _read(host, platform, wanted, instance)
     if not lacking:
         return unchanged("keepalived runs as configured")
+    refuse_masked(host.name, "keepalived", state)
     diffs = (diff_of_ours(CONF, masked(before), masked(wanted)),)
     if run.dry_run:
         return planned("keepalived becomes a BACKUP", diffs=diffs)
@@ -73,7 +84,7 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, hos
         f"{host.name} is BACKUP", lambda: not holds(host, platform), for_s=master_down_s
     ):
         _take_back(run, host, platform, hosts)
-    _, lacking = _read(host, platform, wanted, instance)
+    _, lacking, _ = _read(host, platform, wanted, instance)
     if lacking:
         raise VerificationError(
             f"{host.name}: keepalived was started and could not take the VIP: {lacking}: a tracked script fails there or a tracked "
@@ -83,8 +94,8 @@ def ensure_standby(run: Run, host: Host, platform: Platform, target: Target, hos
     return changed(f"keepalived is a BACKUP and hears {holder.name}", diffs=diffs)
 
 
-def _read(host: Host, platform: Platform, wanted: str, instance: Instance) -> tuple[str, str]:
-    """keepalived.conf as it is, and what lacks for `host` to be a standby; nothing when it is one."""
+def _read(host: Host, platform: Platform, wanted: str, instance: Instance) -> tuple[str, str, str]:
+    """keepalived.conf as it is; what lacks for `host` to be a standby, nothing when it is one; and its unit's state."""
     scripts = scripts_of(instance)
     each = f"for f in {_quoted(tuple(script.path for script in scripts))}"
     question = facts(
@@ -101,10 +112,10 @@ def _read(host: Host, platform: Platform, wanted: str, instance: Instance) -> tu
     before = said["conf"] + "\n" if said["conf"] else ""
     has = set(said["scripts"].splitlines())
     if before != wanted or said["mode"] != "600 0":
-        return before, f"{CONF} is another one"
+        return before, f"{CONF} is another one", said["state"]
     if any(f"{script.mode} {script.encoded} {script.path}" not in has for script in scripts):
-        return before, "a script is another one"
-    return before, is_off_duty(said)
+        return before, "a script is another one", said["state"]
+    return before, is_off_duty(said), said["state"]
 
 
 def _starting(run_id: str, wanted: str, instance: Instance) -> str:
@@ -125,9 +136,9 @@ def _judge_target(found: Findings, host: Host, platform: Platform, target: Targe
     """Whether it hears the holder and has what is named, asked in one round trip of three advert intervals."""
     device = platform.interface_of(target)
     listed = {
-        "interface": f"for n in {_quoted(devices_of(platform, target, instance))}; do ip -o link show dev $n >/dev/null || echo $n; done",
-        "user": f"for n in {_quoted(users_of(instance))}; do id -u $n >/dev/null || echo $n; done",
-        "command": f"for n in {_quoted(programs_of(instance))}; do command -v $n >/dev/null || echo $n; done",
+        "interface": _lacking(devices_of(platform, target, instance), 'ip -o link show dev "$n"'),
+        "user": _lacking(users_of(instance), 'id -u "$n"'),
+        "command": _lacking(programs_of(instance), 'command -v "$n"'),
     }
     question = facts({**listed, "heard": listening(device, instance)})
     timeout_s = platform.timeouts.command_s + listens_for(instance)
@@ -140,6 +151,10 @@ def _judge_target(found: Findings, host: Host, platform: Platform, target: Targe
                 "see targets[].interface" if kind == "interface" else "set it up there, as on the holder",
             )
     _judge_adverts(found, device, instance, said["heard"])
+
+
+def _lacking(names: tuple[str, ...], command: str) -> str:
+    return f'for n in {_quoted(names)}; do {command} >/dev/null || echo "$n"; done'
 
 
 def _judge_adverts(found: Findings, device: str, instance: Instance, answer: str) -> None:

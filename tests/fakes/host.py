@@ -81,6 +81,8 @@ class FakeHost(Faulty):
         self.name, self.address = name, IPv4Address(address)
         self.root, self.disk = root, Disk(root)
         self.down = False
+        self.sent: list[tuple[str, str]] = []
+        """What for, and the script."""
         self.changed = changed
         self.tell("addresses", f"lo 127.0.0.1/8\neth0 {address}/24")
         self.call_it(name)
@@ -92,6 +94,7 @@ class FakeHost(Faulty):
         noted = round_trips.get()
         if noted is not None:
             noted.append(self.name)
+        self.sent.append((what, script))
         if self.down:
             raise HostUnreachableError(f"{self.name}: {what}: SSH broke: it is down")
         with self.calling(what):
@@ -140,6 +143,9 @@ class FakeHost(Faulty):
     def unit(self, name: str, active: str = "active", enabled: str = "enabled") -> None:
         self.tell(f"units/{name}/active", active)
         self.tell(f"units/{name}/enabled", enabled)
+
+    def mask(self, unit: str) -> None:
+        (self.path("/etc/systemd/system") / f"{unit}.service").symlink_to("/dev/null")
 
     def unit_state(self, unit: str) -> tuple[str, str]:
         """What systemd says of a unit: active or not, enabled or not."""

@@ -207,7 +207,7 @@ class FakeKube(Faulty):
         """Its k3s's arguments are by default those that the small platform's config gives to a server."""
         uid = f"uid-{next(self._registered)}"
         usual = ("server", "--https-listen-port", "10443", "--docker", "--token", "********") if server else ("agent", "--docker")
-        facts = Node(name, ready=True, unschedulable=False, address=address, version="v1.20.2+k3s1", uid=uid)
+        facts = Node(name, ready=True, unschedulable=False, address=address, version="v1.20.2+k3s1", uid=uid, runtime="docker://19.3.15")
         self.node_map[name] = replace(facts, args=usual if args is None else args)
         if server:
             self.api_servers[address] = True

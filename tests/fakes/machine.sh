@@ -80,6 +80,53 @@ umount() {
     command rm "$S/half"
 }
 iptables-save() { say iptables; }
+iptables() { say input-policy '-P INPUT ACCEPT\n'; }
+nft() { say nft; }
+# firewalld 1.3.3: $S/firewall-runtime and $S/firewall-permanent have lines of "ZONE SETTING VALUE", one value a line. Of several kinds
+# of change in one command line only the first is made.
+firewall-cmd() {
+    local file=firewall-runtime zone='' kind word verb=''
+    systemctl is-active firewalld >/dev/null || { echo 'FirewallD is not running' >&2; return 252; }
+    for word; do case $word in --permanent) file=firewall-permanent ;; --zone=*) zone=${word#*=} ;; esac; done
+    case $* in
+    *--get-default-zone*) say firewall-default 'public\n'; return ;;
+    *--list-all-zones*) firewall_zones "$file"; return ;;
+    *--info-service=*) firewall_service "${*#*=}"; return ;;
+    esac
+    test ! -e "$S/firewall-fixed" || return 0
+    for kind in source service port protocol; do
+        case " $* " in *" --add-$kind="*) verb=add ;; *" --remove-$kind="*) verb=remove ;; *) continue ;; esac
+        for word; do case $word in "--$verb-$kind="*) firewall_$verb "$file" "$zone ${kind}s ${word#*=}" ;; esac; done
+        did firewall-cmd "$@"
+        echo success
+        return
+    done
+}
+firewall_add() { if listed "$1" "$2"; then echo "Warning: ALREADY_ENABLED: $2" >&2; else printf '%s\n' "$2" >>"$S/$1"; fi; }
+firewall_remove() { grep -vxF -e "$2" "$S/$1" >"$S/half"; mv "$S/half" "$S/$1"; }
+firewall_zones() {
+    local zone line setting name
+    for zone in public trusted $(say "$1" | cut -d' ' -f1 | grep -vxE 'public|trusted' | sort -u); do
+        echo "$zone"
+        if test "$zone" = trusted; then echo '  target: ACCEPT'; else echo '  target: default'; fi
+        for setting in interfaces sources services ports protocols; do
+            line=''
+            while read -r name; do line+=" $name"; done < <(say "$1" | sed -n "s/^$zone $setting //p")
+            echo "  $setting:${line:- }"
+        done
+        echo '  rich rules: '
+        say "$1" | sed -n "s/^$zone rule /\trule /p"
+        echo
+    done
+}
+firewall_service() {
+    echo "$1"
+    case $1 in
+    kubelet) echo '  ports: 10250/tcp' ;;
+    ssh) echo '  ports: 22/tcp' ;;
+    esac
+    echo '  protocols: '
+}
 journalctl() { say journal; }
 mountpoint() { listed mountpoints "$2"; }
 modprobe() { ! listed lacks-modules "${*: -1}"; }
@@ -107,6 +154,8 @@ getent() {
     return 2
 }
 
+# As systemd 252: a unit that links to /dev/null can be stopped only.
+unit_masked() { test -L "$R/etc/systemd/system/$1.service" && test -c "$R/etc/systemd/system/$1.service"; }
 unit_exists() { test -e "$R/etc/systemd/system/$1.service" || test -d "$S/units/$1"; }
 rooted() {
     local text= name
@@ -136,7 +185,10 @@ systemctl() {
     is-active) unit_is "$unit" active inactive; test "$word" = active; return ;;
     is-enabled)
         unit_exists "$unit" || { echo "Failed to get unit file state for $unit.service" >&2; return 1; }
+        ! unit_masked "$unit" || { echo masked; return 1; }
         unit_is "$unit" enabled disabled; test "$word" = enabled; return ;;
+    enable | start | restart)
+        ! unit_masked "$unit" || { echo "Failed to $verb unit: Unit $unit.service is masked." >&2; return 1; } ;;
     esac
     did systemctl "$verb" "$@"
     test "$verb" != daemon-reload || return 0

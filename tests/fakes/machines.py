@@ -168,6 +168,14 @@ def run_etcd(host: FakeHost, *flags: str, environment: str = "") -> None:
     host.write("/proc/815/environ", environment.replace("\n", "\0"))
 
 
+def run_firewalld(host: FakeHost, *settings: str, permanent: tuple[str, ...] | None = None) -> None:
+    """With these settings of zones, "ZONE SETTING VALUE", in both configurations where no others are given."""
+    host.unit("firewalld")
+    usual = ("public interfaces eth0", "public services ssh")
+    host.tell("firewall-runtime", "\n".join((*usual, *settings)))
+    host.tell("firewall-permanent", "\n".join((*usual, *(settings if permanent is None else permanent))))
+
+
 def make_source(host: FakeHost) -> None:
     run_k3s(host, unit="k3s", ca=LIVE_CA, more="K3S_DATASTORE_ENDPOINT='http://10.0.0.11:2379'\n")
     run_docker(host, "k8s_web_shop app/web:2.0 Up pod\nregistry registry:2 Up plain", "app/web:2.0 sha256:2")

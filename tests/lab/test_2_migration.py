@@ -7,6 +7,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
+from deployments.lab import firewall
 from tests.lab import predictions, world
 from tests.lab.conftest import Migrated
 
@@ -190,3 +193,23 @@ def silences(rows: list[dict[str, Any]], series: str) -> list[tuple[float, float
 def samples(migrated: Migrated) -> list[dict[str, Any]]:
     lines = (world.ROOT / "reports/lab" / migrated.report["run"] / "samples.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
+
+
+def test_what_is_a_targets_own_stays_its_own() -> None:
+    """Docker's folder on one, and a keepalived that somebody has masked on another, which never holds the VIP."""
+    assert world.on("phys-3", "docker info -f '{{.DockerRootDir}}'").strip() == "/data/docker"
+    assert world.on("phys-3", "ls /var/lib/docker 2>/dev/null", check=False) == ""
+    assert world.on("phys-4", "systemctl is-enabled keepalived", check=False).strip() == "masked"
+
+
+@pytest.mark.parametrize("target", firewall.MACHINES)
+def test_a_targets_firewalld_lets_the_platform_through_now_and_after_its_next_start(target: str) -> None:
+    for option in ("", "--permanent"):
+        listed = world.on(target, f"firewall-cmd {option} --zone=public --list-all; firewall-cmd {option} --zone=trusted --list-sources")
+        assert "2379-2380/tcp" in listed and "8472/udp" in listed and "10.43.0.0/16" in listed
+        assert ("vrrp" in listed and "10443/tcp" in listed) == (target == "phys-2")
+
+
+def test_no_other_targets_firewall_was_opened(migrated: Migrated) -> None:
+    entries = [entry for entry in migrated.report["entries"] if entry["step"] == "open firewall"]
+    assert {entry["target"] for entry in entries if entry["outcome"] == "changed"} == set(firewall.MACHINES)

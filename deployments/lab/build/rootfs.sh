@@ -12,14 +12,14 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Pac
 packages=(
     systemd systemd-sysv dbus openssh-server iproute2 iputils-ping iputils-arping procps psmisc curl ca-certificates less
     etcd-server etcd-client keepalived docker.io iptables conntrack ethtool socat kmod rsync python3 openssl busybox-static
-    chrony util-linux-extra sudo fish csh
+    chrony util-linux-extra sudo fish csh firewalld
 )
 
 rm -rf "$tree"
 debootstrap --variant=minbase --include="$(IFS=,; echo "${packages[*]}")" bookworm "$tree" "$mirror"
 
 # The platform's own units start these; Debian's must not.
-for unit in etcd keepalived docker docker.socket containerd chrony; do
+for unit in etcd keepalived docker docker.socket containerd chrony firewalld; do
     systemctl --root="$tree" disable "$unit" 2>/dev/null || true
 done
 # Two daemons must never keep the box's clock; the machines share the kernel's.

@@ -5,8 +5,11 @@ set -eu
 lake=${BACKUP_FOLDER:-/mnt/uap-global/backup}
 platform=iottepa
 library=${TIDB_CTL_LIBRARY:-/usr/local/lib/tidb-ctl}
+# shellcheck source=deployments/lab/images/tidb-ctl/database.sh
 . "$library/database.sh"
+# shellcheck source=deployments/lab/images/tidb-ctl/archives.sh
 . "$library/archives.sh"
+# shellcheck source=deployments/lab/images/tidb-ctl/restores.sh
 . "$library/restores.sh"
 
 usage() {

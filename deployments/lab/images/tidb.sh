@@ -17,6 +17,7 @@ users() {
 }
 sizes="--innodb-buffer-pool-size=32M --innodb-log-file-size=16M --innodb-use-native-aio=0 --performance-schema=OFF"
 options="--no-defaults --user=root --lc-messages-dir=/usr/share/mysql --character-sets-dir=/usr/share/mysql/charsets $sizes"
+# shellcheck disable=SC2086  # options are words
 if [ ! -d /data/mysql ]; then
     # Made beside and moved in, the folder that is looked for last: a start that was cut off leaves nothing half made.
     rm -rf /data/initialising
@@ -27,6 +28,7 @@ if [ ! -d /data/mysql ]; then
     mv /data/mysql.made /data/mysql
     rmdir /data/initialising
 fi
+# shellcheck disable=SC2086
 # Probes that only connect count as errors, and after 100 of them the server would shut that host out.
 # The time zone is the platform's: a TiDB keeps over restarts what was set once.
 exec mariadbd $options --datadir=/data --port=3306 --socket=/run/mysqld.sock --skip-name-resolve \

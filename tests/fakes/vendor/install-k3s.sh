@@ -4,6 +4,7 @@
 S=$R/.state
 test ! -e "$S/installer-fails" || { cat "$S/installer-fails" >>"$S/journal"; exit 1; }
 # As the real one reads it: everything but quotes, blanks and slashes is escaped.
+# shellcheck disable=SC2046
 eval set -- $(printf '%s' "$INSTALL_K3S_EXEC" | sed -e 's/\([][!#$%&()*;<=>?\_`{|}]\)/\\\1/g;')
 case $INSTALL_K3S_EXEC in server*) unit=k3s ;; *) unit=k3s-agent ;; esac
 units=$R/etc/systemd/system
@@ -13,6 +14,7 @@ printf '[Service]\nEnvironmentFile=/etc/systemd/system/%s\nExecStart=/usr/local/
 printf '%s\n' "$@" >"$S/$unit-words"
 for name in K3S_TOKEN K3S_AGENT_TOKEN K3S_URL K3S_DATASTORE_ENDPOINT K3S_DATASTORE_CAFILE K3S_DATASTORE_CERTFILE K3S_DATASTORE_KEYFILE; do
     eval "value=\$$name"
+    # shellcheck disable=SC2154  # eval has set it
     test -z "$value" || printf "%s='%s'\n" "$name" "$value"
 done >"$units/$unit.service.env"
 env | grep -E -i '^(NO|HTTP|HTTPS)_PROXY' | sort >>"$units/$unit.service.env"  # as v1.20.8 does

@@ -161,6 +161,14 @@ def test_a_node_says_what_its_k3s_was_started_with(annotation: str, args: tuple[
     assert (found.uid, found.deleting, found.args) == ("u1", False, args)
 
 
+def test_a_node_says_what_runs_its_containers() -> None:
+    status = {"nodeInfo": {"containerRuntimeVersion": "containerd://1.4.3-k3s3", "kubeletVersion": "v1.20.2+k3s1"}}
+
+    found = node_of({"metadata": {"name": "vm-1"}, "spec": {}, "status": status})
+
+    assert (found.version, found.runtime) == ("v1.20.2+k3s1", "containerd://1.4.3-k3s3")
+
+
 def test_a_node_that_waits_for_its_finalizer_is_deleting() -> None:
     meta = {"name": "vm-1", "deletionTimestamp": "2026-01-01T00:00:00Z"}
 

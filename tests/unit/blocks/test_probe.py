@@ -104,7 +104,7 @@ def late(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_every_series_is_sampled_at_its_pace_and_a_hanging_answer_hides_no_other(url: str, tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    probe = ProbeProcess(quick(path, http=(url,), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
+    probe = ProbeProcess(quick(path, http=((url, ""),), etcd=("http://127.0.0.1:1", url), key="/demo/probe"))
     probe.start()
     try:
         await_rows(path, at_least(10))
@@ -135,7 +135,7 @@ def test_an_endpoint_that_hangs_costs_a_deadline_and_no_more(url: str, tmp_path:
 
 def test_that_nobody_answers_is_sampled_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "samples.jsonl"
-    probe = ProbeProcess(quick(path, http=("http://127.0.0.1:1/",)))
+    probe = ProbeProcess(quick(path, http=(("http://127.0.0.1:1/", ""),)))
     probe.start()
     found = await_rows(path, at_least(6))
     probe.stop()
@@ -171,7 +171,8 @@ def test_a_probe_that_never_began_needs_no_end(tmp_path: Path) -> None:
 
 
 def test_a_config_survives_the_way_into_the_process() -> None:
-    config = ProbeConfig("s.jsonl", http=("http://shop/",), etcd=("http://a", "http://b"), sql=Sql("vip", 1, "app", "s3cret", "app"))
+    urls = (("http://shop/", ""), ("https://shop/", "/etc/shop/ca.crt"))
+    config = ProbeConfig("s.jsonl", http=urls, etcd=("http://a", "http://b"), sql=Sql("vip", 1, "app", "s3cret", "app"))
 
     assert ProbeConfig.parse(config.line()) == config
     assert "s3cret" not in repr(config)

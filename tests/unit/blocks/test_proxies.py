@@ -5,16 +5,23 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
-from blocks.errors import EtcdUnavailableError, KubeUnavailableError
-from blocks.etcd import EtcdCluster
+from blocks.errors import EtcdUnavailableError, KubeUnavailableError, TransientError
+from blocks.etcd import EtcdCluster, EtcdEndpoints
 from blocks.etcd_keys import CHANNEL, MESSAGE_BYTES, EtcdKeys
+from blocks.http import get
 from blocks.kube_credentials import KubeCredentials
 from blocks.kubernetes import KubeCluster
+from blocks.probe_clients import ERRORS, ProbeConfig, asks
+from blocks.probe_database import Sql
+from configs.http import HttpCheck
+from tests.fakes.certificates import Authority
 
 
 class Listener:
@@ -49,13 +56,23 @@ def server() -> Iterator[Listener]:
     listener.close()
 
 
-@pytest.fixture
-def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+EVERY = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy", "no_proxy", "no_grpc_proxy")
+SHELLS = {
+    "lower case": ("http_proxy", "https_proxy", "grpc_proxy"),
+    "upper case": ("HTTP_PROXY", "HTTPS_PROXY"),
+    "for all": ("all_proxy",),
+    "for all, upper case": ("ALL_PROXY",),
+}
+
+
+@pytest.fixture(params=SHELLS.values(), ids=list(SHELLS))
+def proxy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     listener = Listener()
-    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{listener.port}")
-    for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+    for name in EVERY:
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in request.param:
+        monkeypatch.setenv(name, f"http://127.0.0.1:{listener.port}")
     yield listener
     listener.close()
 
@@ -94,6 +111,55 @@ def test_the_api_and_its_execs_go_to_a_server_itself(
         question(kube)
 
     assert proxy.connections == 0
+
+
+def test_members_are_asked_themselves(server: Listener, proxy: Listener) -> None:
+    endpoints = EtcdEndpoints(endpoints=(f"http://127.0.0.1:{server.port}",))
+
+    with endpoints.cluster() as etcd, pytest.raises(EtcdUnavailableError):
+        etcd.members()
+
+    assert server.connections > 0
+    assert proxy.connections == 0
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_service_is_asked_itself(server: Listener, proxy: Listener, scheme: str) -> None:
+    with pytest.raises(TransientError):
+        get(HttpCheck.model_validate({"url": f"{scheme}://127.0.0.1:{server.port}/"}))
+
+    assert server.connections > 0
+    assert proxy.connections == 0
+
+
+def test_the_probe_asks_everybody_themselves(server: Listener, proxy: Listener, tmp_path: Path) -> None:
+    """The environment is that of the run: the probe's process inherits it."""
+    at = f"127.0.0.1:{server.port}"
+    authority = Authority(tmp_path)
+    config = ProbeConfig(
+        "samples",
+        http=((f"http://{at}/", ""), (f"https://{at}/secure", str(authority.cert))),
+        api=f"https://{at}/readyz",
+        ca=authority.cert.read_text(),
+        etcd=(f"http://{at}",),
+        key="/demo/probe",
+        sql=Sql("127.0.0.1", server.port, "app", "s3cret", "app"),
+    )
+    series = asks(config)
+
+    assert set(series) == {f"http http://{at}/", f"http https://{at}/secure", "api", "etcd", "sql"}
+    for number, ask in enumerate(series.values(), 1):
+        with pytest.raises(ERRORS):
+            ask()
+        assert server.connections >= number
+    assert proxy.connections == 0
+
+
+def test_what_is_tested_here_does_obey_a_proxy_where_nothing_keeps_it_from_that(server: Listener, proxy: Listener) -> None:
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"http://127.0.0.1:{server.port}/")
+
+    assert (server.connections, proxy.connections > 0) == (0, True)
 
 
 def test_a_message_may_be_longer_than_grpcs_default() -> None:

@@ -143,7 +143,7 @@ BAD = {
         {"rollback": {"writers": [{"kind": "DaemonSet", "namespace": "shop", "name": "web"}]}},
         "rollback.writers[0].kind: ",
     ),
-    "a URL that is none": ({"http_checks": ["10.0.0.100"]}, "http_checks[0]: "),
+    "a URL that is none": ({"http_checks": ["10.0.0.100"]}, "http_checks[0].url: "),
     "an accepted finding without a reason": (
         {"accepted": [{"id": "disk-full", "where": "vm-1"}]},
         "accepted[0].reason: Field required",

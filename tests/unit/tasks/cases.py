@@ -9,6 +9,7 @@ from typing import Any
 from blocks.ports import Workload
 from configs.database import Writer
 from configs.etcd import EtcdTls
+from configs.http import HttpCheck
 from tasks.database.writers import ensure_quiesced
 from tasks.engine.record import BACKUPS, Record
 from tasks.etcd.carried import carried_flags
@@ -156,7 +157,7 @@ def single(world: World) -> Workload:
     return next(found for found in world.kube.workloads() if found.name == "orders")
 
 
-def get(_url: str) -> tuple[int, str]:
+def get(_check: HttpCheck) -> tuple[int, str]:
     return 200, "fine"
 
 
@@ -166,6 +167,13 @@ def with_a_policy(world: World) -> None:
     world.platform = platform(k3s={**CONFIG["k3s"], "server_args": flags})
     uninstalled(world)
     world.hosts["vm-1"].write(POLICY, "kind: Policy\n", mode=0o640)
+
+
+def with_firewalld(world: World) -> None:
+    """As a distribution leaves it: ssh only."""
+    machines.run_firewalld(world.hosts["phys-1"])
+    world.platform = platform(firewall="open")
+    world.forget()
 
 
 def with_lake(world: World, *, move: bool = True) -> FakeGluster:
@@ -233,6 +241,8 @@ CASES: dict[str, Case] = {
     "ensure_detached": Case(lambda w: (w.platform.sources[0], w.platform, w.hosts), with_moved),
     "check_machine": Case(lambda w: (*on_target(w), w.platform.targets[0], w.live, w.running), asks=True),
     "check_routes": Case(lambda w: (*on_target(w), w.platform.targets[0], w.platform.machines), asks=True),
+    "check_firewall": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.access), asks=True),
+    "ensure_firewall_open": Case(lambda w: (*on_target(w), w.platform.targets[0], w.kube, w.access, w.record), with_firewalld),
     "check_pod_network": Case(lambda w: (*on_target(w), w.kube, {"phys-1"}), asks=True),
     "check_tars": Case(on_target, asks=True),
     "check_etcd_flags": Case(lambda w: (w.platform, w.hosts, w.etcd), asks=True),

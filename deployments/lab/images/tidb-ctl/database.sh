@@ -1,3 +1,4 @@
+# shellcheck disable=SC2086  # the server's options and the databases' names are words
 # The database: how it is entered, what of it is backed up, and how it becomes empty.
 server='-h mysql.iottepa -P 3306 -u root'
 system="'mysql', 'sys', 'information_schema', 'performance_schema'"

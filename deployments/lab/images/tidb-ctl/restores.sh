@@ -56,6 +56,7 @@ apply() {
     is_whole "$lake/$name/dump.sql" || die "$lake/$name/dump.sql is not complete; load the backup again"
     enter
     forget
+    # shellcheck disable=SC2086
     mysql $server < "$lake/$name/dump.sql"
 }
 

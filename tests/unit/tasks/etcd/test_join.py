@@ -343,3 +343,12 @@ def test_a_dry_run_shows_the_unit_and_the_quorum(world: World) -> None:
 
     assert outcome.why == "joins as learner, then voter: quorum 2 to 2"
     assert "+    --name phys-1 \\" in outcome.diffs[0]
+
+
+def test_a_unit_of_the_old_platform_that_is_masked_is_replaced_by_ours(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.mask("etcd")
+
+    assert join(world).change is Change.CHANGED
+    assert not host.path("/etc/systemd/system/etcd.service").is_symlink()
+    assert host.unit_state("etcd") == ("active", "enabled")

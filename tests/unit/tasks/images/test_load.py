@@ -9,7 +9,7 @@ from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.images.load import check_tars, ensure_images_loaded, needed_tars
 from tests.fakes import machines
-from tests.fakes.platform import CONFIG, platform
+from tests.fakes.platform import platform
 from tests.fakes.world import World
 
 TAR = "/opt/k3s/image/app.tar"
@@ -72,13 +72,16 @@ def test_a_full_disk_is_reported_in_dockers_words(world: World) -> None:
         load(world)
 
 
-def test_with_docker_it_needs_k3s_own_images_too() -> None:
-    with_docker = {**CONFIG["k3s"], "server_args": ["--docker"], "agent_args": []}
-    without = {**CONFIG["k3s"], "server_args": [], "agent_args": []}
+def test_a_docker_that_is_masked_is_refused_before_anything_is_loaded(world: World) -> None:
+    world.hosts["phys-1"].mask("docker")
 
-    assert needed_tars(platform(k3s=with_docker)) == ["/opt/k3s/vendor/k3s-airgap-images-amd64.tar", TAR]
-    assert needed_tars(platform(k3s=without)) == [TAR]
-    assert len(needed_tars(platform(k3s={**without, "server_args": None}))) == 2
+    with pytest.raises(RefusedError, match=r"phys-1: its unit docker is masked: .*systemctl unmask docker \[unit-masked\]"):
+        load(world)
+    assert world.mutations == []
+
+
+def test_docker_needs_k3s_own_images_too() -> None:
+    assert needed_tars(platform()) == ["/opt/k3s/vendor/k3s-airgap-images-amd64.tar", TAR]
 
 
 def test_a_tar_that_was_packed_by_hand_is_read(world: World) -> None:

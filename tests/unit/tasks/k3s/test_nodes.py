@@ -224,3 +224,19 @@ def test_a_source_that_died_for_good_may_be_no_node_any_more(world: World) -> No
     del world.kube.node_map["vm-2"]
 
     assert ask_nodes(world).findings == ()
+
+
+def test_a_node_that_runs_its_pods_in_containerd_is_refused_by_what_its_kubelet_says(world: World) -> None:
+    world.kube.node_map["vm-2"] = replace(world.kube.node_map["vm-2"], runtime="containerd://1.4.3-k3s3")
+
+    (line,) = refused(world)
+    assert line.startswith("vm-2: its pods run in containerd://1.4.3-k3s3, expected docker: ")
+    assert line.endswith("[node-runtime-not-docker]")
+
+
+def test_a_kept_node_may_run_its_pods_in_what_it_likes(world: World) -> None:
+    world.platform = platform(keep_nodes=["gpu-1"])
+    world.kube.joins("gpu-1", "10.0.0.31", server=False)
+    world.kube.node_map["gpu-1"] = replace(world.kube.node_map["gpu-1"], runtime="containerd://1.6.8-k3s1")
+
+    assert ask_nodes(world).findings == ()

@@ -308,3 +308,40 @@ def test_a_node_that_goes_meanwhile_is_no_other_clusters(world: World, monkeypat
     monkeypatch.setattr(world.kube, "nodes", and_a_node_goes)
 
     assert check_datastore.fn(world.run(), world.platform, world.kube, world.keys).findings == ()
+
+
+@pytest.mark.parametrize("words", [[PORT], [PORT, "--docker=false"], [PORT, "--container-runtime-endpoint=/run/containerd.sock"]])
+def test_new_servers_that_would_run_pods_in_containerd_are_refused(world: World, words: list[str]) -> None:
+    world.platform = platform(k3s=gives(*words))
+    for name in ("vm-1", "vm-2"):
+        runs(world, *words, name=name)
+
+    assert refused(world) == [
+        f"{name}: k3s would run its pods in its own containerd, and the bundle's images are loaded into docker: write --docker in "
+        "k3s.server_args [k3s-without-docker]"
+        for name in ("phys-1", "phys-2")
+    ]
+
+
+def test_it_is_seen_by_the_running_servers_flags_where_the_config_gives_none(world: World) -> None:
+    world.platform = platform(k3s=TAKEN_OVER)
+    for name in ("vm-1", "vm-2"):
+        runs(world, PORT, name=name)
+
+    assert [line.partition(":")[0] for line in refused(world)] == ["phys-1", "phys-2"]
+
+
+def test_new_agents_that_would_run_pods_in_containerd_are_refused(world: World) -> None:
+    world.platform = platform(k3s={**CONFIG["k3s"], "agent_args": ["--node-label=a=b"]})
+
+    (line,) = refused(world)
+    assert line.startswith("phys-3: k3s would run its pods in its own containerd")
+    assert "write --docker in k3s.agent_args" in line
+
+
+@pytest.mark.parametrize("flag", ["--docker", "--docker=true", "--container-runtime-endpoint=unix:///run/cri-dockerd.sock"])
+def test_a_target_may_have_docker_by_a_flag_of_its_own(world: World, flag: str) -> None:
+    targets = [*CONFIG["targets"][:2], {**CONFIG["targets"][2], "args": [flag]}]
+    world.platform = platform(k3s={**CONFIG["k3s"], "agent_args": []}, targets=targets)
+
+    assert ids(world) == []

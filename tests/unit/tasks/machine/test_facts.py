@@ -45,7 +45,7 @@ def test_an_old_server() -> None:
     assert (numbers(found.brings.etcd), numbers(found.brings.k3s)) == ((3, 4, 23), (1, 20, 2))
     assert (found.k3s_cas, found.etcd_cluster) == ({"ab" * 32}, "16684")
     assert found.k3s_server == "ExecStart=/usr/local/bin/k3s server --docker"
-    assert found.docker_active
+    assert (found.docker_active, found.masked) == (True, ("keepalived",))
     assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
     assert found.interfaces == ("lo", "eth0", "docker0")
     assert (found.has_default_route, found.has_br_netfilter) == (True, True)

@@ -96,6 +96,16 @@ UNFIT: dict[str, tuple[Given, str]] = {
         "it has no default route; k3s ends there (no default routes found), whatever its --node-ip is: ip route add default via "
         "GATEWAY, and into the network's configuration; a gateway that leads nowhere will do [host-no-default-route]",
     ),
+    "a masked keepalived": (
+        lambda host: host.mask("keepalived"),
+        "its unit keepalived is masked: it links to /dev/null, so that nothing can start it: find out who has done that, then type "
+        "there: systemctl unmask keepalived [unit-masked]",
+    ),
+    "a masked docker that runs": (
+        lambda host: host.mask("docker"),
+        "its unit docker is masked: it links to /dev/null, so that nothing can start it: find out who has done that, then type "
+        "there: systemctl unmask docker [unit-masked]",
+    ),
     "no docker": (
         lambda host: host.unit("docker", "inactive"),
         "docker does not run: systemctl start docker [docker-not-running]",
@@ -116,6 +126,7 @@ def test_a_machine_that_is_not_fit_is_refused(world: World, given: Given, said: 
         (UNFIT["no root"][0], True),
         (UNFIT["a file less"][0], True),
         (UNFIT["an older etcd"][0], True),
+        (UNFIT["a masked keepalived"][0], True),
         (lambda host: host.tell("lacks", "docker\nbase64"), True),
         (lambda host: host.tell("lacks", "keepalived\nhostnamectl"), False),
         (UNFIT["a full disk"][0], False),
@@ -322,3 +333,9 @@ def test_the_etcd_of_a_target_that_is_to_be_no_member_is_not_judged(world: World
     machines.bring(world.hosts["phys-3"], etcd="3.3.25", k3s="1.20.2")
 
     assert check(world, "phys-3").why == "fit: Debian GNU/Linux 12 (bookworm), systemd 252"
+
+
+def test_a_masked_keepalived_is_no_matter_where_the_vip_never_is(world: World) -> None:
+    world.hosts["phys-3"].mask("keepalived")
+
+    assert check(world, "phys-3").findings == ()

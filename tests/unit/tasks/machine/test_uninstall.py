@@ -327,3 +327,14 @@ def test_rules_that_stay_in_the_kernel_are_reported(world: World) -> None:
     assert [str(finding) for finding in uninstall(world).findings] == [
         "phys-1: 2 KUBE- iptables rules stay; the new kube-proxy takes them over [iptables-rules-stay]"
     ]
+
+
+def test_an_old_unit_that_is_masked_goes_too(world: World) -> None:
+    """The installer would write through the link, and k3s would never start."""
+    host = world.hosts["phys-1"]
+    host.path("/etc/systemd/system/k3s.service").unlink()
+    host.mask("k3s")
+
+    assert uninstall(world).change is Change.CHANGED
+    assert not host.path("/etc/systemd/system/k3s.service").is_symlink()
+    assert uninstall(world) == NOTHING

@@ -39,6 +39,18 @@ def test_a_port_that_does_not_answer_is_refused_with_its_firewall(world: World) 
     )
 
 
+def test_a_target_whose_firewall_opens_later_is_tried_again_then(world: World) -> None:
+    world.hosts["vm-1"].tell("unreachable", "10.0.0.21 2380 No route to host\n10.0.0.22 2380 No route to host")
+    host, machine, machines = world.hosts["vm-1"], named(world, "vm-1"), world.platform.machines
+
+    outcome = check_routes.fn(world.run(), host, world.platform, machine, machines, {"phys-1", "phys-2"})
+    assert [(finding.id, finding.what) for finding in outcome.findings] == [
+        ("firewall-opens-later", "TCP port 2380 of phys-1, phys-2 is tried again once their firewall is open")
+    ]
+    with pytest.raises(FindingsError, match="can't reach TCP port 2380 of phys-2: No route to host"):
+        check_routes.fn(world.run(), host, world.platform, machine, machines, {"phys-1"})
+
+
 @pytest.mark.parametrize("error", ["No route to host", "Network is unreachable"])
 def test_a_port_that_is_rejected_is_refused_with_the_error(world: World, error: str) -> None:
     world.hosts["phys-1"].tell("unreachable", f"10.0.0.12 2380 {error}")

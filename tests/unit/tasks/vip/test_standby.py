@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.errors import VerificationError
+from blocks.errors import RefusedError, VerificationError
 from tasks.engine.finding import Finding, FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.vip.standby import check_standby, ensure_standby
@@ -83,6 +83,18 @@ def test_passwords_are_in_no_diff(world: World) -> None:
     assert "auth_pass **********" in diff
     assert "s3cret" not in diff
     assert "0ldsecret" not in diff
+
+
+def test_a_target_whose_firewall_opens_later_listens_again_before_its_keepalived_starts(world: World) -> None:
+    world.hears_no_adverts.add("phys-1")
+    world._elect()
+    world.forget()
+
+    target, hosts = world.platform.targets[0], world.hosts
+    outcome = check_standby.fn(world.run(), hosts["phys-1"], world.platform, target, hosts, {"phys-1"})
+    assert [finding.id for finding in outcome.findings] == ["firewall-opens-later"]
+    with pytest.raises(FindingsError, match="vip-adverts-unheard"):
+        stand_by(world)
 
 
 def test_a_target_that_hears_no_adverts_is_refused_before_its_keepalived_starts(world: World) -> None:
@@ -236,3 +248,13 @@ def test_without_a_single_holder_there_is_nobody_to_hear(world: World) -> None:
     assert ask(world).why == "not asked: not exactly one machine holds the VIP"
     with pytest.raises(FindingsError, match=r"\[vip-two-holders\]"):
         stand_by(world)
+
+
+def test_a_keepalived_that_is_masked_is_refused_before_its_file_is_written(world: World) -> None:
+    host = world.hosts["phys-1"]
+    host.mask("keepalived")
+    world.forget()
+
+    with pytest.raises(RefusedError, match=r"phys-1: its unit keepalived is masked: .*systemctl unmask keepalived \[unit-masked\]"):
+        stand_by(world)
+    assert world.mutations == []
