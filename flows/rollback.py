@@ -71,6 +71,7 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
     """Choose or continue a plan, have it approved, then bring back data, images and writers, in this order."""
     plan = plan_of(session, asked)
     chosen, images = plan["backup"], plan["images"]
+    session.run.enter("preflight")
     restore_bare_pods(session)
     preflight_rollback(session, chosen, images)
     words = described_plan(session, plan)
@@ -78,6 +79,7 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
     if not session.run.dry_run:
         session.record.write(PLAN, plan)
         refuse_unapproved(session.record, words)
+    session.run.enter("restore")
     if chosen is not None:
         restore_data(session, chosen)
     with explaining_stopped_writers(session):
@@ -86,6 +88,7 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
         restore_images(session, images)
     if chosen is not None:
         restore_writers(session)
+    session.run.enter("verify")
     verify(session)
 
 

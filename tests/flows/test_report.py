@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,27 @@ def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:
     close_killed(demo, own="run-2")
 
     assert read_report(journal.path).outcome == "killed"
+
+
+def test_every_run_has_a_page_and_the_index_leads_to_it(demo: Platform) -> None:
+    left_behind(demo)
+    close_killed(demo, own="run-2")
+    with reported(Journal(Report(demo.name, "run-2", "migrate", dry_run=False), demo.reports / demo.name / "run-2" / "report.json")):
+        pass
+
+    index = (demo.reports / "index.html").read_text()
+    links = re.findall(r'href="([^"]+)"', index)
+    assert sorted(links) == ["demo/run-1/report.html", "demo/run-2/report.html"]
+    assert all((demo.reports / link).read_text().startswith("<!DOCTYPE html>") for link in links)
+    assert list(demo.reports.glob("*.half")) == []
+
+
+def test_a_page_that_can_not_be_drawn_fails_no_run(demo: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    journal = left_behind(demo)
+    journal.path.with_name("report.html").mkdir()
+
+    with reported(journal):
+        pass
+
+    assert read_report(journal.path).outcome == "verified"
+    assert "its page could not be drawn" in caplog.text
