@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,17 @@ from configs.errors import EvenkeelError
 from configs.platform import Platform
 from flows.session import Session
 from tasks.database.archive import BACKUP
+from tasks.engine.journal import PLANNED, now
 from tasks.etcd.members import is_on
 from tasks.etcd.quorum import voters_of
+from tasks.plan.plan import Plan, plan_of
+from tasks.report.evidence import Evidence, age
+from tasks.report.history import Expected, reports_in
+from tasks.report.interruption import SAMPLES, Samples, interruptions_of
 
 log = logging.getLogger(__name__)
+
+NO_PLAN = "none of this config was made here: a dry run makes one"
 
 
 def setting_of(platform: Platform) -> dict[str, Any]:
@@ -78,3 +85,34 @@ def backup_of(session: Session) -> dict[str, Any]:
     except EvenkeelError as error:
         log.info("the report does not say which backup there is: %s", error.message)
         return {}
+
+
+def evidence_of(session: Session, lasting: Sequence[str], phases: Collection[str] = ()) -> Evidence:
+    """What is known now, for whoever answers at a gate. What can't be undone is as the last plan of this config has it for these
+    phases, or, without one, `lasting`.
+    """
+    journal, limits = session.run.journal, session.platform.interruption
+    plan = _last_plan(session)
+    exact = [f"{a.step} on {a.targets}: {a.way_back}" for phase, a in plan.lasting if phase in phases] if plan else []
+    backup, samples = backup_of(session), journal.path.with_name(SAMPLES)
+    series = Samples(samples).refresh().values() if samples.exists() else ()
+    return Evidence(
+        run=journal.report.run,
+        plan=f"{plan.hash}, made {age(plan.report.begun, now())} by dry run {plan.report.run}" if plan else NO_PLAN,
+        world=world_of(session),
+        backup=backup,
+        backup_age=f"taken {age(backup['taken'], now())}" if "taken" in backup else "of unknown age",
+        lasting=exact or list(lasting),
+        findings=journal.report.findings,
+        clients=interruptions_of(series, limits, journal.report.entries) if limits else [],
+    )
+
+
+def _last_plan(session: Session) -> Plan | None:
+    """Of the newest dry run of this flow and this config that came to its end."""
+    journal = session.run.journal
+    reports = (report for _, report in reports_in(journal.path.parent.parent))
+    earlier = (one for one in reports if one.outcome == PLANNED and one.flow == journal.report.flow)
+    known = setting_of(session.platform)["config"]
+    newest = next((one for one in earlier if one.setting.get("config") == known), None)
+    return plan_of(newest, Expected()) if newest else None

@@ -19,14 +19,11 @@ from tasks.plan.page import as_html, as_markdown
 from tasks.plan.plan import plan_of
 from tasks.report.chart import chart
 from tasks.report.history import expected_of, reports_in
-from tasks.report.interruption import Samples, interruptions_of
+from tasks.report.interruption import SAMPLES, Samples, interruptions_of
 from tasks.report.page import index, page
 from tasks.report.summary import markdown
 
 log = logging.getLogger(__name__)
-
-SAMPLES = "samples.jsonl"
-"""The probe's file, beside the report."""
 
 
 @contextmanager
@@ -128,11 +125,13 @@ def _all_reports(folder: Path) -> list[tuple[Path, Report]]:
 
 
 def _show(journal: Journal, text: str, kind: str) -> None:
-    """Show the report in the UI. A Prefect server that does not answer never turns a finished run into a failed one."""
     report = journal.report
+    show(text, f"{kind}-{report.platform}", f"{report.flow} {report.run}: {journal.path.absolute()}")
+
+
+def show(text: str, key: str, description: str) -> None:
+    """Show a text in Prefect's UI. A server that does not answer never turns a finished run into a failed one."""
     try:
-        create_markdown_artifact(
-            text, key=f"{kind}-{report.platform}", description=f"{report.flow} {report.run}: {journal.path.absolute()}"
-        )
+        create_markdown_artifact(text, key=key, description=description)
     except Exception as error:  # its client raises what it meets on the way: httpx's errors, RuntimeError, its own
-        log.warning("the report is in %s only, Prefect's UI does not show it: %r", journal.path, error)
+        log.warning("Prefect's UI does not show %s, %s: %r", key, description, error)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from configs.platform import Platform
-from flows.report import SAMPLES, close_killed, reported
+from flows.report import close_killed, reported
 from flows.session import Session
 from tasks.engine.journal import Journal, Report, read_report
 from tasks.engine.outcome import unchanged
-from tasks.report.interruption import epoch
+from tasks.report.interruption import SAMPLES, epoch
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
@@ -94,7 +94,7 @@ def test_a_prefect_server_that_does_not_answer_fails_no_run(
         pass
 
     assert read_report(journal.path).outcome == "verified"
-    assert f"the report is in {journal.path} only, Prefect's UI does not show it: {error!r}" in caplog.messages
+    assert f"Prefect's UI does not show report-demo, migrate run-1: {journal.path}: {error!r}" in caplog.messages
 
 
 def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:

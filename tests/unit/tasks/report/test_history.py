@@ -67,4 +67,4 @@ def test_reports_are_read_newest_first_and_what_is_none_is_left_out(folder: Path
 
 
 def test_a_duration_is_no_finer_than_it_is_known() -> None:
-    assert [lasting(seconds) for seconds in (4.4, 89, 150, 5400)] == ["4 s", "89 s", "2 min", "1 h 30 min"]
+    assert [lasting(seconds) for seconds in (4.4, 89, 150, 5400, 260_000)] == ["4 s", "89 s", "2 min", "1 h 30 min", "3 days"]
