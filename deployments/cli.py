@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -129,13 +128,10 @@ def approve(
 
 @app.command()
 def report(name: Name = "prod", run: RunId = None) -> None:
-    """Show the report of the newest run, and where its page lies on this machine."""
+    """Show the report of the newest run, and where its page lies on the worker's machine."""
     run_id = run or _found(name)
     if not watch.show(run_id, "report", console):
         raise ApiError(f"{run_id}: it has not shown a report yet: evenkeel watch {name}")
-    pages = sorted(Path("reports").glob("*/*/report.html"), key=lambda path: path.stat().st_mtime)
-    for path in (*pages[-1:], *Path("reports").glob("index.html")):
-        console.print(path.absolute(), markup=False, soft_wrap=True)
 
 
 def _run(flow: str, name: str, watching: bool, **parameters: Any) -> None:

@@ -26,7 +26,7 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
     LogFilterLevel,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import Artifact, FlowRun, StateType
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, LogSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
@@ -124,20 +124,16 @@ def look(client: SyncPrefectClient, run_id: UUID) -> Look:
     return Look(run, progress, list(warnings)[-MOST_WARNINGS:])
 
 
-def shown(client: SyncPrefectClient, run_id: UUID, kind: str) -> str | None:
-    """The newest text of this kind (report, plan, gate) that the run has shown in Prefect's UI."""
-    artifact = _artifact(client, run_id, kind)
-    return None if artifact is None else str(artifact.data)
+def shown(client: SyncPrefectClient, run_id: UUID, kind: str) -> Artifact | None:
+    """The newest of this kind (report, plan, gate) that the run has shown in Prefect's UI: a text; its description says where the page is."""
+    only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), key=ArtifactFilterKey(like_=f"{kind}-"))
+    found = client.read_artifacts(artifact_filter=only, sort=ArtifactSort.UPDATED_DESC)
+    return next((one for one in found if (one.key or "").startswith(f"{kind}-")), None)  # a platform may be called plan-b
 
 
 def _progress(client: SyncPrefectClient, run_id: UUID) -> Progress | None:
-    artifact = _artifact(client, run_id, PROGRESS)
+    artifact = shown(client, run_id, PROGRESS)
     try:
         return read_progress((artifact.metadata_ or {}).get(PROGRESS, "")) if artifact else None
     except ValueError:
         return None  # of another release: its state is shown all the same
-
-
-def _artifact(client: SyncPrefectClient, run_id: UUID, kind: str) -> Any:
-    only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), key=ArtifactFilterKey(like_=f"{kind}-"))
-    return next(iter(client.read_artifacts(artifact_filter=only, sort=ArtifactSort.UPDATED_DESC, limit=1)), None)

@@ -95,15 +95,16 @@ def verdict(seen: Look) -> str:
 
 
 def show(run_id: UUID, kind: str, console: Console) -> bool:
-    """Print the text of this kind that the run has shown; whether there is one. A terminal gets it set, a file as it is."""
+    """Print what the run has shown of this kind; whether there is any. A terminal gets its text set, a file as it is."""
     with api() as client:
-        text = shown(client, run_id, kind)
-    if text is None:
+        found = shown(client, run_id, kind)
+    if found is None:
         return False
     if console.is_terminal:
-        console.print(Markdown(text))
+        console.print(Markdown(str(found.data)))
     else:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(str(found.data), markup=False, highlight=False, soft_wrap=True)
+    console.print(found.description or "", markup=False, highlight=False, soft_wrap=True)
     return True
 
 

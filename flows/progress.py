@@ -30,9 +30,8 @@ def published(journal: Journal, pace_s: float = PACE_S) -> Iterator[None]:
     if flow_run.id is None:
         yield
         return
-    expected = expected_of((report for _, report in reports_in(journal.path.parent.parent)), journal.report)
     over = threading.Event()
-    publisher = threading.Thread(target=_publish, args=(journal, expected, UUID(flow_run.id), over, pace_s), daemon=True)
+    publisher = threading.Thread(target=_publish, args=(journal, UUID(flow_run.id), over, pace_s), daemon=True)
     publisher.start()
     try:
         yield
@@ -41,12 +40,16 @@ def published(journal: Journal, pace_s: float = PACE_S) -> Iterator[None]:
         publisher.join(END_S)
 
 
-def _publish(journal: Journal, expected: Expected, run: UUID, over: threading.Event, pace_s: float) -> None:
+def _publish(journal: Journal, run: UUID, over: threading.Event, pace_s: float) -> None:
     artifact: UUID | None = None
+    expected: Expected | None = None
     ended = False
     while not ended:
         ended = over.wait(pace_s if artifact else 0)  # once more at the end
-        progress = progress_of(journal.report, journal.phase, expected, time.time())
+        if expected is None and journal.phase:  # what was asked of the run is known by then
+            earlier = (report for _, report in reports_in(journal.path.parent.parent))
+            expected = expected_of(earlier, journal.report, dry=journal.report.dry_run)
+        progress = progress_of(journal.report, journal.phase, expected or Expected(), time.time())
         try:
             with get_client(sync_client=True) as client:
                 artifact = _put(client, artifact, progress, run)

@@ -108,7 +108,7 @@ def _draw(journal: Journal) -> None:
     folder = journal.path.parent
     try:
         folder.joinpath("report.html").write_text(page(journal.report), encoding="utf-8")
-        links = [(str(path.parent.relative_to(folder.parent.parent) / "report.html"), report) for path, report in _all_reports(folder)]
+        links = [(_link(path, folder.parent.parent), report) for path, report in _all_reports(folder)]
         half = folder.parent.parent / f"index.{folder.name}.half"
         half.write_text(index(links), encoding="utf-8")
         half.replace(half.with_name("index.html"))
@@ -118,6 +118,12 @@ def _draw(journal: Journal) -> None:
     log.info("the page of this run is %s", folder.joinpath("report.html").absolute())
 
 
+def _link(path: Path, root: Path) -> str:
+    """To the run's page; a run of an earlier release has its text only."""
+    page = path.with_name("report.html")
+    return str((page if page.exists() else path.with_name("report.md")).relative_to(root))
+
+
 def _all_reports(folder: Path) -> list[tuple[Path, Report]]:
     """Of all platforms, newest first."""
     platforms = [platform for platform in folder.parent.parent.iterdir() if platform.is_dir()]
@@ -125,8 +131,8 @@ def _all_reports(folder: Path) -> list[tuple[Path, Report]]:
 
 
 def _show(journal: Journal, text: str, kind: str) -> None:
-    report = journal.report
-    show(text, f"{kind}-{report.platform}", f"{report.flow} {report.run}: {journal.path.absolute()}")
+    report, drawn = journal.report, journal.path.with_name(f"{kind}.html")
+    show(text, f"{kind}-{report.platform}", f"{report.flow} {report.run}: {drawn.absolute()}")
 
 
 def show(text: str, key: str, description: str) -> None:

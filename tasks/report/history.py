@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from tasks.engine.journal import Report, read_report
+from tasks.engine.journal import PLANNED, Report, read_report
 from tasks.report.interruption import epoch
 
 ENDED_WELL = ("verified", "stopped", "passed", "planned")
@@ -21,8 +21,10 @@ class Expected:
     run: str = ""
     steps: int = 0
     """How many entries it had, checks included."""
+    phases: tuple[str, ...] = ()
+    """Its phases, in the order in which they began."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """By phase, in the order in which they began; what no earlier run has done is not in it."""
+    """By phase; what no earlier run has done is not in it."""
 
 
 def reports_in(folder: Path) -> Iterator[tuple[Path, Report]]:
@@ -44,23 +46,23 @@ def seconds_by_phase(report: Report) -> dict[str, float]:
     return {phase: ended - begun for phase, (begun, ended) in spans.items()}
 
 
-def expected_of(earlier: Iterable[Report], like: Report) -> Expected:
-    """What a run like this one has taken before: per phase the newest run that really did it, with the same machines."""
-    alike = [one for one in earlier if one.run != like.run and one.flow == like.flow and _machines(one) == _machines(like)]
+def expected_of(earlier: Iterable[Report], like: Report, *, dry: bool = False) -> Expected:
+    """What a run with the same machines has taken before: per phase the newest that really did it; with `dry`, the newest dry run."""
+    same = [one for one in earlier if one.run != like.run and one.flow == like.flow and _machines(one) == _machines(like)]
+    alike = [one for one in same if one.outcome in ENDED_WELL and (one.dry_run or not dry)]
     seconds: dict[str, float] = {}
     for report in alike:
-        measured = seconds_by_phase(report) if report.outcome in ENDED_WELL else {}
-        seconds |= {phase: took for phase, took in measured.items() if phase not in seconds and _was_done(report, phase)}
-    whole = next((one for one in alike if one.outcome in ("verified", "planned") and one.part == like.part), None)
-    order = {phase: rank for rank, phase in enumerate(seconds_by_phase(whole) if whole else ())}
-    ranked = dict(sorted(seconds.items(), key=lambda one: order.get(one[0], len(order))))
-    return Expected(whole.run, len(whole.entries), ranked) if whole else Expected(seconds=ranked)
+        measured = seconds_by_phase(report)
+        seconds |= {name: took for name, took in measured.items() if name not in seconds and (dry or _was_done(report, name))}
+    whole = next((one for one in alike if one.outcome in ("verified", PLANNED) and one.part == like.part), None)
+    return Expected(whole.run, len(whole.entries), tuple(seconds_by_phase(whole)), seconds) if whole else Expected(seconds=seconds)
 
 
 def _was_done(report: Report, phase: str) -> bool:
-    """Whether it took its time in full: checks always do, steps where one of them has changed the world."""
+    """Whether it took its time in full: checks that were made do, steps where one of them has changed the world."""
     entries = [entry for entry in report.entries if entry.phase == phase]
-    return any(entry.outcome == "changed" for entry in entries) or not any(entry.undo for entry in entries)
+    acted = any(entry.outcome == "changed" for entry in entries)
+    return acted or not any(entry.undo or entry.outcome == PLANNED for entry in entries)
 
 
 def _machines(report: Report) -> object:

@@ -91,12 +91,12 @@ def read_progress(text: str) -> Progress:
 
 def _left_s(entries: list[Entry], phase: str, expected: Expected, at: float) -> float | None:
     """The rest of this phase, and all that come after it in the run that is compared with."""
-    order = list(expected.seconds)
-    if phase not in order or not expected.run:
+    later = expected.phases[expected.phases.index(phase) + 1 :] if phase in expected.phases else ()
+    if phase not in expected.phases or not {phase, *later} <= expected.seconds.keys():
         return None
     begun = min((epoch(entry.begun) for entry in entries if entry.phase == phase), default=at)
     rest = max(0.0, expected.seconds[phase] - (at - begun))
-    return rest + sum(expected.seconds[later] for later in order[order.index(phase) + 1 :])
+    return rest + sum(expected.seconds[one] for one in later)
 
 
 def _warnings(report: Report) -> list[str]:

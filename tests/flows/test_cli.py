@@ -234,12 +234,12 @@ def test_a_report_is_read_from_the_api(world: World) -> None:
 
     def act(session: Session) -> None:
         runs.append(str(flow_run.id))
-        show("# migrate demo: verified", "report-demo", "of a test")
+        show("# migrate demo: verified", "report-demo", "migrate run-1: /srv/reports/demo/run-1/report.html")
 
     perform(act, world)
     said = run_cli(cli.app, ["report", "demo", "--run", runs[0]])
 
-    assert said.output.splitlines()[0] == "# migrate demo: verified"
+    assert said.output.splitlines() == ["# migrate demo: verified", "migrate run-1: /srv/reports/demo/run-1/report.html"]
 
 
 def test_a_plan_is_a_dry_run_that_is_watched_and_then_shown(deployed: UUID) -> None:

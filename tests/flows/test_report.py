@@ -94,7 +94,7 @@ def test_a_prefect_server_that_does_not_answer_fails_no_run(
         pass
 
     assert read_report(journal.path).outcome == "verified"
-    assert f"Prefect's UI does not show report-demo, migrate run-1: {journal.path}: {error!r}" in caplog.messages
+    assert f"Prefect's UI does not show report-demo, migrate run-1: {journal.path.with_name('report.html')}: {error!r}" in caplog.messages
 
 
 def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:
@@ -110,14 +110,15 @@ def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:
 
 def test_every_run_has_a_page_and_the_index_leads_to_it(demo: Platform) -> None:
     left_behind(demo)
+    left_behind(demo, "run-0", dry_run=True)  # which is left as it is: nobody draws its page
     close_killed(demo, own="run-2")
     with reported(Journal(Report(demo.name, "run-2", "migrate", dry_run=False), demo.reports / demo.name / "run-2" / "report.json")):
         pass
 
     index = (demo.reports / "index.html").read_text()
     links = re.findall(r'href="([^"]+)"', index)
-    assert sorted(links) == ["demo/run-1/report.html", "demo/run-2/report.html"]
-    assert all((demo.reports / link).read_text().startswith("<!DOCTYPE html>") for link in links)
+    assert sorted(links) == ["demo/run-0/report.md", "demo/run-1/report.html", "demo/run-2/report.html"]
+    assert (demo.reports / "demo/run-2/report.html").read_text().startswith("<!DOCTYPE html>")
     assert list(demo.reports.glob("*.half")) == []
 
 

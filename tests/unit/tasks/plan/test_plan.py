@@ -29,7 +29,7 @@ FINDINGS = (
     Finding("etcd-even-members", Level.WARN, "etcd", "6 members tolerate the loss of 2", "set 'etcd: false' on one target"),
     Finding("disk-full", Level.REFUSE, "phys-1", "<1 GB free", "make room", accepted="it is grown | on Monday"),
 )
-TOOK = Expected("20260101-000000", 60, {"preflight": 12.0, "backup": 75.0, "canary": 40.0, "join": 190.0})
+TOOK = Expected("20260101-000000", seconds={"preflight": 12.0, "backup": 75.0, "canary": 40.0, "join": 190.0})
 
 
 def whole() -> Report:

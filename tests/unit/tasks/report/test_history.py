@@ -37,11 +37,21 @@ def test_of_each_phase_the_newest_run_that_really_did_it_counts() -> None:
 
     found = expected_of([newest, before], LIKE)
 
-    assert (found.run, found.steps, found.seconds) == ("run-3", 2, {"backup": 60, "drain": 30})
+    assert (found.run, found.steps, found.phases) == ("run-3", 2, ("backup", "drain"))
+    assert found.seconds == {"backup": 60, "drain": 30}
 
 
 def test_checks_take_their_time_also_where_nothing_is_changed() -> None:
     assert expected_of([report("run-1", entry("verify", 0, 3, "unchanged", undo=""))], LIKE).seconds == {"verify": 3}
+
+
+def test_a_dry_run_says_nothing_of_how_long_its_checks_after_acts_take_and_is_compared_with_dry_runs() -> None:
+    entries = entry("preflight", 0, 9, "unchanged", undo=""), entry("join", 9, 10, "planned"), entry("verify", 10, 11, "planned", undo="")
+    plan = report("run-1", *entries, outcome="planned")
+    plan.dry_run = True
+
+    assert expected_of([plan], LIKE).seconds == {"preflight": 9}
+    assert expected_of([report("run-2", entry("join", 0, 90)), plan], LIKE, dry=True).seconds == {"preflight": 9, "join": 1, "verify": 1}
 
 
 def test_neither_failed_runs_nor_other_machines_nor_other_flows_nor_itself_count() -> None:

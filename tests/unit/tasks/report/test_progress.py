@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tasks.engine.finding import note, warning
@@ -11,7 +13,7 @@ from tasks.report.interruption import iso
 from tasks.report.progress import MOST_WARNINGS, Now, Progress, progress_of, read_progress
 
 T0 = 1_767_323_045.0
-TOOK = Expected("run-0", 69, {"preflight": 10, "join": 100, "drain": 60, "verify": 5})
+TOOK = Expected("run-0", 69, ("preflight", "join", "drain", "verify"), {"preflight": 10, "join": 100, "drain": 60, "verify": 5})
 
 
 def entry(step: str, target: str, phase: str, begun: float, ended: float | None, **facts: object) -> Entry:
@@ -53,8 +55,14 @@ def test_a_phase_that_no_earlier_run_had_leaves_the_time_unknown() -> None:
     assert progress(DONE, phase="restore").left_s is None
 
 
+def test_a_phase_to_come_that_was_never_measured_leaves_the_time_unknown() -> None:
+    known = replace(TOOK, seconds={"preflight": 10, "join": 100, "verify": 5})
+
+    assert progress(DONE, RUNNING, expected=known).left_s is None
+
+
 def test_more_steps_than_before_are_never_more_than_all() -> None:
-    assert progress(DONE, RUNNING, expected=Expected("run-0", 1, {})).total == 2
+    assert progress(DONE, RUNNING, expected=Expected("run-0", 1)).total == 2
 
 
 def test_hosts_have_their_steps_with_outcomes() -> None:
