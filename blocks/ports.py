@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 """An object as the Kubernetes API has it: of one version of many, so it is read field by field."""
 
 round_trips: ContextVar[list[str] | None] = ContextVar("round_trips", default=None)
-"""Where a Host notes its name at every round trip, for the step that counts them in this context."""
+"""Where a Host notes its name and what it was asked for, at every round trip, for the step of this context."""
 
 
 @dataclass(frozen=True)

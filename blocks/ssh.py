@@ -50,7 +50,7 @@ class SshHost:
         """See ports.Host. The deadline also holds on the machine: a cut connection leaves nothing running for ever."""
         noted = round_trips.get()
         if noted is not None:
-            noted.append(self.name)
+            noted.append(f"{self.name}: {what}")
         try:
             result = self._exchange(self._opened(), OURS, script, what, timeout_s)
         except (paramiko.SSHException, OSError, EOFError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 import configs
 
@@ -13,7 +13,7 @@ _templates = Environment(
     loader=FileSystemLoader(Path(configs.__path__[0]) / "templates"),
     undefined=StrictUndefined,
     keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701 - units and INI, no HTML
+    autoescape=select_autoescape(["html.j2"], default=False),  # the others are units, INI and Markdown
 )
 
 
@@ -38,4 +38,9 @@ def _line(value: object) -> str:
     return " ".join(str(value).split())
 
 
-_templates.filters.update(sql=_sql, yaml=_yaml, line=_line)
+def _cell(value: object) -> str:
+    """For a cell of a Markdown table: one line, and no bar that would end the cell."""
+    return _line(value).replace("|", "\\|")
+
+
+_templates.filters.update(sql=_sql, yaml=_yaml, line=_line, cell=_cell)

@@ -1,4 +1,4 @@
-"""Write most of a config from a running platform: python -m deployments.draft --source HOST > configs/prod.yaml
+"""Write most of a config from a running platform: evenkeel draft --source HOST > configs/prod.yaml (or python -m deployments.draft)
 
 One source is asked by SSH, read-only, and the etcd and the API that answer there. What it can't know stands behind DECIDE.
 It is a command of this room and not of configs/: that one is checked without any connection, and this one opens three.

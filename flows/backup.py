@@ -28,6 +28,7 @@ def backup(config: str = "configs/prod.yaml", dry_run: bool = False) -> None:
         dry_run: walk the same steps, change nothing.
     """
     with open_session(load_platform(Path(config)), "backup", opening=open_backup, dry_run=dry_run) as session:
+        session.run.enter("backup")
         take_backup(session)
         if not dry_run:
             session.record.finish()

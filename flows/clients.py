@@ -14,12 +14,12 @@ from blocks.ports import Probe
 from blocks.probe_clients import ProbeConfig
 from blocks.probe_database import Sql
 from configs.errors import EvenkeelError
-from flows.report import SAMPLES, report_interruptions
+from flows.report import report_interruptions
 from flows.session import Session
 from tasks.engine.record import prefix
 from tasks.engine.waiting import wait_until
 from tasks.etcd.unit import client_url
-from tasks.report.interruption import Budget, Samples
+from tasks.report.interruption import SAMPLES, Budget, Samples
 
 log = logging.getLogger(__name__)
 

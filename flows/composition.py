@@ -31,7 +31,9 @@ from configs.errors import ConfigError
 from configs.hosts import Machine, Source
 from configs.platform import Platform
 from configs.ssh import Access, Ssh
+from flows.evidence import setting_of, witnessed
 from flows.opening import Opening, is_over
+from flows.progress import published
 from flows.report import close_killed, reported
 from flows.session import Session, current
 from tasks.draft.machine import SourceMachine, read_machine, refuse_without_tls
@@ -60,11 +62,12 @@ def open_session(
     if (auth_pass := platform.keepalived.auth_pass) is not None:
         refuse_long_auth_pass(auth_pass, secrets[auth_pass])
     run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    report = Report(platform.name, run_id, flow, dry_run, success=success)
+    report = Report(platform.name, run_id, flow, dry_run, success=success, setting=setting_of(platform))
     journal = Journal(report, platform.reports / platform.name / run_id / "report.json")
     log.info("the report of this run is %s", journal.path.absolute())
     with ExitStack() as stack:
         stack.enter_context(reported(journal))
+        stack.enter_context(published(journal))
         hosts = stack.enter_context(_fleet(platform).hosts(platform.reachable, secrets))
         endpoints = tuple(client_url(platform, machine) for machine in platform.reachable)
         tls = ClientTls.of(platform.etcd.tls)
@@ -91,6 +94,7 @@ def open_session(
         kube = KubeCluster(access.credentials, _servers(platform, hosts), platform.k3s.api_port)
         session = Session(platform, run, hosts, etcd, keys, kube, access, record, secrets)
         stack.enter_context(current(session))
+        stack.enter_context(witnessed(session))
         yield session
 
 

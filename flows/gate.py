@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
+from collections.abc import Collection, Sequence
 from typing import Literal
 
+from prefect import Task
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
@@ -14,13 +17,29 @@ from pydantic import Field
 from blocks.errors import RefusedError
 from configs.hosts import Target
 from configs.platform import Gate, Platform
+from flows.evidence import evidence_of
+from flows.report import show
 from flows.session import Session
 from tasks.engine.journal import now
+from tasks.engine.outcome import Outcome
 from tasks.engine.record import Record
+from tasks.engine.step import undo_of
+from tasks.etcd.leave import ensure_not_member
+from tasks.machine.uninstall import ensure_old_platform_gone
+from tasks.report.evidence import as_markdown
 
 log = logging.getLogger(__name__)
 
 APPROVALS = "approvals"
+PHASES = {Gate.BEGIN: ("backup", "canary"), Gate.CANARY: ("join",), Gate.DRAIN: ("drain", "keepalived"), Gate.RETIRE: ("retire",)}
+"""What a run does behind each gate, up to the next one."""
+LASTING: dict[Gate, tuple[Task[..., Outcome], ...]] = {
+    Gate.BEGIN: (ensure_old_platform_gone,),
+    Gate.CANARY: (ensure_old_platform_gone,),
+    Gate.DRAIN: (),
+    Gate.RETIRE: (ensure_not_member,),
+}
+"""Their steps that every migration has and that can't be undone."""
 
 
 class ApprovalMissingError(RefusedError):
@@ -48,7 +67,8 @@ def pass_gate(session: Session, gate: Gate, *, approved: bool, targets: tuple[Ta
     whole, plan = plan_behind(gate, platform, platform.targets), plan_behind(gate, platform, targets or platform.targets)
     if plan != whole and is_approved(session.record, whole):
         return
-    require_approval(session, plan, approved=approved)
+    phases, lasting = behind(gate, platform)
+    require_approval(session, plan, approved=approved, lasting=lasting, phases=phases)
     if not session.run.dry_run:
         refuse_unapproved(session.record, plan)
 
@@ -74,8 +94,22 @@ def plan_hash(plan: str) -> str:
     return hashlib.sha256(plan.encode()).hexdigest()[:16]
 
 
-def require_approval(session: Session, plan: str, *, approved: bool) -> None:
+def behind(gate: Gate, platform: Platform) -> tuple[set[str], list[str]]:
+    """The phases from a gate to the next one of the config, and which of their steps can't be undone."""
+    order = list(Gate)
+    later = order[order.index(gate) + 1 :]
+    waits = set(platform.gates) - (set() if platform.canary else {Gate.CANARY})
+    passed = [gate, *itertools.takewhile(lambda one: one not in waits, later)]
+    steps = dict.fromkeys(step for one in passed for step in LASTING[one])
+    return {phase for one in passed for phase in PHASES[one]}, [f"{step.name}: {undo_of(step.fn).removeprefix('none; ')}" for step in steps]
+
+
+def require_approval(
+    session: Session, plan: str, *, approved: bool, lasting: Sequence[str] = (), phases: Collection[str] = ()
+) -> None:
     """Return only if exactly this plan is approved in the record; with `approved` nobody is asked in Prefect's UI for it.
+
+    Who is asked is shown the evidence with it, and what can't be undone: `lasting`, or what the last plan has for these `phases`.
 
     Raises ApprovalMissingError for a no, for another platform's name, and when nobody answers in time. A dry run asks nobody.
     """
@@ -86,7 +120,7 @@ def require_approval(session: Session, plan: str, *, approved: bool) -> None:
     if approved:
         _keep(session.record, plan, "nobody was asked: approved=true")
         return
-    answer = _ask(session.platform, plan)
+    answer = _ask(session.platform, f"{plan}\n\n{_shown(session, lasting, phases)}")
     if answer.decision != "approve" or answer.platform != name:
         raise ApprovalMissingError(
             f"{name}: approval: {answer.operator} answered {answer.decision!r} for {answer.platform!r}, expected 'approve' for "
@@ -96,17 +130,25 @@ def require_approval(session: Session, plan: str, *, approved: bool) -> None:
     _keep(session.record, plan, answer.operator)
 
 
-def _ask(platform: Platform, plan: str) -> Approval:
-    """What somebody answers in Prefect's UI, while the run is paused. Raises ApprovalMissingError when nobody does."""
+def _shown(session: Session, lasting: Sequence[str], phases: Collection[str]) -> str:
+    """The evidence, which is an artifact, too: `evenkeel approve` shows it in a terminal."""
+    text = as_markdown(evidence_of(session, lasting, phases))
+    log.info("%s: what is known at this gate:\n%s", session.platform.name, text)
+    return text
+
+
+def _ask(platform: Platform, shown: str) -> Approval:
+    """What somebody answers to what is shown, while the run is paused. Raises ApprovalMissingError when nobody does."""
+    show(f"# {platform.name} waits for approval\n\n{shown}", f"gate-{platform.name}", "what is approved, and the evidence")
     try:
         return pause_flow_run(
-            wait_for_input=Approval.with_initial_data(description=f"## {platform.name}\n\n{plan}"),
+            wait_for_input=Approval.with_initial_data(description=f"## {platform.name}\n\n{shown}"),
             timeout=int(platform.timeouts.approval_s),
         )
     except FlowPauseTimeout as error:
         raise ApprovalMissingError(
             f"{platform.name}: approval: no answer within {platform.timeouts.approval_s:g} s, the run ends before this plan: "
-            "run the same command again, and answer in Prefect's UI",
+            "run the same command again, and answer in Prefect's UI or by evenkeel approve",
             id="approval-timed-out",
         ) from error
 

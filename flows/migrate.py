@@ -72,11 +72,13 @@ def migrate(
 def move(session: Session, part: Part = WHOLE, *, enforced: bool = True, approved: bool = False) -> None:
     """The runbook. The client probe runs once there is a backup; `enforced`, it stops the run when clients get no answer."""
     session.run.journal.report.part = part.words
+    session.run.enter("preflight")
     two_identities = preflight_migration(session)
     if part.ends_by("preflight"):
         return
     refuse_before_canary(session, part)
     pass_gate(session, Gate.BEGIN, approved=approved, targets=part.targets(session.platform))
+    session.run.enter("backup")
     if two_identities:
         remove_rogues(session)
     remove_lost(session)
@@ -90,6 +92,7 @@ def move(session: Session, part: Part = WHOLE, *, enforced: bool = True, approve
         if not part.ends_by("join"):
             leave_sources(session, part, approved=approved)
         if part == WHOLE:
+            session.run.enter("verify")
             verify(session)
 
 
@@ -99,11 +102,13 @@ def join_targets(session: Session, part: Part, *, approved: bool) -> None:
     Bricks of the file lake move only once all targets have joined: which one gets a brick is decided among all.
     """
     targets = part.targets(session.platform)
-    named = begin_hosts_files(session)
     first, others = canary_and_others(session.platform, targets)
+    session.run.enter("canary" if first and session.platform.canary else "join")
+    named = begin_hosts_files(session)
     if first:
         bring_in(session, first)
     if not part.ends_by("canary"):
+        session.run.enter("join")
         if others:
             pass_gate(session, Gate.CANARY, approved=approved, targets=targets)
             bring_in(session, others)
@@ -119,13 +124,16 @@ def leave_sources(session: Session, part: Part, *, approved: bool) -> None:
     """Move the file lake's bricks, pods and VIP to the targets; then nothing needs the sources, and they leave the platform."""
     move_lake(session)
     pass_gate(session, Gate.DRAIN, approved=approved)
+    session.run.enter("drain")
     drain_sources([source.name for source in session.sources])
     if part.ends_by("drain"):
         return
+    session.run.enter("keepalived")
     hand_over_vip(session)
     if part.ends_by("keepalived"):
         return
     pass_gate(session, Gate.RETIRE, approved=approved)
+    session.run.enter("retire")
     retire_sources(session)
 
 

@@ -57,6 +57,7 @@ def preflight(config: str = "configs/prod.yaml") -> None:
         config: path of the platform's YAML, from the project's root.
     """
     with open_session(load_platform(Path(config)), "preflight", opening=open_migration, dry_run=True, success="passed") as session:
+        session.run.enter("preflight")
         preflight_migration(session)
 
 

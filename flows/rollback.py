@@ -24,6 +24,7 @@ from tasks.database.restore import RESTORED, ensure_restored, restore_of_ours
 from tasks.database.sql import verify_database
 from tasks.database.writers import ensure_quiesced, ensure_writer_restored, scaled_writers, still_scaled
 from tasks.engine.record import PLAN, Facts
+from tasks.engine.step import undo_of
 from tasks.images.rollout import Images, ensure_images
 from tasks.workloads.bare_pods import ensure_bare_restored
 from tasks.workloads.readiness import verify_workloads
@@ -71,13 +72,16 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
     """Choose or continue a plan, have it approved, then bring back data, images and writers, in this order."""
     plan = plan_of(session, asked)
     chosen, images = plan["backup"], plan["images"]
+    session.run.enter("preflight")
     restore_bare_pods(session)
     preflight_rollback(session, chosen, images)
     words = described_plan(session, plan)
-    require_approval(session, words, approved=approved)
+    lost = [f"restore data: what was written since the backup is lost; undo: {undo_of(ensure_restored.fn)}"] if chosen else []
+    require_approval(session, words, approved=approved, lasting=lost)
     if not session.run.dry_run:
         session.record.write(PLAN, plan)
         refuse_unapproved(session.record, words)
+    session.run.enter("restore")
     if chosen is not None:
         restore_data(session, chosen)
     with explaining_stopped_writers(session):
@@ -86,6 +90,7 @@ def roll_back(session: Session, asked: Facts, *, approved: bool) -> None:
         restore_images(session, images)
     if chosen is not None:
         restore_writers(session)
+    session.run.enter("verify")
     verify(session)
 
 

@@ -22,6 +22,7 @@ from configs.errors import EvenkeelError
 from configs.hosts import Source
 from configs.platform import Platform
 from tasks.engine.finding import Finding, FindingsError, ranked
+from tasks.engine.journal import place
 from tasks.engine.outcome import Outcome
 from tasks.engine.record import Record, find_newest
 from tasks.engine.run import Run
@@ -81,7 +82,11 @@ class Session:
         self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = (), **named: Any
     ) -> PrefectFuture[Outcome]:
         """Begin a step or a check beside others, after those in `after` have succeeded."""
-        future: PrefectFuture[Outcome] = step.submit(self.run, *args, **named, wait_for=list(after))
+        numbered = place.set(self.run.journal.number())
+        try:
+            future: PrefectFuture[Outcome] = step.submit(self.run, *args, **named, wait_for=list(after))
+        finally:
+            place.reset(numbered)
         self._submitted.append(future)
         return future
 

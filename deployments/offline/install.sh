@@ -61,5 +61,5 @@ Next, in this folder (README.md, from step 2 of "Production"):
     . .venv/bin/activate
     cp configs/prod.example.yaml configs/prod.yaml
     vi configs/prod.yaml
-    python -m configs.check configs/prod.yaml
+    evenkeel check configs/prod.yaml
 END

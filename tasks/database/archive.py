@@ -149,9 +149,11 @@ def expire_backups(
     Those to `keep` are neither listed nor deleted: the last migration's way back. Undo: none for what is deleted.
     """
     # probe
-    if run.dry_run:
-        return planned(f"archives older than {platform.backup.expired_days} days are listed")
     days = platform.backup.expired_days
+    if run.dry_run and not platform.backup.delete_expired:
+        return unchanged(f"archives older than {days} days are only listed")
+    if run.dry_run:
+        return planned(f"archives older than {days} days are deleted")
     oldest = (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
     others = [name for name in list_archives(kube, platform) if name not in keep]
     expired = [name for name in others if (day := _day(name)) is not None and day < oldest]

@@ -95,7 +95,7 @@ def ensure_tidb_patched(run: Run, platform: Platform, kube: KubeApi) -> Outcome:
     """Make TiDB able to be backed up and restored: every TidbCluster's TiKV mounts the file lake, as BR needs it.
 
     Where nothing of that is to be seen, the control script is asked again each time; it recognises what it has patched itself.
-    Undo: none; the patch only adds the ability.
+    Undo: none needed; the patch only adds the ability.
     """
     # probe
     if mounted := _clusters_with_lake(kube, platform):

@@ -17,7 +17,7 @@ from tasks.engine.step import step
 def expire_records(run: Run, platform: Platform, kube: KubeApi, keys: KeyValues, record: Record) -> Outcome:
     """Make every scheduled backup's record have its archive: one whose archive was deleted, by anybody, is deleted too.
 
-    This run's own `record` stays, and so do all migrations' records. Undo: none for what is deleted.
+    This run's own `record` stays, and so do all migrations' records. Undo: none needed; their archives are gone.
     """
     # probe
     if run.dry_run:

@@ -33,7 +33,7 @@ def check_writers(platform: Platform, kube: KubeApi) -> Checked:
 def ensure_quiesced(run: Run, writer: Writer, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
     """Make the writer have no pod; how many it had is recorded first, so that a killed run does not forget it.
 
-    Undo: `ensure_writer_restored`.
+    Undo: the step `restore writer replicas`.
     """
     # probe
     workload = find_workload(kube, writer)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from tasks.engine.finding import Finding, FindingsError, Level, ranked
 from tasks.engine.outcome import Outcome
 
 PLANNED = "planned"
+place: ContextVar[int | None] = ContextVar("place", default=None)
+"""The number of the step that is submitted in this context, counted when it is submitted."""
 under_way: ContextVar[Entry | None] = ContextVar("under_way", default=None)
 """The entry of the step that runs in this context."""
 
@@ -40,6 +44,16 @@ class Entry:
     findings: tuple[Finding, ...] = ()
     acted: str | None = None
     """When it began to change the world, by its first attempt; a step that has found nothing to do never does."""
+    phase: str = ""
+    """The part of the runbook that it belongs to, by the name that `until` has for it."""
+    number: int = 0
+    """Its place in the runbook: steps side by side begin in any order, and a plan must not depend on that."""
+    undo: str = ""
+    """How it is undone, as its docstring says; a check has none."""
+    commands: tuple[str, ...] = ()
+    """Every SSH round trip, as HOST: WHAT. Scripts are in no report: secrets travel in them."""
+    awaiting: str = ""
+    """What it waits for, and what is lacking by the last answer."""
 
     @property
     def seconds(self) -> float:
@@ -69,6 +83,14 @@ class Report:
     """The outcome if it ends well: verified, planned by a dry run, passed by checks, stopped where it was asked to."""
     part: str = ""
     """Where it stops and what it leaves out, as it was asked to, in words."""
+    setting: dict[str, Any] = field(default_factory=dict)
+    """The config, as far as reports name it: its identity, machines, gates."""
+    before: dict[str, Any] = field(default_factory=dict)
+    """The world at the run's begin: etcd's voters, nodes, images by workload and container."""
+    after: dict[str, Any] = field(default_factory=dict)
+    """The same at its end; empty when it could not be asked."""
+    backup: dict[str, Any] = field(default_factory=dict)
+    """The backup that the run's record has, with its time, size and checksum."""
 
     def __post_init__(self) -> None:
         self.success = self.success or (PLANNED if self.dry_run else "verified")
@@ -115,11 +137,18 @@ class Journal:
     def __init__(self, report: Report, path: Path) -> None:
         self.report = report
         self.path = path
+        self.phase = ""
+        """Of the entries that begin now."""
+        self._numbers = count(1)
         self._writing = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._write()
 
-    def begin(self, step: str, target: str) -> Entry:
+    def number(self) -> int:
+        """The next place in the runbook."""
+        return next(self._numbers)
+
+    def begin(self, step: str, target: str, undo: str = "") -> Entry:
         """The entry of this step and target: a new one, or, if its last attempt failed, that one for one more attempt."""
         with self._writing:
             last = next((e for e in reversed(self.report.entries) if (e.step, e.target) == (step, target)), None)
@@ -128,7 +157,7 @@ class Journal:
                 last.outcome, last.ended = "running", None
                 entry = last
             else:
-                entry = Entry(step, target, now())
+                entry = Entry(step, target, now(), phase=self.phase, number=place.get() or self.number(), undo=undo)
                 self.report.entries.append(entry)
             self._write()
             return entry
@@ -141,10 +170,11 @@ class Journal:
                 entry.acted = now()
                 self._write()
 
-    def end(self, entry: Entry, outcome: Outcome | BaseException, round_trips: int) -> None:
+    def end(self, entry: Entry, outcome: Outcome | BaseException, round_trips: int, commands: Sequence[str] = ()) -> None:
         with self._writing:
-            entry.ended = now()
+            entry.ended, entry.awaiting = now(), ""
             entry.ssh_round_trips += round_trips
+            entry.commands = (*entry.commands, *commands)
             if isinstance(outcome, Outcome):
                 entry.outcome, entry.why = outcome.change.value, outcome.why
                 entry.diffs, entry.findings = outcome.diffs, outcome.findings

@@ -78,6 +78,10 @@ class Run:
     def dry_run(self) -> bool:
         return self._lock is None
 
+    def enter(self, phase: str) -> None:
+        """The runbook comes to this part: steps and checks that begin from now on belong to it."""
+        self.journal.phase = phase
+
     def guard(self, guard: Guard) -> None:
         """Let `guard` be asked before every further act."""
         self._guard = guard

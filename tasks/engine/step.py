@@ -37,9 +37,11 @@ def step(name: str) -> Callable[[Body[Target, P]], Task[Concatenate[Run, Target,
     """
 
     def decorate(function: Body[Target, P]) -> Task[Concatenate[Run, Target, P], Outcome]:
+        undo = undo_of(function)
+
         @functools.wraps(function)
         def recorded(run: Run, target: Target, *args: P.args, **kwargs: P.kwargs) -> Outcome:
-            outcome = written_down(run, name, target, lambda: function(run, target, *args, **kwargs))
+            outcome = written_down(run, name, target, lambda: function(run, target, *args, **kwargs), undo=undo)
             if outcome.change is Change.CHANGED:
                 announce("after verify", name_of(target), name)
             log_findings(outcome.findings)
@@ -50,23 +52,28 @@ def step(name: str) -> Callable[[Body[Target, P]], Task[Concatenate[Run, Target,
     return decorate
 
 
-def written_down(run: Run, name: str, target: object, work: Callable[[], Outcome]) -> Outcome:
+def written_down(run: Run, name: str, target: object, work: Callable[[], Outcome], undo: str = "") -> Outcome:
     """What `work` answers or raises, with its entry in the run's journal and its line in the log."""
     who = name_of(target)
-    entry = run.journal.begin(name, who)
+    entry = run.journal.begin(name, who, undo)
     trips: list[str] = []
     noting, current = round_trips.set(trips), under_way.set(entry)
     try:
         outcome = work()
     except BaseException as error:
-        run.journal.end(entry, error, len(trips))
+        run.journal.end(entry, error, len(trips), trips)
         raise
     finally:
         round_trips.reset(noting)
         under_way.reset(current)
-    run.journal.end(entry, outcome, len(trips))
+    run.journal.end(entry, outcome, len(trips), trips)
     log.info("%s: %s: %s: %s", who, name, outcome.change, outcome.why)
     return outcome
+
+
+def undo_of(function: Callable[..., Any]) -> str:
+    """How a step is undone: what its docstring says behind `Undo:`, on one line."""
+    return " ".join((function.__doc__ or "").partition("Undo:")[2].split()).removesuffix(".").replace("`", "")
 
 
 def log_findings(findings: tuple[Finding, ...] | list[Finding]) -> None:

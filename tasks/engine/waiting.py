@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from blocks.errors import DeadlineExceededError, TransientError
+from tasks.engine.journal import under_way
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -46,11 +47,13 @@ def wait_until(
     """
     now, sleep = clock.get().now, clock.get().sleep
     begun = logged = now()
+    _note(what)
     while True:
         error = ""
         try:
             answer = question()
             if answer:
+                _note("")
                 return answer
         except TransientError as passing:
             error = passing.message
@@ -59,8 +62,17 @@ def wait_until(
             raise DeadlineExceededError(": ".join(filter(None, (what, f"not within {timeout_s:g} s", error or still()))), id=id)
         if now() - logged >= LOG_EVERY_S:
             logged = now()
-            log.info("waiting for %.0f s of %g s: %s", waited, timeout_s, ": ".join(filter(None, (what, error or still()))))
+            lacking = ": ".join(filter(None, (what, error or still())))
+            _note(lacking)
+            log.info("waiting for %.0f s of %g s: %s", waited, timeout_s, lacking)
         sleep(min(poll_s, max(0.0, timeout_s - waited)))
+
+
+def _note(awaiting: str) -> None:
+    """For whoever watches the run; on disk with the next entry."""
+    entry = under_way.get()
+    if entry is not None:
+        entry.awaiting = awaiting
 
 
 def stays(what: str, question: Callable[[], bool], *, for_s: float, poll_s: float = POLL_S) -> bool:

@@ -32,8 +32,8 @@ def ensure_voter(
 ) -> Outcome:
     """Make `target` a voting etcd member that has caught up, listed alike by all members, with the flags `carried` over to it.
 
-    Undo: if it can't become one, the learner is removed, its unit stopped and its data moved aside.
     Refuses while a voter is silent or another learner is joining. Sources: etcd#8298, #13387, siderolabs/talos#14097.
+    Undo: if it can't become one, the learner is removed, its unit stopped and its data moved aside.
     """
     # probe
     url = peer_url(platform, target)

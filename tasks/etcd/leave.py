@@ -118,7 +118,7 @@ def ensure_etcd_retired(
 ) -> Outcome:
     """Make etcd not run on the machine, now or after a reboot; its data is kept, moved aside.
 
-    Undo: none; the data is a copy of what the cluster has.
+    Undo: none needed; the data is a copy of what the cluster has.
     """
     # probe
     question = QUESTION + facts(

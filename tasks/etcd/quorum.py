@@ -6,7 +6,8 @@ Source: etcd's FAQ and runtime reconfiguration guide.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from blocks.errors import RefusedError
 from blocks.ports import Member
@@ -61,3 +62,37 @@ def why_not_remove(members: Collection[Member], leaving: Member, healthy: Collec
     if up < needed:
         return f"without {leaving.name} {up} of {len(staying)} voters would be up, and the quorum would be {needed}"
     return None
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Who votes after a change."""
+
+    change: str
+    voters: tuple[str, ...]
+
+    @property
+    def quorum(self) -> int:
+        return quorum(len(self.voters))
+
+    @property
+    def tolerance(self) -> int:
+        return tolerance(len(self.voters))
+
+    def left_without(self, dead: Collection[str]) -> int:
+        """How many voters are up when all of `dead` fail together."""
+        return len(set(self.voters).difference(dead))
+
+    def survives_without(self, dead: Collection[str]) -> bool:
+        """Whether these then still are a quorum: etcd takes writes, without anybody's help."""
+        return self.left_without(dead) >= self.quorum
+
+
+def memberships(voters: Iterable[str], joining: Iterable[str], leaving: Iterable[str]) -> list[Membership]:
+    """The memberships of a move, from the present one on: every target that joins, then every source that leaves, one at a time."""
+    steps = [Membership("now", tuple(voters))]
+    for name in joining:
+        steps.append(Membership(f"{name} becomes a voter", (*steps[-1].voters, name)))
+    for name in leaving:
+        steps.append(Membership(f"{name} is removed", tuple(voter for voter in steps[-1].voters if voter != name)))
+    return steps

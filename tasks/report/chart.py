@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from configs.rendering import rendered
 from tasks.engine.journal import Entry, Report
@@ -11,7 +12,7 @@ from tasks.report.interruption import NOTABLE_S, Series, during_of, epoch
 from tasks.report.summary import by_step
 
 WIDTH, LEFT, TOP, ROW = 1400, 260, 30, 18
-COLOURS = {"changed": "#2a6fbb", "unchanged": "#b9c4cf", "failed": "#c0392b", "running": "#e0a030"}
+COLOURS = {"changed": "#2a6fbb", "unchanged": "#b9c4cf", "planned": "#7d5fb2", "failed": "#c0392b", "running": "#e0a030"}
 ANSWERED, SILENT = "#7fb77e", "#c0392b"
 TICKS = (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 MOST_TICKS = 20
@@ -27,6 +28,8 @@ class Bar:
     colour: str
     title: str
     label: str = ""
+    link: str = ""
+    """Of the element of the page that says more: a finger finds no tooltip."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,53 @@ def chart(report: Report, series: Iterable[Series]) -> str:
     scale = Scale(begun, max([*ends, *(one.answered or begun for one in series), begun]))
     labels = [(step, [_step_bar(scale, entry) for entry in entries]) for step, entries in by_step(report)]
     labels += [(f"clients: {one.name}", _client_bars(scale, one, report.entries)) for one in series]
+    return _drawn(f"{report.flow} {report.platform}, run {report.run}: steps, and what clients noticed", scale, labels)
+
+
+def timeline(report: Report, hosts: list[tuple[str, list[Entry]]], links: Mapping[int, str]) -> str:
+    """The run by host, steps side by side on rows of their own, and below them the gaps that clients noticed.
+
+    `links` are elements of the page that say more of an entry, by its id().
+    """
+    begun = epoch(report.begun)
+    scale = Scale(begun, max([begun, *(epoch(entry.ended) for entry in report.entries if entry.ended)]))
+    rows = []
+    for host, entries in hosts:
+        for number, lane in enumerate(_lanes(entries)):
+            bars = [replace(_step_bar(scale, entry), link=links.get(id(entry), "")) for entry in lane]
+            rows.append((host if number == 0 else "", bars))
+    rows += [(f"clients: {one['series']}", _noticed(scale, one)) for one in report.interruptions]
+    return _drawn("", scale, rows)
+
+
+def _lanes(entries: list[Entry]) -> list[list[Entry]]:
+    """As few rows as no two entries overlap on."""
+    lanes: list[list[Entry]] = []
+    for entry in sorted(entries, key=lambda entry: entry.begun):
+        free = (lane for lane in lanes if lane[-1].ended is not None and lane[-1].ended <= entry.begun)
+        lane = next(free, None)
+        if lane is None:
+            lanes.append([entry])
+        else:
+            lane.append(entry)
+    return lanes
+
+
+def _noticed(scale: Scale, one: dict[str, Any]) -> list[Bar]:
+    """The gaps of one series, as the report has them."""
+    return [_gap_bar(scale, epoch(gap["begun"]), gap["seconds"], gap["during"]) for gap in one["gaps"]]
+
+
+def _gap_bar(scale: Scale, begun: float, seconds: float, during: list[str]) -> Bar:
+    title = f"no answer for {seconds:.2f} s during {', '.join(during) or 'no step of ours'}"
+    return scale.bar(begun, begun + seconds, SILENT, title, f"{seconds:.1f} s" if seconds >= LABELLED_S else "")
+
+
+def _drawn(title: str, scale: Scale, labels: list[tuple[str, list[Bar]]]) -> str:
     rows = [Row(TOP + ROW * number, label, bars) for number, (label, bars) in enumerate(labels)]
     return rendered(
         "clients.svg.j2",
-        title=f"{report.flow} {report.platform}, run {report.run}: steps, and what clients noticed",
+        title=title,
         width=WIDTH,
         height=TOP + ROW * len(rows) + 30,
         left=LEFT,
@@ -84,17 +130,7 @@ def _client_bars(scale: Scale, one: Series, entries: list[Entry]) -> list[Bar]:
     if one.begun is None or one.answered is None:
         return []
     whole = scale.bar(one.begun, one.answered, ANSWERED, f"{one.samples} samples, {one.failures} failed")
-    silent = [
-        scale.bar(
-            gap.begun,
-            gap.ended,
-            SILENT,
-            f"no answer for {gap.seconds:.2f} s during {', '.join(during_of(gap, entries)) or 'no step of ours'}",
-            f"{gap.seconds:.1f} s" if gap.seconds >= LABELLED_S else "",
-        )
-        for gap in one.gaps
-        if gap.seconds >= NOTABLE_S
-    ]
+    silent = [_gap_bar(scale, gap.begun, gap.seconds, during_of(gap, entries)) for gap in one.gaps if gap.seconds >= NOTABLE_S]
     return [whole, *silent]
 
 

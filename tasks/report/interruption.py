@@ -15,6 +15,8 @@ from configs.platform import Interruption
 from tasks.engine.journal import Entry, Report
 from tasks.engine.waiting import wait_until
 
+SAMPLES = "samples.jsonl"
+"""The probe's file, beside the report."""
 NOTABLE_S = 0.5  # a sample begins every 0.2 s: shorter gaps come from the pace, or from a busy machine here
 ANSWER_S = 60  # before an act; what takes longer is no election, no hand-over and no restarted pod
 

@@ -32,7 +32,7 @@ def surged(kube: KubeApi, record: Record) -> list[Workload]:
 def ensure_surged(run: Run, workload: Workload, platform: Platform, kube: KubeApi, record: Record) -> Outcome:
     """Make two replicas be Ready; that it was one is recorded first.
 
-    Undo: `ensure_surge_ended`.
+    Undo: the step `end surge`.
     """
     # probe
     present = _find(kube, workload)

@@ -93,7 +93,7 @@ class FakeHost(Faulty):
     def run(self, script: str, *, what: str, timeout_s: float = 60, check: bool = True) -> CommandResult:
         noted = round_trips.get()
         if noted is not None:
-            noted.append(self.name)
+            noted.append(f"{self.name}: {what}")
         self.sent.append((what, script))
         if self.down:
             raise HostUnreachableError(f"{self.name}: {what}: SSH broke: it is down")

@@ -10,17 +10,26 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+)
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.flow_runs import resume_flow_run
 from prefect.states import Running
 from pydantic import ValidationError
 
 from configs.hosts import Target
 from configs.platform import Gate
+from flows.evidence import evidence_of, setting_of
 from flows.gate import (
     APPROVALS,
     ApprovalMissingError,
+    behind,
     pass_gate,
     plan_behind,
     plan_hash,
@@ -28,7 +37,11 @@ from flows.gate import (
     require_approval,
 )
 from flows.session import Session
+from tasks.database.archive import BACKUP
+from tasks.engine.journal import Entry, Journal, Report, now
 from tasks.engine.record import Facts
+from tasks.plan.plan import plan_of
+from tasks.report.history import Expected
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform, session_on
@@ -202,3 +215,66 @@ def test_an_approval_for_all_targets_is_one_for_each(patient: World) -> None:
     through(patient, approved=True)
 
     through(patient, patient.platform.targets[:1])
+
+
+UNINSTALL, REMOVAL = "uninstall old k3s: the old platform's images", "remove etcd member: a removed member comes back only"
+
+
+@pytest.mark.parametrize(
+    ("gate", "others", "phases", "lasting"),
+    [
+        (Gate.BEGIN, ["canary"], {"backup", "canary"}, [UNINSTALL]),
+        (Gate.BEGIN, ["drain"], {"backup", "canary", "join"}, [UNINSTALL]),
+        (Gate.BEGIN, [], {"backup", "canary", "join", "drain", "keepalived", "retire"}, [UNINSTALL, REMOVAL]),
+        (Gate.DRAIN, ["retire"], {"drain", "keepalived"}, []),
+        (Gate.RETIRE, ["begin"], {"retire"}, [REMOVAL]),
+    ],
+)
+def test_behind_a_gate_lies_all_up_to_the_next_one_of_the_config(
+    gate: Gate, others: list[str], phases: set[str], lasting: list[str]
+) -> None:
+    found, said = behind(gate, platform(gates=[gate.value, *others]))
+
+    assert found == phases
+    assert [text.startswith(begin) for text, begin in zip(said, lasting, strict=True)] == [True] * len(lasting)
+
+
+def test_a_gate_of_a_canary_that_there_is_not_is_no_gate() -> None:
+    found, _ = behind(Gate.BEGIN, platform(gates=["begin", "canary", "drain"], canary=False))
+
+    assert found == {"backup", "canary", "join"}
+
+
+def test_who_is_asked_sees_what_is_known_and_what_can_not_be_undone(patient: World) -> None:
+    patient.platform = platform(http_checks=[], gates=["retire"], timeouts={"approval_s": 4})
+    patient.record.write(BACKUP, {"name": "tidb-1.tar.gz", "size": 7, "sha256": "ab" * 32, "taken": "2026-01-02T03:04:05.000+00:00"})
+
+    with answering(YES):
+        perform(lambda session: pass_gate(session, Gate.RETIRE, approved=False), patient)
+
+    shown = artifact("gate-demo")
+    assert plan_behind(Gate.RETIRE, patient.platform, patient.platform.targets) in shown
+    for known in ("- remove etcd member: a removed", "| backup | tidb-1.tar.gz, taken ", "| etcd's voters | vm-1, vm-2 |"):
+        assert known in shown
+    assert "| plan | none of this config" in shown
+
+
+def test_a_plan_of_this_config_is_shown_by_its_hash_and_says_exactly_what_can_not_be_undone(world: World) -> None:
+    session = session_on(world)
+    folder = session.run.journal.path.parent.parent
+    dry = Report("demo", "run-0", "test", dry_run=True, outcome="planned", setting=setting_of(world.platform))
+    dry.entries = [Entry("remove etcd member", "vm-2", now(), now(), "planned", phase="retire", number=1, undo="none; it is gone")]
+    Journal(dry, folder / "run-0" / "report.json")
+
+    found = evidence_of(session, ["in general"], {"retire"})
+    assert found.lasting == ["remove etcd member on vm-2: it is gone"]
+    assert found.plan.startswith(f"{plan_of(dry, Expected()).hash}, made 0 s ago by dry run run-0")
+
+    world.platform = platform(gates=["drain"])
+    assert evidence_of(session_on(world), ["in general"], {"retire"}).lasting == ["in general"]
+
+
+def artifact(key: str) -> str:
+    only = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+    with get_client(sync_client=True) as client:
+        return str(client.read_artifacts(artifact_filter=only, sort=ArtifactSort.UPDATED_DESC)[0].data)

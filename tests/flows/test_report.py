@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from configs.platform import Platform
-from flows.report import SAMPLES, close_killed, reported
+from flows.report import close_killed, reported
 from flows.session import Session
 from tasks.engine.journal import Journal, Report, read_report
 from tasks.engine.outcome import unchanged
-from tasks.report.interruption import epoch
+from tasks.report.interruption import SAMPLES, epoch
 from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
@@ -93,7 +94,7 @@ def test_a_prefect_server_that_does_not_answer_fails_no_run(
         pass
 
     assert read_report(journal.path).outcome == "verified"
-    assert f"the report is in {journal.path} only, Prefect's UI does not show it: {error!r}" in caplog.messages
+    assert f"Prefect's UI does not show report-demo, migrate run-1: {journal.path.with_name('report.html')}: {error!r}" in caplog.messages
 
 
 def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:
@@ -105,3 +106,28 @@ def test_a_file_that_is_no_report_stops_nothing(demo: Platform) -> None:
     close_killed(demo, own="run-2")
 
     assert read_report(journal.path).outcome == "killed"
+
+
+def test_every_run_has_a_page_and_the_index_leads_to_it(demo: Platform) -> None:
+    left_behind(demo)
+    left_behind(demo, "run-0", dry_run=True)  # which is left as it is: nobody draws its page
+    close_killed(demo, own="run-2")
+    with reported(Journal(Report(demo.name, "run-2", "migrate", dry_run=False), demo.reports / demo.name / "run-2" / "report.json")):
+        pass
+
+    index = (demo.reports / "index.html").read_text()
+    links = re.findall(r'href="([^"]+)"', index)
+    assert sorted(links) == ["demo/run-0/report.md", "demo/run-1/report.html", "demo/run-2/report.html"]
+    assert (demo.reports / "demo/run-2/report.html").read_text().startswith("<!DOCTYPE html>")
+    assert list(demo.reports.glob("*.half")) == []
+
+
+def test_a_page_that_can_not_be_drawn_fails_no_run(demo: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    journal = left_behind(demo)
+    journal.path.with_name("report.html").mkdir()
+
+    with reported(journal):
+        pass
+
+    assert read_report(journal.path).outcome == "verified"
+    assert "its page could not be drawn" in caplog.text

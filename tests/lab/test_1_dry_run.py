@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deployments import orchestrator
+from tasks.engine.journal import read_report
+from tasks.plan.plan import plan_hash
 from tests.lab import world
 from tests.lab.conftest import run_deployment, run_flow
 
@@ -56,6 +61,24 @@ def test_a_dry_run_only_plans(dry_run: DryRun) -> None:
     outcomes = [entry["outcome"] for entry in dry_run.report["entries"]]
     assert set(outcomes) == {"planned", "unchanged"}
     assert outcomes.count("planned") > 60
+
+
+def test_a_dry_run_ends_with_its_plan(dry_run: DryRun) -> None:
+    folder = run_folder(dry_run.report)
+    text = (folder / "plan.md").read_text(encoding="utf-8")
+    assert "**Point of no return**, in phase canary: uninstall old k3s on phys-1." in text
+    assert "| phys-4 becomes a voter | 7 | 4 | 3 | 4 of 7 are left: the quorum remains |" in text
+    assert "| vm-3.lab.example is removed | 6 | 4 | 2 | 6 of 6 are left: the quorum remains |" in text
+    ET.fromstring((folder / "plan.html").read_text(encoding="utf-8").partition("\n")[2])
+
+
+def test_a_second_dry_run_has_the_same_plan(dry_run: DryRun) -> None:
+    first, second = (read_report(run_folder(report) / "report.json") for report in (dry_run.report, run_flow(dry_run=True)))
+    assert plan_hash(first) == plan_hash(second)
+
+
+def run_folder(report: dict[str, Any]) -> Path:
+    return orchestrator.ROOT / "reports" / "lab" / report["run"]
 
 
 def test_a_dry_run_shows_a_diff_for_every_file_it_would_write(dry_run: DryRun) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from deployments import orchestrator
 from deployments.lab import firewall
 from tests.lab import predictions, world
 from tests.lab.conftest import Migrated
@@ -129,6 +131,22 @@ def test_every_machine_has_its_name_and_knows_the_others(migrated: Migrated) -> 
 def test_the_record_has_old_and_new_images_and_the_backup(migrated: Migrated) -> None:
     names = {key.partition("/migrations/")[2].partition("/")[2] for key in world.keys("phys-1", "/evenkeel/lab/migrations/")}
     assert {"state", "backup", "images/new", *(f"images/old/{target}" for target in world.TARGETS)} <= names
+
+
+def test_the_report_says_where_the_platform_was_and_where_it_is(migrated: Migrated) -> None:
+    before, after = migrated.report["before"], migrated.report["after"]
+    assert (set(before["voters"]), set(after["voters"])) == (set(world.SOURCES), set(world.TARGETS))
+    assert (set(before["nodes"]), set(after["nodes"])) == (set(world.SOURCES), set(world.TARGETS))
+    assert before["images"].keys() <= after["images"].keys()
+    assert migrated.report["backup"]["name"].startswith("tidb-backup-")
+
+
+def test_the_runs_page_is_well_formed_and_has_no_secret(migrated: Migrated, secrets: dict[str, str]) -> None:
+    folder = orchestrator.ROOT / "reports" / "lab" / migrated.report["run"]
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    ET.fromstring(text.partition("\n")[2])
+    assert [name for name, secret in secrets.items() if secret in text] == []
+    assert f"lab/{migrated.report['run']}/report.html" in (folder.parent.parent / "index.html").read_text(encoding="utf-8")
 
 
 def test_no_secret_is_in_the_record_or_in_the_report(migrated: Migrated, secrets: dict[str, str]) -> None:

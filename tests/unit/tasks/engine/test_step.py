@@ -13,14 +13,17 @@ from configs.errors import EvenkeelError
 from tasks.engine.finding import warning
 from tasks.engine.outcome import Outcome, changed
 from tasks.engine.run import Moment, Run, moments
-from tasks.engine.step import name_of, step
+from tasks.engine.step import name_of, step, undo_of
 from tests.fakes.host import FakeHost
 from tests.fakes.world import World
 
 
 @step("demo step")
 def demo(run: Run, host: FakeHost, *, error: Exception | None = None) -> Outcome:
-    """Make a demonstration."""
+    """Make a demonstration.
+
+    Undo: none needed.
+    """
     with run.acting(host.name, "demonstrating"):
         host.run("true", what="first")
         host.run("true", what="second")
@@ -109,3 +112,24 @@ def test_a_step_is_never_skipped_because_a_cache_says_so() -> None:
 
 def test_a_target_is_called_by_its_name_or_its_text(world: World) -> None:
     assert [name_of(target) for target in (world.hosts["vm-1"], world.platform, "text")] == ["vm-1", "demo", "text"]
+
+
+def test_a_step_is_recorded_with_its_phase_its_way_back_and_what_it_asked_of_hosts(world: World) -> None:
+    run = world.run()
+    run.enter("join")
+    demo.fn(run, world.hosts["vm-1"])
+
+    entry = written(run)
+    assert (entry["phase"], entry["number"], entry["undo"]) == ("join", 1, undo_of(demo.fn))
+    assert entry["undo"]
+    assert all(command.startswith("vm-1: ") for command in entry["commands"])
+    assert len(entry["commands"]) == entry["ssh_round_trips"]
+
+
+def test_the_way_back_is_one_line_however_its_docstring_is_broken() -> None:
+    def body() -> None:
+        """Make it so. Undo: the step `end
+        surge`; nothing more.
+        """
+
+    assert undo_of(body) == "the step end surge; nothing more"

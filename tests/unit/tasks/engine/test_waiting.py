@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from blocks.errors import DeadlineExceededError, EtcdUnavailableError, RefusedError
+from tasks.engine.journal import Entry, under_way
 from tasks.engine.waiting import stays, wait_until
 from tests.fakes.clock import FakeTime
 
@@ -99,3 +100,18 @@ def test_what_stays_true_has_stayed(time: FakeTime) -> None:
 
 def test_what_is_false_once_has_not_stayed(time: FakeTime) -> None:
     assert not stays("it is there", lambda: time.now() < 1004, for_s=5)
+
+
+def test_whoever_watches_a_step_sees_what_it_waits_for_until_it_no_longer_does(time: FakeTime) -> None:
+    entry = Entry("drain", "vm-1", "2026-01-02T03:04:05.000+00:00")
+    seen: list[str] = []
+    token = under_way.set(entry)
+
+    def asked() -> bool:
+        seen.append(entry.awaiting)
+        return len(seen) == 20
+
+    wait_until("vm-1 is drained", asked, timeout_s=30, still=lambda: "shop/web-1: terminating")
+    under_way.reset(token)
+
+    assert (seen[0], seen[-1], entry.awaiting) == ("vm-1 is drained", "vm-1 is drained: shop/web-1: terminating", "")

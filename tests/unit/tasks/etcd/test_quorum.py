@@ -3,7 +3,7 @@
 import pytest
 
 from blocks.ports import Member
-from tasks.etcd.quorum import quorum, tolerance, why_not_add, why_not_remove
+from tasks.etcd.quorum import Membership, memberships, quorum, tolerance, why_not_add, why_not_remove
 
 
 def voters(count: int) -> list[Member]:
@@ -59,3 +59,19 @@ def test_a_learner_may_always_leave() -> None:
 
 def test_a_learner_does_not_count_as_a_voter_that_is_up() -> None:
     assert why_not_remove([*voters(2), LEARNER], voters(2)[0], {1, 99}) is not None
+
+
+def test_a_move_adds_all_targets_before_the_first_source_leaves() -> None:
+    steps = memberships(["a", "b", "c"], ["x", "y"], ["a"])
+
+    assert [(step.change, len(step.voters), step.quorum, step.tolerance) for step in steps] == [
+        ("now", 3, 2, 1),
+        ("x becomes a voter", 4, 3, 1),
+        ("y becomes a voter", 5, 3, 2),
+        ("a is removed", 4, 3, 1),
+    ]
+
+
+@pytest.mark.parametrize(("dead", "survives"), [("ab", True), ("abc", False), ("z", True)])
+def test_a_quorum_remains_while_more_than_half_are_up(dead: str, survives: bool) -> None:
+    assert Membership("now", tuple("abcde")).survives_without(dead) is survives
