@@ -189,8 +189,8 @@ def test_a_picture_has_hosts_by_steps_and_what_is_awaited(world: World) -> None:
 
 @contextmanager
 def waiting_at_a_gate(world: World) -> Iterator[None]:
-    """A run that waits, in another thread; it has to end within the context."""
-    world.platform = platform(http_checks=[], gates=["retire"], timeouts={"approval_s": 6})
+    """A run that waits, in another thread; it has to end within the context. Prefect looks for an answer every ten seconds."""
+    world.platform = platform(http_checks=[], gates=["retire"], timeouts={"approval_s": 60})
     run = threading.Thread(target=lambda: perform(pass_retire, world))
     run.start()
     try:
