@@ -125,7 +125,7 @@ def look(client: SyncPrefectClient, run_id: UUID) -> Look:
 
 
 def shown(client: SyncPrefectClient, run_id: UUID, kind: str) -> Artifact | None:
-    """The newest of this kind (report, plan, gate) that the run has shown in the UI: a text, whose description says where the page is."""
+    """The newest text of this kind (report, plan, gate) that the run has shown in Prefect's UI; its description says where its page is."""
     only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]), key=ArtifactFilterKey(like_=f"{kind}-"))
     found = client.read_artifacts(artifact_filter=only, sort=ArtifactSort.UPDATED_DESC)
     return next((one for one in found if (one.key or "").startswith(f"{kind}-")), None)  # a platform may be called plan-b

@@ -17,6 +17,7 @@ from deployments.runs import ApiError, Look, api, look, shown
 from tasks.report.history import lasting
 
 PACE_S = 2.0
+MOST_NOW = 8  # preflight asks all hosts everything at once
 STALE_S = 60.0  # a step that is silent for long is published all the same: every three seconds
 STEPS = {
     "changed": ("+", "green"),
@@ -66,7 +67,9 @@ def frame(seen: Look, now: float) -> RenderableType:
     progress = seen.progress
     parts: list[RenderableType] = [Text(headline(seen, now), style="bold")]
     if progress is not None:
-        parts += [_hosts(progress.hosts), Text(LEGEND, style="dim"), *(Text(f"▶ {one}") for one in progress.now)]
+        longest = sorted(progress.now, key=lambda one: -one.seconds)
+        more = [Text(f"▶ and {len(longest) - MOST_NOW} more")] if len(longest) > MOST_NOW else []
+        parts += [_hosts(progress.hosts), Text(LEGEND, style="dim"), *(Text(f"▶ {one}") for one in longest[:MOST_NOW]), *more]
     parts += [Text(f"! {warning}", style="yellow") for warning in seen.warnings]
     return Group(*parts)
 

@@ -143,6 +143,26 @@ def test_a_run_that_no_worker_takes_says_so(deployed: UUID) -> None:
         assert "it waits for a worker" in watch.headline(look(client, begun()), time.time())
 
 
+def test_while_the_server_does_not_answer_the_last_picture_says_so_and_the_watching_goes_on(
+    deployed: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = begun()
+    seen: list[watch.Look] = []
+    for one in watch.looks(run_id, 0.01):
+        seen.append(one)
+        if len(seen) == 1:
+            monkeypatch.setattr("deployments.watch.look", away)
+        if len(seen) == 2:
+            monkeypatch.setattr("deployments.watch.look", look)
+            becomes(run_id, Completed())
+
+    assert [watch.headline(one, time.time()).partition(": ")[2] for one in seen[1:]] == ["no Prefect server answers", "Completed"]
+
+
+def away(*_args: object) -> watch.Look:
+    raise ApiError("no Prefect server answers")
+
+
 def test_a_picture_has_hosts_by_steps_and_what_is_awaited(world: World) -> None:
     pictures: list[str] = []
 
@@ -169,8 +189,8 @@ def test_a_picture_has_hosts_by_steps_and_what_is_awaited(world: World) -> None:
 
 @contextmanager
 def waiting_at_a_gate(world: World) -> Iterator[None]:
-    """A run that waits, in another thread; it has to end within the context."""
-    world.platform = platform(http_checks=[], gates=["retire"], timeouts={"approval_s": 6})
+    """A run that waits, in another thread; it has to end within the context. Prefect looks for an answer every ten seconds."""
+    world.platform = platform(http_checks=[], gates=["retire"], timeouts={"approval_s": 60})
     run = threading.Thread(target=lambda: perform(pass_retire, world))
     run.start()
     try:

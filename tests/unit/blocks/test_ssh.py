@@ -166,7 +166,7 @@ def test_round_trips_are_noted_where_a_step_wants_them(login: Login) -> None:
         host.run("true", what="asking")
     round_trips.reset(token)
 
-    assert noted == ["vm-1"]
+    assert noted == ["vm-1: asking"]
 
 
 def test_the_command_line_can_be_read_by_every_shell() -> None:

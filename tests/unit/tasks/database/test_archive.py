@@ -211,3 +211,10 @@ def test_the_way_back_is_never_deleted(world: World) -> None:
 
     assert (outcome.change, outcome.findings) == (Change.UNCHANGED, ())
     assert world.mutations == []
+
+
+@pytest.mark.parametrize(("delete", "change"), [(True, Change.PLANNED), (False, Change.UNCHANGED)])
+def test_a_dry_run_plans_to_delete_expired_archives_only_where_the_config_says_so(world: World, delete: bool, change: Change) -> None:
+    world.platform = platform(backup={**CONFIG["backup"], "delete_expired": delete})
+
+    assert expire_backups.fn(world.run(dry=True), world.hosts["vm-1"], world.platform, world.kube).change is change
