@@ -12,7 +12,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Pac
 packages=(
     systemd systemd-sysv dbus openssh-server iproute2 iputils-ping iputils-arping procps psmisc curl ca-certificates less
     etcd-server etcd-client keepalived docker.io iptables conntrack ethtool socat kmod rsync python3 openssl busybox-static
-    chrony util-linux-extra sudo fish csh firewalld
+    chrony util-linux-extra sudo fish csh firewalld libpam-systemd
 )
 
 rm -rf "$tree"
@@ -24,6 +24,9 @@ for unit in etcd keepalived docker docker.socket containerd chrony firewalld; do
 done
 # Two daemons must never keep the box's clock; the machines share the kernel's.
 systemctl --root="$tree" mask chrony systemd-timesyncd getty.target console-getty.service 2>/dev/null || true
+
+# polkit, which firewalld needs, asks for it; a user manager for every login would be too much for nine machines on one box.
+chroot "$tree" pam-auth-update --package --remove systemd
 
 # One who is not root; which machines let him become root, on which port and as whom they are entered, is on their disks.
 chroot "$tree" useradd --create-home --shell /bin/bash --uid 1000 ops
