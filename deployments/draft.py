@@ -43,13 +43,14 @@ def main(
     """Draft a config."""
     secrets = {"become_password": sudo_password_env, "password": password_env, "passphrase": passphrase_env}
     ssh = ssh_of(secrets, jump or [], user=user, port=port, key=key, known_hosts=known_hosts, become="sudo" if sudo else None)
-    files = {"ca": etcd_ca, "cert": etcd_cert, "key": etcd_key}
-    if any(files.values()) and not all(files.values()):
+    named = {"ca": etcd_ca, "cert": etcd_cert, "key": etcd_key}
+    files = {name: path for name, path in named.items() if path}
+    if files and files.keys() < named.keys():
         raise typer.BadParameter("--etcd-ca, --etcd-cert and --etcd-key: give all three")
     try:
         if output:
             refuse_existing(output)
-        text = draft(source, platform, ssh, files if etcd_ca else None)
+        text = draft(source, platform, ssh, files or None)
     except EvenkeelError as error:
         typer.echo(error, err=True)
         sys.exit(2)
