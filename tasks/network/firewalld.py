@@ -1,9 +1,9 @@
 """firewalld on a machine: its zones as it prints them, and what they close of what is needed. Pure, but for the question.
 
 A packet belongs to the zone that has its source, else to the one that has its interface, else to the default zone
-(firewalld.zones(5)). What is read is the same from firewalld 0.6.3 (CentOS 7) to 2.x. `firewall-cmd` does one kind of change at a time
-and ignores others in the same command line; --reload would drop the rules of docker and kube-proxy for a while, so both
-configurations are changed, the running one and the one for the next start.
+(firewalld.zones(5)). What is read is the same from firewalld 0.6.3 (CentOS 7) to 2.x. `firewall-cmd` takes one kind of change in a
+command line; --reload would drop the rules of docker and kube-proxy for a while, so both configurations are changed, the
+running one and the one for the next start.
 """
 
 from __future__ import annotations

@@ -82,10 +82,10 @@ umount() {
 iptables-save() { say iptables; }
 iptables() { say input-policy '-P INPUT ACCEPT\n'; }
 nft() { say nft; }
-# firewalld 1.3.3: $S/firewall-runtime and $S/firewall-permanent have lines of "ZONE SETTING VALUE", one value a line. Of several kinds
-# of change in one command line only the first is made.
+# firewalld 1.3.3: $S/firewall-runtime and $S/firewall-permanent have lines of "ZONE SETTING VALUE", one value a line. Several kinds of
+# change in one command line are refused.
 firewall-cmd() {
-    local file=firewall-runtime zone='' kind word verb=''
+    local file=firewall-runtime zone='' kind word verb='' kinds
     systemctl is-active firewalld >/dev/null || { echo 'FirewallD is not running' >&2; return 252; }
     for word; do case $word in --permanent) file=firewall-permanent ;; --zone=*) zone=${word#*=} ;; esac; done
     case $* in
@@ -94,6 +94,8 @@ firewall-cmd() {
     *--info-service=*) firewall_service "${*#*=}"; return ;;
     esac
     test ! -e "$S/firewall-fixed" || return 0
+    kinds=$(printf '%s\n' "$@" | sed -nE 's/^--(add|remove)-([a-z]+)=.*/\1 \2/p' | sort -u | wc -l)
+    test "$kinds" = 1 || { echo 'firewall-cmd: error: argument --add-protocol: not allowed with argument --add-port' >&2; return 2; }
     for kind in source service port protocol; do
         case " $* " in *" --add-$kind="*) verb=add ;; *" --remove-$kind="*) verb=remove ;; *) continue ;; esac
         for word; do case $word in "--$verb-$kind="*) firewall_$verb "$file" "$zone ${kind}s ${word#*=}" ;; esac; done
