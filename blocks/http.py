@@ -12,7 +12,7 @@ def get(url: str, *, timeout_s: float = 5) -> tuple[int, str]:
     try:
         response = httpx.get(url, timeout=timeout_s, trust_env=False, follow_redirects=True)
     except httpx.TransportError as error:
-        raise TransientError(f"{url}: {type(error).__name__}: {error}", id="url-unreachable") from error
+        raise TransientError(f"{url}: {type(error).__name__}: {error}") from error
     if response.is_error:
-        raise HostError(f"{url}: HTTP {response.status_code}", id="url-error-status")
+        raise HostError(f"{url}: HTTP {response.status_code}")
     return response.status_code, response.text

@@ -31,6 +31,8 @@ class Sshd(paramiko.ServerInterface):
     signatures: bool = True
     """Whether it says by which signatures it can be convinced, as OpenSSH does since 7.2."""
     forwards: bool = True
+    attempts: int = 6
+    """After so many keys that it does not accept, it ends the login, as sshd by MaxAuthTries."""
     sessions: int = 10
     commands: list[str] = field(default_factory=list)
     logins: int = 0
@@ -67,7 +69,12 @@ class Sshd(paramiko.ServerInterface):
         return "publickey,password" if self.password else "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        return paramiko.AUTH_SUCCESSFUL if key in self.accepted else paramiko.AUTH_FAILED
+        if key in self.accepted:
+            return paramiko.AUTH_SUCCESSFUL
+        self.attempts -= 1
+        if self.attempts == 0:
+            self.cut()
+        return paramiko.AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
         return paramiko.AUTH_SUCCESSFUL if password == self.password else paramiko.AUTH_FAILED
