@@ -118,7 +118,7 @@ class Sshd(paramiko.ServerInterface):
     def _run(self, channel: paramiko.Channel, command: str) -> None:
         asked = [*self.shell, command]
         pipe = subprocess.PIPE
-        with contextlib.suppress(OSError), subprocess.Popen(asked, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as process:
+        with contextlib.suppress(OSError, EOFError), subprocess.Popen(asked, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as process:
             assert process.stdin and process.stdout and process.stderr
             out = threading.Thread(target=_copy, args=(process.stdout.read, channel.sendall))
             err = threading.Thread(target=_copy, args=(process.stderr.read, channel.sendall_stderr))

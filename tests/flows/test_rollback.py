@@ -253,7 +253,7 @@ def test_a_request_that_cannot_be_met_is_refused(spoiled: World, asked: dict[str
 def test_without_a_record_of_it_there_is_nothing_to_go_back_to(world: World, what: str, why: str) -> None:
     with pytest.raises(RefusedError, match=why):
         back(world, what=what)
-    assert world.mutations == []
+    assert world.kube.mutations == []
 
 
 def test_only_images_are_set_when_only_images_are_asked_for(spoiled: World) -> None:
