@@ -75,8 +75,6 @@ class KubeUnavailableError(TransientError):
 class OutcomeUnknownError(EvenkeelError):
     """A command that must not run twice was begun, and its answer was lost: it may still be running. Never retried automatically."""
 
-    id = "outcome-unknown"
-
 
 class DeadlineExceededError(EvenkeelError):
     """What was awaited did not come true in time. Not retried: the deadline has already allowed for what can pass."""

@@ -76,9 +76,10 @@ def ensure_backup_ctl(run: Run, helm: Host, platform: Platform, kube: KubeApi, n
 
     # verify
     wait_until(
-        f"a pod {backup.workload_label} in {backup.namespace} is Ready",
+        f"{platform.name}: a pod {backup.workload_label} in {backup.namespace} is Ready",
         lambda: ready_pod(kube, backup),
         timeout_s=platform.timeouts.pod_ready_s,
+        still=lambda: f"kubectl describe pods -n {backup.namespace} -l {backup.workload_label}",
         id="backup-ctl-not-ready",
     )
     if not _is_as_configured(read_release(helm, backup, timeout_s=platform.timeouts.helm_s), chart, values):

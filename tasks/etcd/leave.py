@@ -76,6 +76,7 @@ def ensure_not_leader(run: Run, source: Machine, platform: Platform, etcd: EtcdA
         f"{successor.name} leads etcd",
         lambda: etcd.status(successor).leader == successor.id,
         timeout_s=platform.timeouts.etcd_settle_s,
+        still=lambda: "another one does: etcdctl endpoint status --cluster -w table",
         id="etcd-leader-not-moved",
     )
     return changed(f"{successor.name} leads now")

@@ -70,6 +70,7 @@ def ensure_cordoned(run: Run, source: Machine, kube: KubeApi, record: Record) ->
         f"{source.name} is cordoned",
         lambda: (n := find_node(kube, source.name)) and n.unschedulable,
         timeout_s=30,
+        still=lambda: f"it is schedulable: kubectl cordon {source.name}",
         id="node-not-cordoned",
     )
     return changed("cordoned")
@@ -97,6 +98,7 @@ def ensure_uncordoned(run: Run, source: Machine, kube: KubeApi, record: Record) 
         f"{source.name} is schedulable",
         lambda: (n := find_node(kube, source.name)) and not n.unschedulable,
         timeout_s=30,
+        still=lambda: f"it is cordoned: kubectl uncordon {source.name}",
         id="node-stays-cordoned",
     )
     return changed("uncordoned")

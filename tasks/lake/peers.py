@@ -51,6 +51,7 @@ def ensure_peer(run: Run, target: Target, platform: Platform, hosts: Mapping[str
         f"{target.name} is a connected peer of {member}",
         lambda: _joined(read_lake(platform, two), target.name, member),
         timeout_s=platform.timeouts.gluster_s,
+        still=lambda: f"gluster peer status on {target.name} and on {member}",
         id="lake-peer-not-joined",
     )
     return changed(f"a connected peer of {member}")
@@ -87,6 +88,7 @@ def ensure_detached(run: Run, source: Source, platform: Platform, hosts: Mapping
         f"{source.name} has left the file lake's pool",
         lambda: not any(_peer_of(now, name, source) for now in [read_lake(platform, left)] for name in staying),
         timeout_s=platform.timeouts.gluster_s,
+        still=lambda: f"gluster pool list on {', '.join(staying)}",
         id="lake-peer-not-detached",
     )
     return changed(f"detached, {', '.join(staying)} no longer count it")

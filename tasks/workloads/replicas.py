@@ -45,6 +45,7 @@ def ensure_replicas_restored(
         f"{workload} has {replicas} Ready replicas",
         lambda: (found := find()).desired == found.ready == replicas,
         timeout_s=timeout_s,
+        still=lambda: f"it has {find().ready}: kubectl get pods -n {workload.namespace} -o wide",
         id="replicas-not-restored",
     )
     record.write(key, {**kept, "back": True})

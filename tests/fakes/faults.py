@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -43,10 +43,15 @@ class Faulty:
         self.life = Life()
         self.calls: list[str] = []
         self._faults: list[Fault] = []
+        self._others: list[tuple[str, Callable[[], object]]] = []
 
     def fail(self, call: str, error: BaseException, *, times: int = 1, after: bool = False) -> None:
         """Make the next `times` calls whose name contains `call` raise `error`."""
         self._faults.append(Fault(call, error, times, after))
+
+    def whenever(self, call: str, happens: Callable[[], object]) -> None:
+        """Let something happen each time that a call whose name contains `call` has acted: others are at work there, too."""
+        self._others.append((call, happens))
 
     def changes(self, what: str) -> None:
         self.mutations.append(what)
@@ -58,6 +63,9 @@ class Faulty:
             self._meet(call, after=False)
             before = len(self.mutations)
             yield
+            for part, happens in self._others:
+                if part in call:
+                    happens()
             if len(self.mutations) > before:
                 self.life.goes_on()
             self._meet(call, after=True)

@@ -52,7 +52,7 @@ timeout() {
 }
 dd() { case $* in *fsync*) ;; *) command dd "$@" ;; esac; }
 chown() { :; }
-stat() { case $* in '-c %d '*) disk "$3" | cksum | cut -d' ' -f1; return ;; esac; command stat "$@" | sed "s/ $EUID\$/ 0/"; }
+stat() { case $* in '-c %d '*) disk "$3" | cksum | cut -d' ' -f1; return ;; esac; command stat "$@" | sed "s/ $EUID\$/ 0/; $(say stat-as)"; }
 # Other file systems than the root's are in $S/disks, lines of "FOLDER FREE".
 disk() {
     local folder free

@@ -31,6 +31,8 @@ class Sshd(paramiko.ServerInterface):
     signatures: bool = True
     """Whether it says by which signatures it can be convinced, as OpenSSH does since 7.2."""
     forwards: bool = True
+    attempts: int = 6
+    """After so many keys that it does not accept, it ends the login, as sshd by MaxAuthTries."""
     sessions: int = 10
     commands: list[str] = field(default_factory=list)
     logins: int = 0
@@ -67,7 +69,12 @@ class Sshd(paramiko.ServerInterface):
         return "publickey,password" if self.password else "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        return paramiko.AUTH_SUCCESSFUL if key in self.accepted else paramiko.AUTH_FAILED
+        if key in self.accepted:
+            return paramiko.AUTH_SUCCESSFUL
+        self.attempts -= 1
+        if self.attempts == 0:
+            self.cut()
+        return paramiko.AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
         return paramiko.AUTH_SUCCESSFUL if password == self.password else paramiko.AUTH_FAILED
@@ -111,7 +118,7 @@ class Sshd(paramiko.ServerInterface):
     def _run(self, channel: paramiko.Channel, command: str) -> None:
         asked = [*self.shell, command]
         pipe = subprocess.PIPE
-        with contextlib.suppress(OSError), subprocess.Popen(asked, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as process:
+        with contextlib.suppress(OSError, EOFError), subprocess.Popen(asked, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0) as process:
             assert process.stdin and process.stdout and process.stderr
             out = threading.Thread(target=_copy, args=(process.stdout.read, channel.sendall))
             err = threading.Thread(target=_copy, args=(process.stderr.read, channel.sendall_stderr))

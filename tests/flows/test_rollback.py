@@ -142,7 +142,7 @@ def test_an_unfinished_rollback_keeps_others_away_until_it_is_given_up(spoiled: 
     spoiled.kube.fail("set_images", HostError("the API says no"), times=99)
     with pytest.raises(HostError):
         back(spoiled)
-    with pytest.raises(RefusedError, match=r"it was begun with .*what='both': .* end it with abandon=true"):
+    with pytest.raises(RefusedError, match=r"it was begun with .*what='both': .* end it with abandon=true \[rollback-other-parameters\]$"):
         back(spoiled, what="images")
     with pytest.raises(RefusedError, match="is unfinished, its writers may have no pods"):
         perform(take_backup, spoiled, opening=open_backup)
@@ -154,7 +154,7 @@ def test_an_unfinished_rollback_keeps_others_away_until_it_is_given_up(spoiled: 
 
 
 def test_without_an_unfinished_rollback_there_is_nothing_to_give_up(spoiled: World) -> None:
-    with pytest.raises(RefusedError, match="demo: no rollback is unfinished"):
+    with pytest.raises(RefusedError, match=r"^demo: no rollback is unfinished, .*: run without abandon=true \[rollback-none-unfinished\]$"):
         perform(give_up, spoiled, opening=open_rollback)
     assert web(spoiled).desired == 2
 
@@ -241,6 +241,19 @@ def test_a_request_that_cannot_be_met_is_refused(spoiled: World, asked: dict[str
     with pytest.raises((RefusedError, FindingsError), match=why):
         back(spoiled, **asked)
     assert spoiled.kube.mutations == []
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("data", r"^demo: .* has recorded a backup: give backup=NAME; .* lists them \[backup-not-recorded\]$"),
+        ("images", r"^demo: .* has recorded any images: give image_map \[images-never-recorded\]$"),
+    ],
+)
+def test_without_a_record_of_it_there_is_nothing_to_go_back_to(world: World, what: str, why: str) -> None:
+    with pytest.raises(RefusedError, match=why):
+        back(world, what=what)
+    assert world.kube.mutations == []
 
 
 def test_only_images_are_set_when_only_images_are_asked_for(spoiled: World) -> None:

@@ -177,6 +177,14 @@ def test_leadership_is_moved_at_the_leader_itself(etcd: EtcdCluster, gateway: Ga
     assert gateway.asked[-1] == (A, "maintenance/transfer-leadership", {"targetID": "12"})
 
 
+def test_leadership_is_not_moved_while_nobody_leads(etcd: EtcdCluster, gateway: Gateway) -> None:
+    gateway.answers["maintenance/status"] = (200, {**STATUS, "leader": "0"})
+
+    with pytest.raises(EtcdUnavailableError, match=r"^etcd: vm-1 knows no leader: wait until one is elected \[etcd-no-leader\]$"):
+        etcd.move_leader(VM_1)
+    assert "maintenance/transfer-leadership" not in [path for _, path, _ in gateway.asked]
+
+
 def test_a_learner_that_has_not_started_is_not_asked(etcd: EtcdCluster) -> None:
     with pytest.raises(EtcdUnavailableError, match=r"member d at http://10.0.0.21:2380 has not started yet") as error:
         etcd.status(LEARNER)

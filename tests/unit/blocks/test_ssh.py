@@ -80,6 +80,20 @@ def test_a_machine_that_cannot_say_what_is_at_work_gets_no_command(
     assert len(sshd.commands) == 1
 
 
+def test_a_start_up_file_that_waits_for_something_is_quoted(sshd: Sshd, login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blocks.ssh.BEGIN_S", 0.5)
+    sshd.shell = ("/bin/sh", "-c", "printf 'Which proxy? ' >&2; exec cat >/dev/null")
+
+    with (
+        login() as host,
+        pytest.raises(
+            HostUnreachableError,
+            match=r"^vm-1: opening SSH: bash has not begun within 0.5 s .*~/.bashrc, .*: Which proxy\? \[host-shell-slow\]$",
+        ),
+    ):
+        host.open()
+
+
 def test_a_command_that_is_at_work_is_found_by_another_login_and_only_it(sshd: Sshd, login: Login) -> None:
     with login() as first, login() as second:
         first.open()

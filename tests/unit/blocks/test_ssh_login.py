@@ -103,6 +103,15 @@ def test_a_password_serves_where_there_is_no_key(sshd: Sshd, login: Login) -> No
     assert "wr0ng" not in str(refused.value)
 
 
+def test_a_login_that_sshd_ends_before_all_is_tried_names_what_was(sshd: Sshd, login: Login) -> None:
+    sshd.accepted.clear()
+    sshd.password, sshd.attempts = "s3cret", 1
+
+    with pytest.raises(ConfigError, match=r"^vm-1: .*: sshd ended the login .*\(the key \(.*\), the password\)") as refused:
+        opening(login, password=PASSWORD, secret="s3cret")
+    assert str(refused.value).endswith("fewer keys in the agent: ssh.agent: false [ssh-too-many-keys]")
+
+
 def test_an_encrypted_key_needs_its_passphrase(login: Login, key: paramiko.PKey, tmp_path: Path) -> None:
     key.write_private_key_file(str(tmp_path / "locked"), password="pass phrase")
 

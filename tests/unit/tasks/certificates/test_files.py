@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from blocks.errors import VerificationError
 from configs.errors import ConfigError
 from tasks.certificates.files import ensure_certificates, files_of
 from tasks.engine.outcome import Change, Outcome
@@ -82,4 +83,13 @@ def test_a_file_that_is_missing_is_named(world: World, authority: Authority) -> 
     (authority.folder / "members/phys-1.key").unlink()
 
     with pytest.raises(ConfigError, match=r"members/phys-1.key: No such file.*\[etcd-tls-unreadable\]"):
+        stage(world)
+
+
+def test_a_key_whose_mode_the_file_system_does_not_keep_is_an_error(world: World) -> None:
+    world.hosts["phys-1"].tell("stat-as", "s/^600 /755 /")
+
+    with pytest.raises(
+        VerificationError, match=r"^phys-1: \S*member.key, \S*client.key differ from .*: df -h .*\[etcd-certificates-differ\]$"
+    ):
         stage(world)

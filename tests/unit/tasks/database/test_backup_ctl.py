@@ -6,10 +6,12 @@ import pytest
 
 from blocks.errors import (
     CommandFailedError,
+    DeadlineExceededError,
     ExecBrokenError,
     HostError,
     RefusedError,
     TransientError,
+    VerificationError,
 )
 from blocks.ports import ExecResult
 from tasks.database.backup_ctl import ensure_backup_ctl, ensure_tidb_patched, helm_values
@@ -221,3 +223,23 @@ def test_a_server_that_has_just_gone_is_tried_again(world: World, said: str) -> 
 
     with pytest.raises(TransientError, match=r"uap/backup-ctl-\d: /tidb-ctl.sh ls-tar: exit code 1: .*10.43.0.1"):
         control(world.kube, world.platform, "ls-tar", timeout_s=5)
+
+
+def test_an_upgrade_whose_pod_does_not_become_ready_says_where_to_look(world: World) -> None:
+    world.kube.never_ready.add("uap/backup-ctl")
+    for pod in [pod for pod in world.kube.pods() if pod.namespace == "uap"]:
+        world.kube.evict(pod)
+
+    with pytest.raises(
+        DeadlineExceededError,
+        match=r"^demo: a pod app=backup-ctl in uap is Ready: not within .* kubectl describe pods -n uap .*\[backup-ctl-not-ready\]$",
+    ):
+        install(world)
+
+
+def test_values_that_somebody_else_sets_at_the_same_time_are_an_error(world: World) -> None:
+    helm = world.hosts["vm-1"]
+    helm.whenever("helm upgrade", lambda: helm.tell("helm-values", "null"))
+
+    with pytest.raises(VerificationError, match=r"^vm-1: Helm upgraded .*: helm get values backup-ctl -n uap \[helm-values-differ\]$"):
+        install(world)

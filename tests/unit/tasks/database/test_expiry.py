@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blocks.errors import AnotherRunError, HostError
+from blocks.errors import AnotherRunError, HostError, VerificationError
 from tasks.database.expiry import expire_records
 from tasks.engine.outcome import Change, Outcome
 from tasks.engine.record import BACKUPS, MIGRATIONS, ROLLBACKS, Record, names_of
@@ -100,6 +100,17 @@ def test_records_are_deleted_under_the_lock_only(world: World, own: Record) -> N
     with pytest.raises(AnotherRunError):
         expire(world, own)
     assert backups(world) == [OWN, OLD]
+
+
+def test_a_record_that_is_written_again_is_an_error(world: World, own: Record) -> None:
+    recorded(world, OLD, "tidb-backup-20250101.tar.gz")
+    world.keys.whenever("delete", lambda: recorded(world, OLD, "tidb-backup-20250101.tar.gz"))
+
+    with pytest.raises(
+        VerificationError,
+        match=rf"^demo: the record of backup {OLD} was deleted and is there again: .*etcdctl get .*\[backup-record-left\]$",
+    ):
+        expire(world, own)
 
 
 def test_no_images_are_read_to_find_them(world: World, own: Record) -> None:

@@ -124,3 +124,15 @@ def test_all_writers_that_are_not_there_are_found_together(world: World) -> None
         "rollback.writers: there is no Deployment shop/gone",
         "rollback.writers: there is no Deployment shop/lost",
     ]
+
+
+def test_a_writer_whose_pods_do_not_become_ready_again_is_an_error(world: World) -> None:
+    world.platform = platform(timeouts={"rollout_s": 5})
+    quiesce(world)
+    world.kube.never_ready.add("shop/web")
+
+    with pytest.raises(
+        DeadlineExceededError,
+        match=r"^Deployment shop/web has 2 Ready replicas: not within 5 s: it has 0: kubectl get pods -n shop .*\[replicas-not-restored\]$",
+    ):
+        restore(world)

@@ -46,6 +46,21 @@ def test_leadership_stays_while_no_target_answers(world: World) -> None:
         hand_over(world)
 
 
+def test_a_leadership_that_goes_back_is_an_error(world: World) -> None:
+    world.has_voters("phys-1")
+
+    def leads_again() -> None:
+        world.etcd.leader = world.etcd.called("vm-1").id
+
+    world.etcd.whenever("move_leader", leads_again)
+
+    with pytest.raises(
+        DeadlineExceededError,
+        match=r"^phys-1 leads etcd: not within .*: etcdctl endpoint status --cluster -w table \[etcd-leader-not-moved\]$",
+    ):
+        hand_over(world)
+
+
 def remove(world: World) -> Outcome:
     return ensure_not_member.fn(world.run(), world.platform.sources[0], world.platform, world.etcd)
 

@@ -58,6 +58,14 @@ def test_a_bundle_without_the_binary_is_an_error(world: World) -> None:
         stage(world)
 
 
+def test_a_folder_in_the_place_of_the_images_is_an_error(world: World) -> None:
+    uninstalled(world)
+    world.hosts["phys-1"].path(f"{AIRGAP_DIR}/k3s-airgap-images-amd64.tar").mkdir(parents=True)
+
+    with pytest.raises(VerificationError, match=r"^phys-1: staged files differ from those in /opt/k3s: df -h .*\[k3s-files-differ\]$"):
+        stage(world)
+
+
 def carry(world: World, *, dry: bool = False) -> Outcome:
     host, target = world.hosts["phys-1"], world.platform.targets[0]
     return ensure_named_files.fn(world.run(dry=dry), host, world.platform, target, world.kube, world.hosts["vm-1"], world.access)

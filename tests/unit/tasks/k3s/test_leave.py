@@ -1,10 +1,12 @@
 """k3s leaves a source for good."""
 
+from typing import Any
+
 import pytest
 
 from blocks.errors import DeadlineExceededError, RefusedError, VerificationError
 from tasks.engine.outcome import Change, Outcome
-from tasks.k3s.leave import ensure_cordoned, ensure_k3s_stopped, ensure_node_deleted
+from tasks.k3s.leave import ensure_cordoned, ensure_k3s_stopped, ensure_node_deleted, ensure_uncordoned
 from tests.fakes.world import World
 from tests.unit.tasks.cases import stopped
 
@@ -235,3 +237,20 @@ def test_a_deleted_node_has_stayed_away_for_a_while(world: World) -> None:
     delete(world)
 
     assert world.time.now() >= 1003
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (ensure_cordoned, r"is cordoned: not within 30 s: it is schedulable: kubectl cordon vm-1 \[node-not-cordoned\]"),
+        (ensure_uncordoned, r"is schedulable: not within 30 s: it is cordoned: kubectl uncordon vm-1 \[node-stays-cordoned\]"),
+    ],
+)
+def test_a_node_that_somebody_else_puts_back_is_an_error(world: World, step: Any, said: str) -> None:
+    if step is ensure_uncordoned:
+        world.kube.set_unschedulable("vm-1", True)
+    before = world.kube.node_map["vm-1"]
+    world.kube.whenever("set_unschedulable", lambda: world.kube.node_map.update({"vm-1": before}))
+
+    with pytest.raises(DeadlineExceededError, match=f"^vm-1 {said}$"):
+        step.fn(world.run(), world.platform.sources[0], world.kube, world.record)

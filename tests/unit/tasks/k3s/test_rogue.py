@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.errors import RefusedError
+from blocks.errors import RefusedError, VerificationError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.k3s.identity import BOOTSTRAP, key_of
@@ -64,6 +64,14 @@ def test_it_is_healed_and_the_live_identity_stays(world: World) -> None:
     assert "phys-1" not in world.kube.node_map
     assert not world.hosts["phys-1"].path("/var/lib/rancher/k3s/server").exists()
     assert heal(world).change is Change.UNCHANGED
+
+
+def test_a_rogue_whose_key_is_written_again_is_an_error(world: World) -> None:
+    rogue(world)
+    world.keys.whenever("delete", lambda: world.keys.put(key_of(FULL), "encrypted"))
+
+    with pytest.raises(VerificationError, match=r"^phys-1: its rogue k3s was stopped .*: systemctl status k3s there \[k3s-rogue-stays\]$"):
+        heal(world)
 
 
 def test_a_dry_run_says_what_would_be_healed(world: World) -> None:

@@ -8,7 +8,7 @@ from tasks.lake.checks import check_lake, verify_lake
 from tests.fakes.gluster import FakeGluster
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
-from tests.unit.tasks.cases import lose, with_lake, with_moved
+from tests.unit.tasks.cases import lose, with_lake, with_moved, with_probed
 
 PLACE = "/mnt/lake/brick"
 
@@ -87,6 +87,18 @@ def test_what_the_volume_lacks_is_named(world: World) -> None:
 
     lake.alter("uap", started=False)
     assert refused(world) == ["file lake: lake-volume-stopped"]
+
+
+def test_what_is_left_to_heal_is_a_warning(world: World) -> None:
+    with_probed(world)
+    world.hosts["vm-1"].run(f"gluster volume replace-brick uap vm-1:{PLACE} 10.0.0.21:{PLACE} commit force", what="given")
+
+    pending = [str(one) for one in check(world).findings if "heal" in one.id]
+
+    assert pending[0] == (
+        f"file lake: brick 10.0.0.21:{PLACE} of uap has 2 entries to heal: gluster volume heal uap info; "
+        "no further brick is replaced before it shows none [lake-heal-pending]"
+    )
 
 
 def test_a_lost_sources_brick_is_moved_and_its_absence_not_refused(world: World) -> None:

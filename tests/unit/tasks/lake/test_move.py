@@ -2,7 +2,7 @@
 
 import pytest
 
-from blocks.errors import DeadlineExceededError, HostError, RefusedError
+from blocks.errors import DeadlineExceededError, HostError, RefusedError, VerificationError
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Change, Outcome
 from tasks.lake.bricks import ensure_brick_moved, slots
@@ -141,3 +141,36 @@ def test_a_source_whose_glusterd_is_off_is_detached_all_the_same(world: World) -
 
     assert ensure_detached.fn(world.run(), world.platform.sources[1], world.platform, world.hosts).change is Change.CHANGED
     assert "vm-2" not in lake.peers()
+
+
+def test_a_brick_that_somebody_else_changes_at_the_same_time_is_an_error(world: World) -> None:
+    lake = with_probed(world)
+    for host in world.hosts.values():
+        host.whenever("replace-brick", lambda: lake.alter("uap", bricks=[OLD.format(1), OLD.format(2), OTHER]))
+
+    with pytest.raises(
+        VerificationError, match=r"^uap brick 1: gluster replaced .*: gluster volume info uap \[lake-brick-not-replaced\]$"
+    ):
+        move(world, 0)
+
+
+def test_a_target_that_the_pool_does_not_reach_has_not_joined(world: World) -> None:
+    lake = with_lake(world)
+    world.hosts["vm-1"].whenever("peer probe", lambda: lake.change(down=["phys-2"]))
+
+    with pytest.raises(
+        DeadlineExceededError,
+        match=r"^phys-2 is a connected peer of vm-1: not within 20 s: gluster peer status on .*\[lake-peer-not-joined\]$",
+    ):
+        ensure_peer.fn(world.run(), world.platform.targets[1], world.platform, world.hosts)
+
+
+def test_a_source_that_is_counted_again_has_not_left(world: World) -> None:
+    lake = with_moved(world)
+    world.hosts["phys-1"].whenever("peer detach", lambda: lake.pool("lake", "vm-1"))
+
+    with pytest.raises(
+        DeadlineExceededError,
+        match=r"^vm-1 has left the file lake's pool: not within 20 s: gluster pool list on phys-1, phys-2 \[lake-peer-not-detached\]$",
+    ):
+        ensure_detached.fn(world.run(), world.platform.sources[0], world.platform, world.hosts)
