@@ -24,5 +24,5 @@ def _duration(plan: Plan) -> str:
     known = sum(seconds for name, seconds in plan.expected.seconds.items() if name in phases)
     if len(unknown) == len(phases):
         return "unknown: no earlier run of these machines has a report here"
-    whole = f"about {lasting(known)}, as earlier runs took, and the time of approvals"
-    return whole + (f"; unknown for {', '.join(unknown)}" if unknown else "")
+    taken = f"about {lasting(known)}, as earlier runs took, and the time of approvals"
+    return f"unknown for {', '.join(unknown)}; for the others {taken}" if unknown else taken

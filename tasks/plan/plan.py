@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
-from tasks.engine.finding import Finding
+from tasks.engine.finding import Finding, Level
 from tasks.engine.journal import PLANNED, Entry, Report
 from tasks.etcd.join import ensure_voter
 from tasks.etcd.leave import ensure_not_member
@@ -91,7 +91,11 @@ class Plan:
     @property
     def open(self) -> list[Finding]:
         """What somebody has to look at."""
-        return [finding for finding in self.report.findings if not finding.accepted]
+        return [finding for finding in self.report.findings if not finding.accepted and finding.level is not Level.NOTE]
+
+    @property
+    def notes(self) -> list[Finding]:
+        return [finding for finding in self.report.findings if not finding.accepted and finding.level is Level.NOTE]
 
     @property
     def accepted(self) -> list[Finding]:
