@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,8 +39,10 @@ class Listener:
         while True:
             connection, _ = self._socket.accept()
             with connection:
-                if connection.recv(1, socket.MSG_PEEK) == b"!":
-                    return
+                connection.settimeout(0.2)  # a database's client waits for a greeting
+                with suppress(TimeoutError):
+                    if connection.recv(1, socket.MSG_PEEK) == b"!":
+                        return
                 self.connections += 1
 
     def close(self) -> None:

@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import ExecBrokenError, HostError, KubeUnavailableError, NotFoundError, OutcomeUnknownError
+from blocks.errors import (
+    DeadlineExceededError,
+    ExecBrokenError,
+    HostError,
+    KubeUnavailableError,
+    NotFoundError,
+    OutcomeUnknownError,
+)
 from blocks.ports import ExecResult
+from configs.errors import EvenkeelError
 from tasks.database.control import DETACHED, await_detached, control_detached
 from tests.fakes.platform import platform
 from tests.fakes.world import World
@@ -101,10 +109,11 @@ def load(world: World) -> str:
     return control_detached(world.kube, world.platform, "load", "--name=x", timeout_s=60)
 
 
+@pytest.mark.parametrize("lost", [ExecBrokenError("uap/b: broke"), DeadlineExceededError("uap/b: not within 60 s")])
 @pytest.mark.parametrize("call", range(1, 3))
-def test_an_answer_that_gets_lost_is_asked_for_again_and_nothing_is_begun_twice(world: World, call: int) -> None:
+def test_an_answer_that_gets_lost_is_asked_for_again_and_nothing_is_begun_twice(world: World, call: int, lost: EvenkeelError) -> None:
     world.backups.says["load"] = ExecResult(0, "loaded\n", "")
-    world.kube.fail("exec", ExecBrokenError("uap/b: broke"), times=call, after=True)
+    world.kube.fail("exec", lost, times=call, after=True)
 
     assert load(world) == "loaded"
     assert len(world.backups.running) == 1
