@@ -168,8 +168,7 @@ def test_an_etcd_of_the_old_platform_was_stopped_first(migrated: Migrated) -> No
 
 def test_no_request_failed_while_the_sources_were_drained(migrated: Migrated) -> None:
     begun, ended = span(migrated, "drain")
-    asked = [request for request in migrated.client.requests if begun <= request.at <= ended]
-    assert len(asked) > 5 * (ended - begun), "twenty a second are begun on an idle box"
+    assert len([r for r in migrated.client.requests if begun <= r.at <= ended]) > 10 * (ended - begun)
     assert migrated.client.failed(begun, ended) == []
 
 
