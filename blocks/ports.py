@@ -274,3 +274,13 @@ class Probe(Protocol):
 
     def stop(self) -> bool:
         """End it; whether it ever ran."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One value as Prometheus takes it. All figures of a name have labels of the same names."""
+
+    name: str
+    means: str
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()

@@ -14,6 +14,7 @@ from configs.etcd import Etcd
 from configs.hosts import Machine, Role, Source, Target
 from configs.http import UrlOrHttpCheck
 from configs.k3s import K3s
+from configs.observability import Metrics, Notify
 from configs.ssh import Access, Ssh
 from configs.timeouts import Timeouts
 
@@ -120,6 +121,8 @@ class Platform(StrictModel):
     accepted: tuple[Accepted, ...] = Field(
         (), description="findings that the operator accepts, each with its reason; a final refusal can't be accepted"
     )
+    notify: Notify | None = Field(None, description="who hears of runs; deployments.configure makes Prefect's automations of it")
+    metrics: Metrics | None = Field(None, description="where a run's figures go when it ends")
     timeouts: Timeouts = Timeouts()
     reports: Path = Field(Path("reports"), description="where reports are written, below the working directory")
 

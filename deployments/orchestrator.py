@@ -53,7 +53,7 @@ def prefect(*words: str) -> int:
 def _require_schedules() -> None:
     with (RUN / "prefect.log").open("ab") as log:
         done = subprocess.run(
-            [sys.executable, "-m", "deployments.schedule", "prod", "lab"],
+            [sys.executable, "-m", "deployments.configure", "prod", "lab"],
             cwd=ROOT,
             env=environment(),
             stdout=log,

@@ -11,11 +11,13 @@ from typing import Any
 
 import yaml
 from prefect import serve
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import load_flow_from_entrypoint
 
 from configs.load import load_platform
+from deployments.notifications import put_notifications
 
 CATALOGUE = Path(__file__).with_name("prefect.yaml")
 
@@ -48,7 +50,14 @@ def main() -> None:
     """Serve until interrupted. Flow runs get the same variables as those of the work pool."""
     catalogue = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     os.environ.update(catalogue["definitions"]["pool"]["job_variables"]["env"])
-    serve(*runner_deployments())
+    served = runner_deployments()
+    for deployment in served:
+        deployment.apply()  # automations are for deployments that the server knows
+    with get_client(sync_client=True) as client:
+        for name in sorted({deployment.name for deployment in served}):
+            config = Path("configs") / f"{name}.yaml"
+            put_notifications(client, name, load_platform(config).notify if config.exists() else None)
+    serve(*served)
 
 
 if __name__ == "__main__":

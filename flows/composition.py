@@ -32,6 +32,7 @@ from configs.hosts import Machine, Source
 from configs.platform import Platform
 from configs.ssh import Access, Ssh
 from flows.evidence import setting_of, witnessed
+from flows.metrics import measured
 from flows.opening import Opening, is_over
 from flows.progress import published
 from flows.report import close_killed, reported
@@ -66,6 +67,7 @@ def open_session(
     journal = Journal(report, platform.reports / platform.name / run_id / "report.json")
     log.info("the report of this run is %s", journal.path.absolute())
     with ExitStack() as stack:
+        stack.enter_context(measured(journal, platform))
         stack.enter_context(reported(journal))
         stack.enter_context(published(journal))
         hosts = stack.enter_context(_fleet(platform).hosts(platform.reachable, secrets))

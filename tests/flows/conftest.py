@@ -11,6 +11,7 @@ from prefect.settings import (
     PREFECT_LOGGING_TO_API_ENABLED,
     PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
     PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED,
+    PREFECT_UI_URL,
     temporary_settings,
 )
 from prefect.testing.utilities import prefect_test_harness
@@ -28,6 +29,7 @@ def engine() -> Iterator[None]:
     calm = {
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED: False,
+        PREFECT_UI_URL: "http://127.0.0.1:4200",  # what messages link to; by itself this server has none
     }
     with (
         temporary_settings(calm),

@@ -110,7 +110,7 @@ def test_a_scheduled_run_takes_a_backup() -> None:
         )
         world.eventually("its run ends", scheduled_run_completed, within_s=60)
     finally:
-        subprocess.run([sys.executable, "-m", "deployments.schedule", "lab"], env=orchestrator.environment(), check=True)
+        subprocess.run([sys.executable, "-m", "deployments.configure", "lab"], env=orchestrator.environment(), check=True)
 
 
 def scheduled_run_completed() -> bool:

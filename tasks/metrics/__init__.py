@@ -1,0 +1,1 @@
+"""What Prometheus hears of a run."""
