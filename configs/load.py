@@ -1,15 +1,19 @@
-"""Reads a platform's YAML. Every mistake in it is reported with its path, before any host is contacted."""
+"""Reads YAML of platforms and campaigns. Every mistake in it is reported with its path, before any host is contacted."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
+from configs.base import StrictModel
+from configs.campaign import Campaign
 from configs.errors import ConfigError
 from configs.platform import Platform
+
+Model = TypeVar("Model", bound=StrictModel)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -34,10 +38,42 @@ def load_platform(path: Path) -> Platform:
 
     Raises ConfigError with one line per mistake: its path in the YAML, and what to write.
     """
+    return _load(path, Platform, "copy configs/prod.example.yaml there and fill it in", "begin with 'platform: NAME'")
+
+
+def load_campaign(path: Path) -> tuple[Campaign, dict[Path, Platform]]:
+    """The campaign that `path` describes, and its platforms by their configs.
+
+    Raises ConfigError for mistakes in any of these files, and for a name or a machine that two platforms have.
+    """
+    campaign = _load(path, Campaign, "write campaign, canary and others there: see docs/campaigns.md", "begin with 'campaign: NAME'")
+    platforms, errors = {}, []
+    for config in campaign.configs:
+        try:
+            platforms[config] = load_platform(config)
+        except ConfigError as error:
+            errors.append(error.message)
+    if errors:
+        raise ConfigError("\n".join(errors))
+    _refuse_shared(path, platforms)
+    return campaign, platforms
+
+
+def _refuse_shared(path: Path, platforms: dict[Path, Platform]) -> None:
+    """Two platforms of one name would have one lock, record and reports; a machine belongs to one of them."""
+    owners: dict[str, Path] = {}
+    for config, platform in platforms.items():
+        for what in (f"platform {platform.name}", *(f"the machine {machine.address}" for machine in platform.machines)):
+            other = owners.setdefault(what, config)
+            if other != config:
+                raise ConfigError(f"{path}: {what} is in {other} and in {config}: keep it in one of them")
+
+
+def _load(path: Path, model: type[Model], missing: str, begin: str) -> Model:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}: copy configs/prod.example.yaml there and fill it in") from error
+        raise ConfigError(f"{path}: {error.strerror}: {missing}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from error
     try:
@@ -47,9 +83,9 @@ def load_platform(path: Path) -> Platform:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: not a mapping: begin with 'platform: NAME'")
+        raise ConfigError(f"{path}: not a mapping: {begin}")
     try:
-        return Platform.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
         raise ConfigError("\n".join(f"{path}: {line}" for line in mistakes(error))) from None
 

@@ -39,7 +39,7 @@ def runner_deployments() -> list[RunnerDeployment]:
 
 def _schedules(entry: dict[str, Any]) -> list[CronSchedule]:
     """The schedule in the config of the entry's parameters; only backups have one, and a rehearsal is never scheduled."""
-    config = Path(entry["parameters"]["config"])
+    config = Path(entry["parameters"].get("config", ""))
     if not entry["entrypoint"].endswith(":backup") or "rehearsal" in entry["tags"] or not config.exists():
         return []
     schedule = load_platform(config).backup.schedule

@@ -13,7 +13,7 @@ from statistics import median
 
 ROOT = Path(__file__).parent.parent
 TASKS_TOP_TO_BOTTOM = (
-    "draft", "plan", "metrics", "report", "database", "residue", "placement", "workloads", "images",
+    "draft", "campaign", "plan", "metrics", "report", "database", "residue", "placement", "workloads", "images",
     "vip", "lake", "network", "machine", "k3s", "certificates", "etcd", "shell", "engine",
 )  # fmt: skip
 MOST_FILES = 9

@@ -42,3 +42,11 @@ def config(**changes: object) -> Config:
 
 def platform(**changes: object) -> Platform:
     return Platform.model_validate(config(**changes))
+
+
+def machines_on(network: str) -> Config:
+    """The configuration's machines on a network of their own, for example "10.0.7."; for configurations of several platforms."""
+    return {
+        kind: [{**machine, "address": machine["address"].replace("10.0.0.", network)} for machine in CONFIG[kind]]
+        for kind in ("sources", "targets")
+    }

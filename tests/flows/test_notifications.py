@@ -89,7 +89,7 @@ def test_people_are_notified(
     assert "/runs/flow-run/" in message
 
 
-def test_only_what_the_config_names_is_told(client: SyncPrefectClient, heard: tuple[str, Queue[str]], block: str) -> None:
+def test_only_what_the_config_names_is_sent(client: SyncPrefectClient, heard: tuple[str, Queue[str]], block: str) -> None:
     put_notifications(client, "night", Notify(block=block, on=(Occasion.FAILED,)))
 
     comes_into(client, "backup", "Completed")

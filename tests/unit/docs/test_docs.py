@@ -11,7 +11,7 @@ from tests.unit.docs.test_words import banned_in
 
 ROOT = Path(__file__).resolve().parents[3]
 READMES = ("README.md", "README.zh-CN.md")
-PAGES = ("clients", "corrections", "monitoring", "rollback", "steps", "systems")
+PAGES = ("campaigns", "clients", "corrections", "monitoring", "rollback", "steps", "systems")
 PAIRS = [READMES, *((f"docs/{name}.md", f"docs/{name}.zh-CN.md") for name in PAGES)]
 LINKED = [*READMES, *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md")))]
 WORDED = [

@@ -1,0 +1,126 @@
+"""Several platforms move: a canary first, then the others, some at a time. After a failure none is begun."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from prefect import flow, task
+from prefect.artifacts import Artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.concurrency.sync import concurrency
+from prefect.deployments import run_deployment
+from prefect.futures import PrefectFuture, as_completed
+
+from configs.campaign import Campaign
+from configs.errors import EvenkeelError
+from configs.load import load_campaign
+from configs.platform import Platform
+from flows.report import show
+from tasks.campaign.report import FAILED, MOVED, Move, as_markdown
+
+log = logging.getLogger(__name__)
+
+ALIVE = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING)
+POLL_S = 5  # a platform takes minutes, and a hundred of them ask one server
+
+
+class CampaignError(EvenkeelError):
+    """A platform of a campaign has not moved."""
+
+    id = "campaign-stopped"
+
+
+@flow(name="campaign", flow_run_name="campaign {inventory}, dry run: {dry_run}")
+def campaign(inventory: str = "configs/campaign.yaml", dry_run: bool = False) -> None:
+    """Make every platform of the inventory move, each by a run of its own. The same command continues, or confirms.
+
+    Args:
+        inventory: path of the campaign's YAML, from the project's root.
+        dry_run: begin dry runs of them all.
+    """
+    plan, platforms = load_campaign(Path(inventory))
+    moves = {config: Move(platform.name, str(config)) for config, platform in platforms.items()}
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(slots_of(plan), plan.at_once)
+    try:
+        for config, move in move_all(plan, platforms, dry_run=dry_run):
+            moves[config] = move
+            log.info("%s: %s: %s", move.platform, move.outcome, move.said)
+    finally:
+        text = as_markdown(plan.campaign, list(moves.values()), dry_run=dry_run)
+        log.info("%s", text)
+        show(text, f"campaign-{plan.campaign}", f"campaign {plan.campaign}: how each platform has moved")
+    failed = [move for move in moves.values() if move.outcome != MOVED]
+    if failed:
+        first = next(move for move in failed if move.outcome == FAILED)
+        others = f"; {len(failed) - 1} others have not moved, either" if failed[1:] else ""
+        raise CampaignError(f"{first.platform}: {first.said}{others}: see its report, then run the same command again")
+
+
+def slots_of(plan: Campaign) -> str:
+    """The name of the limit in Prefect: how many platforms of this campaign move at once, also if it was begun twice."""
+    return f"evenkeel-campaign-{plan.campaign}"
+
+
+def move_all(plan: Campaign, platforms: dict[Path, Platform], *, dry_run: bool) -> Iterator[tuple[Path, Move]]:
+    """Each platform as it has moved, in the order in which they end. After a failure those under way end, and none is begun."""
+    (rest := list(plan.configs)).reverse()
+    under_way: dict[PrefectFuture[Move], Path] = {}
+    stopped, width = False, 1
+    while under_way or (rest and not stopped):
+        while rest and not stopped and len(under_way) < width:
+            config = rest.pop()
+            under_way[move_platform.submit(platforms[config].name, str(config), plan.deployment, slots_of(plan), dry_run=dry_run)] = config
+        ended = next(as_completed(list(under_way)))
+        move = ended.result()
+        yield under_way.pop(ended), move
+        stopped, width = stopped or move.outcome != MOVED, plan.at_once  # the canary has ended
+
+
+@task(name="move platform", task_run_name="move {platform}")
+def move_platform(platform: str, config: str, deployment: str, slots: str, *, dry_run: bool) -> Move:
+    """Wait until the platform's run has ended: one that is under way already, by whoever began it, or a new one."""
+    with concurrency(slots, occupy=1, raise_on_lease_renewal_failure=False):
+        run = _under_way(deployment, config)
+        if run is not None:
+            log.info("%s: its run %s is under way", platform, run.name)
+        else:
+            parameters, name = {"config": config, "dry_run": dry_run}, f"{platform}, dry run: {dry_run}"
+            begun = run_deployment(deployment, parameters=parameters, flow_run_name=name, timeout=0)
+            run = cast("FlowRun", begun)  # a coroutine in an async context only
+        return _moved(platform, config, _ended(run))
+
+
+def _ended(run: FlowRun) -> FlowRun:
+    """The run once it has ended. A server that does not answer meanwhile is asked again: the run goes on without it."""
+    while run.state is None or not run.state.is_final():
+        time.sleep(POLL_S)
+        try:
+            with get_client(sync_client=True) as client:
+                run = client.read_flow_run(run.id)
+        except Exception as error:  # its client raises what it meets on the way: httpx's errors, RuntimeError, its own
+            log.warning("%s: Prefect's server does not answer, asking again: %r", run.name, error)
+    return run
+
+
+def _under_way(deployment: str, config: str) -> FlowRun | None:
+    """A campaign that was killed has left its runs alive; a second run of a platform would be refused by its lock."""
+    alive = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(ALIVE))))
+    with get_client(sync_client=True) as client:
+        known = client.read_deployment_by_name(deployment).id
+        runs = client.read_flow_runs(flow_run_filter=alive)
+    return next((run for run in runs if run.deployment_id == known and run.parameters.get("config") == config), None)
+
+
+def _moved(platform: str, config: str, run: FlowRun) -> Move:
+    shown = cast("Artifact | None", Artifact.get(f"report-{platform}"))
+    page = (shown.description or "").partition(": ")[2] if shown and shown.flow_run_id == run.id else ""
+    state = run.state
+    good, said = (state.is_completed(), state.message or state.name) if state else (False, "has no state")
+    return Move(platform, config, MOVED if good else FAILED, run.name, said or "", run.start_time, run.end_time, page)

@@ -1,0 +1,1 @@
+"""A campaign over several platforms: what is said of it."""
