@@ -96,7 +96,7 @@ def test_after_a_failure_none_is_begun(ledger: Path, tmp_path: Path) -> None:
     folder = tmp_path / "some"
     folder.mkdir()
 
-    with pytest.raises(CampaignError, match=r"^bad: .*docker does not run.*; 1 others have not moved, either"):
+    with pytest.raises(CampaignError, match=r"^bad: .*docker does not run.*; 1 others have not moved, either.*\[campaign-stopped\]$"):
         campaign(inventory(folder, "a", "bad", "c", at_once=1), dry_run=True)
 
     assert ledger.read_text().splitlines() == ["a begins dry", "a ends", "bad begins dry", "bad ends"]
