@@ -73,14 +73,15 @@ def _quietly(*words: str) -> bool:
         )
 
 
-def start_server() -> None:
-    """Start the server unless it is running. Returns at once; `await_server` waits."""
+def start_server(*, database: str = "") -> None:
+    """Start the server unless it is running, on SQLite or on this database. Returns at once; `await_server` waits."""
     if not alive("server"):
         if _healthy():
             raise SystemExit(
                 f"{UI}: another Prefect server is listening there: stop it, or choose another port: PREFECT_PORT=4300 make rehearse"
             )
-        _spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT))
+        kept = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}
+        _spawn("server", "server", "start", "--host", "127.0.0.1", "--port", str(PORT), more=kept)
 
 
 def await_server() -> None:
@@ -101,7 +102,7 @@ def start_worker(secrets: dict[str, str]) -> None:
     if not pool or not _quietly("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"):
         raise SystemExit(f"the deployments could not be made: see {RUN / 'prefect.log'}")
     _require_schedules()
-    _spawn("worker", "worker", "start", "--pool", "evenkeel", secrets=secrets)
+    _spawn("worker", "worker", "start", "--pool", "evenkeel", more=secrets)
 
 
 def stop(name: str) -> None:
@@ -131,7 +132,7 @@ def runs() -> dict[int, str]:
         except OSError:
             continue
         run = next((word.partition("=")[2] for word in words if word.startswith("PREFECT__FLOW_RUN_ID=")), None)
-        if engine and run and f"PREFECT_HOME={RUN / 'prefect'}" in words:
+        if engine and run and any(word.startswith(f"PREFECT_HOME={RUN}/") for word in words):  # of any worker of ours
             found[int(folder.name)] = run
     return found
 
@@ -152,7 +153,7 @@ def down() -> None:
     stop("server")
 
 
-def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> None:
+def _spawn(name: str, *words: str, more: dict[str, str]) -> None:
     RUN.mkdir(mode=0o700, exist_ok=True)  # the server's database and the worker's log are in it
     if name in _children:
         _children[name].wait()  # reap the previous one: it has ended, and is our child
@@ -160,7 +161,7 @@ def _spawn(name: str, *words: str, secrets: dict[str, str] | None = None) -> Non
         _children[name] = subprocess.Popen(
             [BIN / "prefect", *words],
             cwd=ROOT,
-            env={**environment(), **(secrets or {})},
+            env={**environment(), **more},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

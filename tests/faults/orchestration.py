@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 from deployments import orchestrator
 from tests.lab import prefect_api, world
@@ -35,6 +36,12 @@ def force(run: str, kind: str) -> None:
 def processes(run: str) -> list[int]:
     """The processes on this machine that work on that run."""
     return [process for process, worked_on in orchestrator.runs().items() if worked_on == run]
+
+
+def home_of(process: int) -> str:
+    """The Prefect home of the worker that has begun this process."""
+    words = Path(f"/proc/{process}/environ").read_text(errors="replace").split("\0")
+    return next(word.partition("=")[2] for word in words if word.startswith("PREFECT_HOME="))
 
 
 def stop_all(run: str) -> None:
