@@ -10,6 +10,7 @@ from contextvars import copy_context
 from prefect import flow
 from prefect.futures import as_completed
 
+from configs.errors import EvenkeelError
 from flows.session import Session, current_session
 from tasks.etcd.join import ensure_voter
 from tasks.etcd.members import learning
@@ -19,14 +20,16 @@ from tasks.etcd.members import learning
 def growing(session: Session, targets: list[str]) -> Iterator[None]:
     """Let etcd grow by the members on `targets` beside what is done in the context, which ends when all of them vote.
 
-    If either fails, the other goes no further than the step at which it is, and the first error is raised.
+    If either fails, the other goes no further than the step at which it is. Where both fail, one error has the texts of both.
     """
     with ThreadPoolExecutor(1, "etcd") as pool:
         growth = pool.submit(copy_context().run, join_etcd, targets)
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             session.growth_stopped.set()
+            if isinstance(error, EvenkeelError) and isinstance(also := growth.exception(), EvenkeelError):
+                error.join([str(error), str(also)])
             raise
         growth.result()
 

@@ -10,14 +10,14 @@ from blocks.ports import EtcdApi, Host, Member
 from configs.errors import EvenkeelError
 from configs.hosts import Target
 from configs.platform import Platform
-from tasks.engine.finding import Finding, Findings, FindingsError, note
+from tasks.engine.finding import Finding, note
 from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
 from tasks.etcd.flags import Flags
-from tasks.etcd.members import find_member, judge_health, lists_agree, statuses
+from tasks.etcd.members import find_member, lists_agree, require_health
 from tasks.etcd.unit import DROP_INS, etcd_unit, installing, peer_url
 from tasks.shell.files import diff_of_ours, move_aside, read_file
 from tasks.shell.script import STRICT, facts, parse_facts
@@ -45,7 +45,8 @@ def ensure_voter(
     if member is not None and not member.is_learner and is_on(said["state"]):
         return unchanged(f"a voter, member {member.id:x}")
     if member is None or member.is_learner:
-        _refuse_join(host, target, etcd, members, member, said)
+        _refuse_join(host, target, members, member, said)
+        require_health(f"{host.name}: joining etcd", etcd, within_s=0 if run.dry_run else platform.timeouts.etcd_settle_s)
     flags = carried()
     if run.dry_run:
         return planned(
@@ -92,7 +93,7 @@ def _drop_ins_noted(host: Host, said: dict[str, str]) -> tuple[Finding, ...]:
 
 
 def _refuse_join(
-    host: Host, target: Target, etcd: EtcdApi, members: list[Member], own: Member | None, said: dict[str, str]
+    host: Host, target: Target, members: list[Member], own: Member | None, said: dict[str, str]
 ) -> None:
     other = next((m for m in members if m.is_learner and m is not own), None)
     if other is not None:
@@ -112,10 +113,6 @@ def _refuse_join(
             f"{host.name}: joining etcd: a member at another address has this name: give the target another name in the config",
             id="etcd-name-clash",
         )
-    found = Findings(f"{host.name}: joining etcd")
-    judge_health(found, members, statuses(etcd, quorum.voters_of(members)))
-    if found.found:
-        raise FindingsError(found.found)
 
 
 def _planned_diff(platform: Platform, target: Target, members: list[Member], flags: Flags, current: str) -> str:

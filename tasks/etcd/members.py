@@ -7,15 +7,18 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from blocks.errors import EtcdUnavailableError
+from blocks.errors import DeadlineExceededError, EtcdUnavailableError
 from blocks.ports import EtcdApi, Member, MemberStatus
 from configs.hosts import Machine
 from configs.platform import Platform
-from tasks.engine.finding import Findings
+from tasks.engine.finding import Finding, Findings, FindingsError
+from tasks.engine.waiting import wait_until
 from tasks.etcd import quorum
 from tasks.etcd.unit import peer_url
 
 ALARM = re.compile(r"memberID:(\d+) alarm:(\w+)")  # as a status' errors have it
+PASSING = {"etcd-voters-silent", "etcd-voters-leaderless"}
+"""What passes by itself while a member starts again or a leader is elected."""
 
 
 def find_member(members: list[Member], url: str) -> Member | None:
@@ -86,6 +89,22 @@ def _judge_alarm(found: Findings, name: str, alarm: str) -> None:
             "replace that member: etcdctl member remove, then add it with an empty data folder; etcdctl alarm disarm"
         )
         found.refuse("etcd-alarm", f"alarm {alarm} on {name}: its data differs from the others'", remedy, final=True)
+
+
+def require_health(where: str, etcd: EtcdApi, *, within_s: float) -> None:
+    """Raise FindingsError while etcd can't be changed. A voter that was just restarted, or has lost its leader, gets `within_s`
+    seconds to come back.
+    """
+
+    def judged() -> tuple[Finding, ...]:
+        found, members = Findings(where), etcd.members()
+        judge_health(found, members, statuses(etcd, quorum.voters_of(members)))
+        return tuple(found.found)
+
+    with suppress(DeadlineExceededError):
+        wait_until(f"{where}: every voter answers", lambda: PASSING.isdisjoint(one.id for one in judged()), timeout_s=within_s)
+    if found := judged():
+        raise FindingsError(found)
 
 
 def lists_agree(etcd: EtcdApi, members: list[Member], *, without: Collection[Member] = ()) -> bool:

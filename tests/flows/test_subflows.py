@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from collections.abc import Callable
 from threading import Event
 
 import pytest
@@ -29,6 +31,13 @@ from tests.fakes.platform import platform
 from tests.fakes.world import World
 from tests.flows.sessions import perform
 from tests.unit.tasks.cases import cordoned
+
+
+def eventually(is_so: Callable[[], bool], within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def drain(session: Session) -> None:
@@ -118,6 +127,20 @@ def test_etcd_grows_no_further_once_a_node_beside_it_has_failed(world: World) ->
         perform(fail_beside, world)
 
     assert {member.name for member in world.etcd.members()} <= {"vm-1", "vm-2", "phys-1"}
+
+
+def test_where_both_fail_the_error_has_the_texts_of_both(world: World) -> None:
+    world.etcd.never_in_sync = True
+
+    def fail_beside(session: Session) -> None:
+        first = session.targets[0]
+        session.prepared[first.name] = session.submit(ensure_hosts_file, first, session.platform)
+        with growing(session, [first.name]):
+            eventually(lambda: "add learner http://10.0.0.21:2380" in world.etcd.mutations)
+            raise HostError("phys-3: k3s-agent does not start")
+
+    with pytest.raises(HostError, match=r"(?s)k3s-agent does not start.*\nphys-1: joining etcd failed, the learner is removed again"):
+        perform(fail_beside, world)
 
 
 def test_a_target_that_could_not_be_prepared_does_not_join(world: World) -> None:

@@ -280,6 +280,24 @@ def test_nobody_joins_while_a_voter_is_silent(world: World) -> None:
     assert world.mutations == []
 
 
+def test_a_voter_that_is_restarted_gets_time_to_come_back(world: World) -> None:
+    world.etcd.down = {"vm-2"}
+    world.time.later(20, world.etcd.down.clear)
+
+    join(world)
+
+    assert "phys-1" in {member.name for member in world.etcd.members() if not member.is_learner}
+
+
+def test_a_dry_run_says_at_once_that_a_voter_is_silent(world: World) -> None:
+    world.etcd.down = {"vm-2"}
+    begun = world.time.now()
+
+    with pytest.raises(FindingsError, match="voters vm-2 do not answer"):
+        join(world, dry=True)
+    assert world.time.now() == begun
+
+
 def test_nobody_joins_while_an_alarm_is_raised(world: World) -> None:
     world.etcd.alarms = ("memberID:4097 alarm:NOSPACE ",)
 
