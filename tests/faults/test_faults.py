@@ -113,7 +113,7 @@ def test_a_learner_that_cannot_catch_up_is_removed_again(
     assert members == before["members"]
     shadowed = [finding["what"] for finding in ended.entries("write /etc/hosts")["phys-1"]["findings"]]
     for address in ("10.99.0.97", "10.99.0.96"):
-        assert any(f"now shadowed: {address} vm-2" in what for what in shadowed), shadowed
+        assert any(f"below the managed block: {address} vm-2" in what for what in shadowed), shadowed
 
 
 def test_a_full_disk_is_reported(story: Story, secrets: dict[str, str], config: Path) -> None:
