@@ -61,7 +61,8 @@ def failure(ended: Ended, message: str) -> str:
         ("docker-dead", r"phys-2: docker does not run: systemctl start docker"),
         ("etcd-stopped", r"voters etcd-node-2 do not answer: 2 of 3 are up, quorum is 2; .* bring them back first"),
         ("etcd-peers-blocked", r"phys-2: no answer from TCP port 2380 of .*vm-1, vm-2, vm-3\S* within 3 s: let TCP 2380 through"),
-        ("vrrp-blocked", r"phys-2: no VRRP adverts of VRID 51 heard on eth0 within .*: let protocol 112 .*\[vip-adverts-unheard\]"),
+        # On a machine with a firewalld that the run opens, it is heard later: see test_vip.py.
+        ("vrrp-blocked phys-3", r"phys-3: no VRRP adverts of VRID 51 heard on eth0 within .*: let protocol 112 .*\[vip-adverts-unheard\]"),
         ("stranger", r"vm-1: .*another router .*VRID 51"),
         (
             "budget-never",
@@ -78,7 +79,7 @@ def failure(ended: Ended, message: str) -> str:
 def test_refused_before_anything_is_touched(
     story: Story, before: dict[str, Any], secrets: dict[str, str], config: Path, name: str, message: str
 ) -> None:
-    fault(name)
+    fault(*name.split())
     ended = migrate(secrets, config)
     story.saw(name, failure(ended, message))
     heal()
@@ -88,7 +89,7 @@ def test_refused_before_anything_is_touched(
 @pytest.mark.parametrize(
     ("user", "message"),
     [
-        ("nobody", r"\S+: opening SSH to nobody@\S+: the key is not accepted: see ssh\.user"),
+        ("nobody", r"\S+: opening SSH to nobody@\S+: the key is not accepted: tried the key .*: see ssh\.user"),
         ("mere", r"vm-1: logged in as uid \d+: set ssh\.user to root, or ssh\.become to sudo; vm-2: .*; vm-3\.lab\.example: "),
     ],
 )
@@ -104,15 +105,15 @@ def test_a_learner_that_cannot_catch_up_is_removed_again(
     story: Story, before: dict[str, Any], secrets: dict[str, str], config: Path
 ) -> None:
     fault("disk-full", "phys-5")
-    fault("stale-hosts", "phys-2")
+    fault("stale-hosts", "phys-1")  # the canary: no other target's file is written yet
     ended = migrate(secrets, config, at("before act", "joining etcd", "etcd-peers-blocked", *world.TARGETS))
     members = world.members("vm-1")
     message = r"phys-\d: joining etcd failed, the learner is removed again, etcd is as before: .* not within 25 s"
     story.saw("etcd-peers-blocked, stale-hosts", failure(ended, message))
     assert members == before["members"]
-    shadowed = [finding["what"] for finding in ended.entries("write /etc/hosts")["phys-2"]["findings"]]
+    shadowed = [finding["what"] for finding in ended.entries("write /etc/hosts")["phys-1"]["findings"]]
     for address in ("10.99.0.97", "10.99.0.96"):
-        assert any(f"now shadowed: {address} vm-2" in what for what in shadowed), shadowed
+        assert any(f"below the managed block: {address} vm-2" in what for what in shadowed), shadowed
 
 
 def test_a_full_disk_is_reported(story: Story, secrets: dict[str, str], config: Path) -> None:
