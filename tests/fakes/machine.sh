@@ -50,18 +50,30 @@ timeout() {
     esac
     if declare -F "$2" >/dev/null; then "${@:2}"; else command timeout "$@"; fi
 }
+# Bash itself reads the script that it is sent: of a file it reads blocks, of a pipe it would read each byte.
+cat() {
+    local text
+    if (($#)) || test -p /dev/stdin; then command cat "$@"; return; fi
+    while IFS= read -rd '' text; do printf '%s\0' "$text"; done
+    printf %s "$text"
+}
 dd() { case $* in *fsync*) ;; *) command dd "$@" ;; esac; }
 chown() { :; }
-stat() { case $* in '-c %d '*) disk "$3" | cksum | cut -d' ' -f1; return ;; esac; command stat "$@" | sed "s/ $EUID\$/ 0/; $(say stat-as)"; }
-# Other file systems than the root's are in $S/disks, lines of "FOLDER FREE".
-disk() {
-    local folder free
-    test ! -e "$S/disks" || while read -r folder free; do
-        case $1/ in "$R$folder"/*) echo "$folder $free"; return ;; esac
-    done <"$S/disks"
-    echo "/ $(say free 107374182400)"
+stat() {
+    local on number=0 free
+    case $* in '-c %d '*) disk "$3"; echo "$number"; return ;; esac
+    if ((EUID)) || test -e "$S/stat-as"; then command stat "$@" | sed "s/ $EUID\$/ 0/; $(say stat-as)"; else command stat "$@"; fi
 }
-df() { local on; on=$(disk "${*: -1}"); echo Avail; echo "${on#* }"; }
+# Other file systems than the root's are in $S/disks, lines of "FOLDER FREE": which one a path is `on`, its `number`, and what is `free`.
+disk() {
+    test ! -e "$S/disks" || while read -r on free; do
+        ((++number))
+        case $1/ in "$R$on"/*) return ;; esac
+    done <"$S/disks"
+    on=/ number=0 free=107374182400
+    test ! -e "$S/free" || read -r free <"$S/free"
+}
+df() { local on number=0 free; disk "${*: -1}"; printf 'Avail\n%s\n' "$free"; }
 pgrep() {
     case $* in
     -P*) return 1 ;;
@@ -219,7 +231,9 @@ unit_stop() {
 docker() {
     systemctl is-active docker >/dev/null || { echo 'Cannot connect to the Docker daemon' >&2; return 1; }
     case $1 in
-    info) case $* in *DockerRootDir*) echo "$R$(say docker-root '/var/lib/docker\n')" ;; *) say docker-store '[[Backing Filesystem extfs]]\n' ;; esac ;;
+    info)
+        case $* in *DockerRootDir*) printf %s "$R"; say docker-root '/var/lib/docker\n' ;; esac
+        case $* in *DriverStatus*) say docker-store '[[Backing Filesystem extfs]]\n' ;; esac ;;
     ps) docker_ps "${@:2}" ;;
     stop) did docker "$@"; docker_set Exited "${@:2}" ;;
     rm) did docker "$@"; docker_set gone "${@:2}" ;;

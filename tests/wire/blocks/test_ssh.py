@@ -15,7 +15,7 @@ from blocks.ssh import ORPHANS, SshHost
 from blocks.ssh_shell import PROGRAM
 from tasks.shell.fleet import side_by_side
 from tests.fakes.sshd import Sshd
-from tests.unit.blocks.conftest import Login
+from tests.wire.blocks.conftest import Login
 
 
 def until(happened: Callable[[], bool]) -> None:

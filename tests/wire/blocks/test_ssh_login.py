@@ -19,7 +19,7 @@ from configs.errors import ConfigError
 from configs.hosts import Source
 from configs.ssh import Access
 from tests.fakes.sshd import LOOPBACK, Sshd
-from tests.unit.blocks.conftest import PASSWORD, Login
+from tests.wire.blocks.conftest import PASSWORD, Login
 
 
 def opening(login: Login, **settings: object) -> None:
