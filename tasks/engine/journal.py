@@ -191,7 +191,7 @@ class Journal:
     def _write(self) -> None:
         half = self.path.with_suffix(".half")
         with half.open("w", encoding="utf-8") as file:
-            json.dump(self.report.as_json(), file, indent=1)
+            file.write(json.dumps(self.report.as_json(), indent=1))
             file.flush()
             os.fsync(file.fileno())
         half.replace(self.path)
