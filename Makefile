@@ -32,6 +32,9 @@ rehearse-down: $(READY)  ## stop the rehearsal's Prefect server and lab
 	@$(PY) -m deployments.orchestrator down
 	@$(VENV)/bin/lab down
 
+# Workers read each other's bytecode, also where a shell says that none is to be written.
+test-unit test-wire test-flows: export PYTHONDONTWRITEBYTECODE :=
+
 test: lint test-quick test-lab  ## everything that CI runs
 
 test-unit: $(READY)  ## steps, parsers and models on fakes: seconds, no daemon

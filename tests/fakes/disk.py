@@ -121,6 +121,12 @@ class Disk:
         except FileNotFoundError:
             return None
 
+    def folders_in(self, name: str) -> list[str]:
+        """The names of the folders in this one; what is linked there is not followed."""
+        if not self._is_stale:
+            return [folder.rpartition("/")[2] for folder in self._all_folders() if folder.rpartition("/")[0] == name]
+        return [entry.name for entry in os.scandir(self.root / name) if entry.is_dir(follow_symlinks=False)]
+
     def mkdir(self, name: str) -> None:
         """An empty folder, from the beginning on."""
         assert not self._is_made

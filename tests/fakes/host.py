@@ -184,7 +184,7 @@ class FakeHost(Faulty):
             rooted.write(self._rooted(script).encode())
             rooted.seek(0)
             done = subprocess.run(command, stdin=rooted, capture_output=True, env=environment, timeout=60)
-        unknown = self.path("/tmp/not-found")
+        unknown = self.root / "tmp/not-found"
         assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
         out, err = (self._unrooted(said.decode(errors="replace")) for said in (done.stdout, done.stderr))
         answer = shell.answer(done.returncode, out, err)
