@@ -20,7 +20,7 @@ from tasks.engine.finding import Finding
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs/findings.md"
-LONGER = ("wire", "flows", "lab", "faults", "ssh")  # tests that are not run together with those of unit; they name the ids that they provoke
+LONGER = ("wire", "flows", "lab", "faults", "ssh")  # tests that are run by themselves; they name the ids that they provoke
 MAKING = ("configs.errors", "blocks.errors", "tasks.engine.finding", "dataclasses", __name__)
 WORDS = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
 

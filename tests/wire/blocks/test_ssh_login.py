@@ -41,7 +41,9 @@ def test_a_changed_host_key_is_refused(sshd: Sshd, login: Login) -> None:
 
 
 def test_an_unknown_host_key_is_refused_and_unread_lines_are_named(sshd: Sshd, login: Login) -> None:
-    with pytest.raises(RefusedError, match=r"is unknown; lines 2 there can't be read: ssh-keyscan -p \d+ 127.0.0.1 >> .*\[ssh-host-key-unknown\]"):
+    unknown = r"is unknown; lines 2 there can't be read: ssh-keyscan -p \d+ 127.0.0.1 >> .*\[ssh-host-key-unknown\]"
+
+    with pytest.raises(RefusedError, match=unknown):
         opening(login, known=f"# a comment\n[{LOOPBACK}]:{sshd.port} ssh-ed25519 not-base64\n")
 
 
