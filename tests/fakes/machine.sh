@@ -84,12 +84,11 @@ pgrep() {
 kill() { did kill "$@"; test -e "$S/unkillable" || { : >"$S/processes"; : >"$S/shims"; }; }
 sleep() { :; }
 umount() {
-    local path=${*: -1} line
+    local path=${*: -1} line left=''
     did umount "$@"
     ! listed busy "$path" || { echo "umount: $path: target is busy." >&2; return 32; }
-    while IFS= read -r line; do case $line in *" $path "*) ;; *) printf '%s\n' "$line" ;; esac; done <"$R/proc/mounts" >"$S/half"
-    cat "$S/half" >"$R/proc/mounts"
-    command rm "$S/half"
+    while IFS= read -r line; do case $line in *" $path "*) ;; *) left+=$line$'\n' ;; esac; done <"$R/proc/mounts"
+    printf %s "$left" >"$R/proc/mounts"
 }
 iptables-save() { say iptables; }
 iptables() { say input-policy '-P INPUT ACCEPT\n'; }
@@ -97,7 +96,7 @@ nft() { say nft; }
 # firewalld 1.3.3: $S/firewall-runtime and $S/firewall-permanent have lines of "ZONE SETTING VALUE", one value a line. Several kinds of
 # change in one command line are refused.
 firewall-cmd() {
-    local file=firewall-runtime zone='' kind word verb='' kinds
+    local file=firewall-runtime zone='' kind word verb='' kinds=''
     systemctl is-active firewalld >/dev/null || { echo 'FirewallD is not running' >&2; return 252; }
     for word; do case $word in --permanent) file=firewall-permanent ;; --zone=*) zone=${word#*=} ;; esac; done
     case $* in
@@ -106,8 +105,12 @@ firewall-cmd() {
     *--info-service=*) firewall_service "${*#*=}"; return ;;
     esac
     test ! -e "$S/firewall-fixed" || return 0
-    kinds=$(printf '%s\n' "$@" | sed -nE 's/^--(add|remove)-([a-z]+)=.*/\1 \2/p' | sort -u | wc -l)
-    test "$kinds" = 1 || { echo 'firewall-cmd: error: argument --add-protocol: not allowed with argument --add-port' >&2; return 2; }
+    for word; do
+        case $word in --add-*=* | --remove-*=*) case $kinds in *"${word%%=*}"*) ;; *) kinds+=${word%%=*} ;; esac ;; esac
+    done
+    case $kinds in
+    '' | --*--*) echo 'firewall-cmd: error: argument --add-protocol: not allowed with argument --add-port' >&2; return 2 ;;
+    esac
     for kind in source service port protocol; do
         case " $* " in *" --add-$kind="*) verb=add ;; *" --remove-$kind="*) verb=remove ;; *) continue ;; esac
         for word; do case $word in "--$verb-$kind="*) firewall_$verb "$file" "$zone ${kind}s ${word#*=}" ;; esac; done
@@ -119,17 +122,21 @@ firewall-cmd() {
 firewall_add() { if listed "$1" "$2"; then echo "Warning: ALREADY_ENABLED: $2" >&2; else printf '%s\n' "$2" >>"$S/$1"; fi; }
 firewall_remove() { grep -vxF -e "$2" "$S/$1" >"$S/half"; mv "$S/half" "$S/$1"; }
 firewall_zones() {
-    local zone line setting name
-    for zone in public trusted $(say "$1" | cut -d' ' -f1 | grep -vxE 'public|trusted' | sort -u); do
+    local zones='public trusted' lines=() line zone setting values
+    test ! -e "$S/$1" || mapfile -t lines <"$S/$1"
+    for line in "${lines[@]}"; do
+        case " $zones " in *" ${line%% *} "*) ;; *) zones+=" ${line%% *}" ;; esac
+    done
+    for zone in $zones; do
         echo "$zone"
         if test "$zone" = trusted; then echo '  target: ACCEPT'; else echo '  target: default'; fi
         for setting in interfaces sources services ports protocols; do
-            line=''
-            while read -r name; do line+=" $name"; done < <(say "$1" | sed -n "s/^$zone $setting //p")
-            echo "  $setting:${line:- }"
+            values=''
+            for line in "${lines[@]}"; do case $line in "$zone $setting "*) values+=" ${line#* * }" ;; esac; done
+            echo "  $setting:${values:- }"
         done
         echo '  rich rules: '
-        say "$1" | sed -n "s/^$zone rule /\trule /p"
+        for line in "${lines[@]}"; do case $line in "$zone rule "*) printf '\trule %s\n' "${line#* * }" ;; esac; done
         echo
     done
 }
@@ -254,13 +261,13 @@ docker_ps() {
     done <"$S/containers"
 }
 docker_set() {
-    local to=$1 name image state owner
+    local to=$1 name image state owner left=''
     shift
     while read -r name image state owner; do
         case " $* " in *" $name "*) test "$to" != gone || continue; state=$to ;; esac
-        echo "$name $image $state $owner"
-    done <"$S/containers" >"$S/half"
-    mv "$S/half" "$S/containers"
+        left+="$name $image $state $owner"$'\n'
+    done <"$S/containers"
+    printf %s "$left" >"$S/containers"
 }
 docker_load() {
     test ! -e "$S/disk-full" || { echo 'no space left on device' >&2; return 1; }
