@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-.PHONY: help setup rehearse rehearse-down test test-unit test-flows test-quick test-lab test-faults test-offline test-night \
+.PHONY: help setup rehearse rehearse-down test test-unit test-wire test-flows test-quick test-lab test-faults test-offline test-night \
 	lint fmt lock offline install-service
 
 help:  ## list the targets
@@ -32,16 +32,22 @@ rehearse-down: $(READY)  ## stop the rehearsal's Prefect server and lab
 	@$(PY) -m deployments.orchestrator down
 	@$(VENV)/bin/lab down
 
+# Workers read each other's bytecode, also where a shell says that none is to be written.
+test-unit test-wire test-flows: export PYTHONDONTWRITEBYTECODE :=
+
 test: lint test-quick test-lab  ## everything that CI runs
 
 test-unit: $(READY)  ## steps, parsers and models on fakes: seconds, no daemon
 	@$(PY) -m pytest -q --numprocesses=auto --maxprocesses=8 --dist=worksteal tests/unit
 
+test-wire: $(READY)  ## connections, processes and deadlines for real, on this machine's loopback: seconds, no daemon
+	@$(PY) -m pytest -q --numprocesses=auto --maxprocesses=8 --dist=worksteal tests/wire
+
 test-flows: $(READY)  ## order and engine semantics, in Prefect itself: a minute, no daemon
 	@$(PY) -m pytest -q tests/flows
 
-test-quick: $(READY)  # both, in parallel
-	@$(BESIDE) test-unit test-flows
+test-quick: $(READY)  # all three, two at a time
+	@$(BESIDE) test-unit test-flows test-wire
 
 test-lab: $(READY)  ## a whole migration on the lab, and the proof that nothing was lost; odd sshds
 	@$(PY) -m pytest -q tests/lab

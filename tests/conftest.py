@@ -16,9 +16,10 @@ MEMORY = Path("/dev/shm")
 
 
 def pytest_collection_finish() -> None:
-    """Libraries and tests stay until the end: no collection of garbage need go through them again."""
+    """Libraries and tests stay until the end: no collection of garbage need go through them again, nor begin for so little."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -106,7 +106,7 @@ class Report:
         return ranked(finding for entry in self.entries for finding in entry.findings)
 
     def as_json(self) -> dict[str, Any]:
-        whole = asdict(self)
+        whole = asdict(replace(self, entries=[]))
         whole["entries"] = [{**asdict(entry), "seconds": entry.seconds} for entry in self.entries]
         whole["ssh_round_trips"] = sum(entry.ssh_round_trips for entry in self.entries)
         return whole
@@ -191,7 +191,7 @@ class Journal:
     def _write(self) -> None:
         half = self.path.with_suffix(".half")
         with half.open("w", encoding="utf-8") as file:
-            json.dump(self.report.as_json(), file, indent=1)
+            file.write(json.dumps(self.report.as_json(), indent=1))
             file.flush()
             os.fsync(file.fileno())
         half.replace(self.path)

@@ -31,21 +31,28 @@ done"""
 # Every script needs them, and one that is missing looks like an answer: without pgrep nothing seems to run. What is of coreutils,
 # util-linux and systemd is on every machine.
 TOOLS = ("awk", "cmp", "find", "getent", "grep", "gzip", "ip", "pgrep", "sed", "tar")
-# Where docker keeps images, or containerd for it, and where k3s's files go; each may be a disk of its own.
-ROOM = r"""nearest() { local d=$1; until test -e "$d/"; do d=${d%/*}; done; echo "${d:-/}"; }
+# Where docker keeps images, or containerd for it, and where k3s's files go; each may be a disk of its own. Both functions leave
+# their answer in `place`.
+ROOM = r"""nearest() { place=$1; until test -e "$place/"; do place=${place%/*}; done; place=${place:-/}; }
 images_in() {
-    local root
-    if timeout 20 docker info -f '{{.DriverStatus}}' | grep -qF io.containerd.snapshotter; then
-        root=$(containerd config dump | sed -nE "s/^root = [\"'](.*)[\"']$/\1/p" | head -n 1)
-        echo "${root:-$(nearest /var/lib/containerd)}"
+    local said
+    said=$(timeout 20 docker info -f $'{{.DockerRootDir}}\n{{.DriverStatus}}')
+    if [[ $said == *io.containerd.snapshotter* ]]; then
+        place=$(containerd config dump | sed -nE "s/^root = [\"'](.*)[\"']$/\1/p" | head -n 1)
+        test -n "$place" || nearest /var/lib/containerd
     else
-        root=$(timeout 20 docker info -f '{{.DockerRootDir}}')
-        echo "${root:-$(nearest "$(docker_root)")}"
+        place=${said%%$'\n'*}
+        test -n "$place" || nearest "$(docker_root)"
     fi
 }
-for d in "$(images_in)" "$(nearest /var/lib/rancher/k3s)"; do
-    echo "$(df --output=avail -B1 "$d" | tail -n 1) $(stat -c %d "$(nearest "$d")") $d"
-done"""
+room() {
+    local free='' device=''
+    { read -r _; read -r free; } < <(df --output=avail -B1 "$1")
+    nearest "$1"; read -r device < <(stat -c %d "$place")
+    echo "$free $device $1"
+}
+images_in; room "$place"
+nearest /var/lib/rancher/k3s; room "$place" """
 # A bundle's binary may not be executable yet, or lie where nothing may be executed: then a copy answers.
 VERSION_OF = r"""version_of() {
     test -e "$1" || return

@@ -15,7 +15,7 @@ _FUNCTIONS = rf"""{DATA_DIRS}
 there() {{ local f; for f; do test ! -e "$f" && test ! -L "$f" || echo "$f"; done; }}
 units() {{ (cd /etc/systemd/system && there k3s*.service) 2>/dev/null; }}
 uninstallers() {{ there /usr/local/bin/k3s*-uninstall.sh; }}
-processes() {{ {{ pgrep -xl 'k3s.*|kubelet|kube-.*'; pgrep -fl '/data/[0-9a-f]{{64}}/bin/containerd-shim'; }} | sort -u; }}
+processes() {{ pgrep -xl 'k3s.*|kubelet|kube-.*'; pgrep -fl '/data/[0-9a-f]{{64}}/bin/containerd-shim'; }}
 has_any() {{ {{ test -e "$1" || test -L "$1"; }} && test -n "$(find "$@" -print -quit 2>/dev/null)"; }}
 paths() {{
     there /etc/rancher/k3s /run/flannel /run/k3s

@@ -36,8 +36,6 @@ HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
 ELSEWHERE = ("%Y", "volume heal", "volume replace-brick")
 CLOCK = re.compile(r"@now([+-]\d+)@")  # as the stand-in for `date` prints it
 
-Snapshot = dict[str, tuple[int, ...]]
-
 
 @dataclass(frozen=True)
 class Effect:
@@ -173,10 +171,10 @@ class FakeHost(Faulty):
         return replace(answer, stdout=CLOCK.sub(lambda ahead: f"{time.time() + int(ahead[1])}", answer.stdout))
 
     def _effect(self, script: str) -> Effect:
-        before = self._snapshot()
+        before = self.disk.signs()
         answer = self._bash(script)
         self.disk.changed()
-        return Effect(answer, self._snapshot() != before, self.disk.state())
+        return Effect(answer, self.disk.signs() != before, self.disk.state())
 
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": str(programs()), "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
@@ -186,7 +184,7 @@ class FakeHost(Faulty):
             rooted.write(self._rooted(script).encode())
             rooted.seek(0)
             done = subprocess.run(command, stdin=rooted, capture_output=True, env=environment, timeout=60)
-        unknown = self.path("/tmp/not-found")
+        unknown = self.root / "tmp/not-found"
         assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
         out, err = (self._unrooted(said.decode(errors="replace")) for said in (done.stdout, done.stderr))
         answer = shell.answer(done.returncode, out, err)
@@ -200,19 +198,3 @@ class FakeHost(Faulty):
 
     def _unrooted(self, text: str) -> str:
         return text.replace(str(self.root), "")
-
-    def _snapshot(self) -> Snapshot:
-        """Everything below the root but /tmp, where logs are."""
-        found: Snapshot = {}
-        folders, logs = [str(self.disk.made())], f"{self.root}/tmp"
-        while folders:
-            for entry in os.scandir(folders.pop()):
-                if entry.path == logs:
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    found[entry.path] = ()
-                    folders.append(entry.path)
-                else:
-                    facts = entry.stat(follow_symlinks=False)
-                    found[entry.path] = (facts.st_mode, facts.st_size, facts.st_mtime_ns, facts.st_ino)
-        return found

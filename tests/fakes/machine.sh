@@ -50,18 +50,30 @@ timeout() {
     esac
     if declare -F "$2" >/dev/null; then "${@:2}"; else command timeout "$@"; fi
 }
+# Bash itself reads the script that it is sent: of a file it reads blocks, of a pipe it would read each byte.
+cat() {
+    local text
+    if (($#)) || test -p /dev/stdin; then command cat "$@"; return; fi
+    while IFS= read -rd '' text; do printf '%s\0' "$text"; done
+    printf %s "$text"
+}
 dd() { case $* in *fsync*) ;; *) command dd "$@" ;; esac; }
 chown() { :; }
-stat() { case $* in '-c %d '*) disk "$3" | cksum | cut -d' ' -f1; return ;; esac; command stat "$@" | sed "s/ $EUID\$/ 0/; $(say stat-as)"; }
-# Other file systems than the root's are in $S/disks, lines of "FOLDER FREE".
-disk() {
-    local folder free
-    test ! -e "$S/disks" || while read -r folder free; do
-        case $1/ in "$R$folder"/*) echo "$folder $free"; return ;; esac
-    done <"$S/disks"
-    echo "/ $(say free 107374182400)"
+stat() {
+    local on number=0 free
+    case $* in '-c %d '*) disk "$3"; echo "$number"; return ;; esac
+    if ((EUID)) || test -e "$S/stat-as"; then command stat "$@" | sed "s/ $EUID\$/ 0/; $(say stat-as)"; else command stat "$@"; fi
 }
-df() { local on; on=$(disk "${*: -1}"); echo Avail; echo "${on#* }"; }
+# Other file systems than the root's are in $S/disks, lines of "FOLDER FREE": which one a path is `on`, its `number`, and what is `free`.
+disk() {
+    test ! -e "$S/disks" || while read -r on free; do
+        ((++number))
+        case $1/ in "$R$on"/*) return ;; esac
+    done <"$S/disks"
+    on=/ number=0 free=107374182400
+    test ! -e "$S/free" || read -r free <"$S/free"
+}
+df() { local on number=0 free; disk "${*: -1}"; printf 'Avail\n%s\n' "$free"; }
 pgrep() {
     case $* in
     -P*) return 1 ;;
@@ -72,12 +84,11 @@ pgrep() {
 kill() { did kill "$@"; test -e "$S/unkillable" || { : >"$S/processes"; : >"$S/shims"; }; }
 sleep() { :; }
 umount() {
-    local path=${*: -1} line
+    local path=${*: -1} line left=''
     did umount "$@"
     ! listed busy "$path" || { echo "umount: $path: target is busy." >&2; return 32; }
-    while IFS= read -r line; do case $line in *" $path "*) ;; *) printf '%s\n' "$line" ;; esac; done <"$R/proc/mounts" >"$S/half"
-    cat "$S/half" >"$R/proc/mounts"
-    command rm "$S/half"
+    while IFS= read -r line; do case $line in *" $path "*) ;; *) left+=$line$'\n' ;; esac; done <"$R/proc/mounts"
+    printf %s "$left" >"$R/proc/mounts"
 }
 iptables-save() { say iptables; }
 iptables() { say input-policy '-P INPUT ACCEPT\n'; }
@@ -85,7 +96,7 @@ nft() { say nft; }
 # firewalld 1.3.3: $S/firewall-runtime and $S/firewall-permanent have lines of "ZONE SETTING VALUE", one value a line. Several kinds of
 # change in one command line are refused.
 firewall-cmd() {
-    local file=firewall-runtime zone='' kind word verb='' kinds
+    local file=firewall-runtime zone='' kind word verb='' kinds=''
     systemctl is-active firewalld >/dev/null || { echo 'FirewallD is not running' >&2; return 252; }
     for word; do case $word in --permanent) file=firewall-permanent ;; --zone=*) zone=${word#*=} ;; esac; done
     case $* in
@@ -94,8 +105,12 @@ firewall-cmd() {
     *--info-service=*) firewall_service "${*#*=}"; return ;;
     esac
     test ! -e "$S/firewall-fixed" || return 0
-    kinds=$(printf '%s\n' "$@" | sed -nE 's/^--(add|remove)-([a-z]+)=.*/\1 \2/p' | sort -u | wc -l)
-    test "$kinds" = 1 || { echo 'firewall-cmd: error: argument --add-protocol: not allowed with argument --add-port' >&2; return 2; }
+    for word; do
+        case $word in --add-*=* | --remove-*=*) case $kinds in *"${word%%=*}"*) ;; *) kinds+=${word%%=*} ;; esac ;; esac
+    done
+    case $kinds in
+    '' | --*--*) echo 'firewall-cmd: error: argument --add-protocol: not allowed with argument --add-port' >&2; return 2 ;;
+    esac
     for kind in source service port protocol; do
         case " $* " in *" --add-$kind="*) verb=add ;; *" --remove-$kind="*) verb=remove ;; *) continue ;; esac
         for word; do case $word in "--$verb-$kind="*) firewall_$verb "$file" "$zone ${kind}s ${word#*=}" ;; esac; done
@@ -107,17 +122,21 @@ firewall-cmd() {
 firewall_add() { if listed "$1" "$2"; then echo "Warning: ALREADY_ENABLED: $2" >&2; else printf '%s\n' "$2" >>"$S/$1"; fi; }
 firewall_remove() { grep -vxF -e "$2" "$S/$1" >"$S/half"; mv "$S/half" "$S/$1"; }
 firewall_zones() {
-    local zone line setting name
-    for zone in public trusted $(say "$1" | cut -d' ' -f1 | grep -vxE 'public|trusted' | sort -u); do
+    local zones='public trusted' lines=() line zone setting values
+    test ! -e "$S/$1" || mapfile -t lines <"$S/$1"
+    for line in "${lines[@]}"; do
+        case " $zones " in *" ${line%% *} "*) ;; *) zones+=" ${line%% *}" ;; esac
+    done
+    for zone in $zones; do
         echo "$zone"
         if test "$zone" = trusted; then echo '  target: ACCEPT'; else echo '  target: default'; fi
         for setting in interfaces sources services ports protocols; do
-            line=''
-            while read -r name; do line+=" $name"; done < <(say "$1" | sed -n "s/^$zone $setting //p")
-            echo "  $setting:${line:- }"
+            values=''
+            for line in "${lines[@]}"; do case $line in "$zone $setting "*) values+=" ${line#* * }" ;; esac; done
+            echo "  $setting:${values:- }"
         done
         echo '  rich rules: '
-        say "$1" | sed -n "s/^$zone rule /\trule /p"
+        for line in "${lines[@]}"; do case $line in "$zone rule "*) printf '\trule %s\n' "${line#* * }" ;; esac; done
         echo
     done
 }
@@ -219,7 +238,9 @@ unit_stop() {
 docker() {
     systemctl is-active docker >/dev/null || { echo 'Cannot connect to the Docker daemon' >&2; return 1; }
     case $1 in
-    info) case $* in *DockerRootDir*) echo "$R$(say docker-root '/var/lib/docker\n')" ;; *) say docker-store '[[Backing Filesystem extfs]]\n' ;; esac ;;
+    info)
+        case $* in *DockerRootDir*) printf %s "$R"; say docker-root '/var/lib/docker\n' ;; esac
+        case $* in *DriverStatus*) say docker-store '[[Backing Filesystem extfs]]\n' ;; esac ;;
     ps) docker_ps "${@:2}" ;;
     stop) did docker "$@"; docker_set Exited "${@:2}" ;;
     rm) did docker "$@"; docker_set gone "${@:2}" ;;
@@ -240,13 +261,13 @@ docker_ps() {
     done <"$S/containers"
 }
 docker_set() {
-    local to=$1 name image state owner
+    local to=$1 name image state owner left=''
     shift
     while read -r name image state owner; do
         case " $* " in *" $name "*) test "$to" != gone || continue; state=$to ;; esac
-        echo "$name $image $state $owner"
-    done <"$S/containers" >"$S/half"
-    mv "$S/half" "$S/containers"
+        left+="$name $image $state $owner"$'\n'
+    done <"$S/containers"
+    printf %s "$left" >"$S/containers"
 }
 docker_load() {
     test ! -e "$S/disk-full" || { echo 'no space left on device' >&2; return 1; }

@@ -95,8 +95,8 @@ def call_k3s(host: FakeHost, unit: str, *, command: str = "server") -> None:
 
 def server_unit(host: FakeHost) -> str:
     """The unit that runs a server there, the usual one if none does."""
-    units = sorted(path.name for path in host.path(".state/units").glob("k3s*"))
-    return next((unit for unit in units if unit != "k3s-agent" and host.runs(unit)), "k3s")
+    units = sorted(host.disk.folders_in(".state/units"))
+    return next((unit for unit in units if unit.startswith("k3s") and unit != "k3s-agent" and host.runs(unit)), "k3s")
 
 
 def stop_k3s(host: FakeHost) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any
 
 from configs.platform import Platform
@@ -41,7 +42,13 @@ def config(**changes: object) -> Config:
 
 
 def platform(**changes: object) -> Platform:
-    return Platform.model_validate(config(**changes))
+    return Platform.model_validate(config(**changes)) if changes else _unchanged()
+
+
+@cache
+def _unchanged() -> Platform:
+    """Nobody can change it: models are frozen."""
+    return Platform.model_validate(CONFIG)
 
 
 def machines_on(network: str) -> Config:

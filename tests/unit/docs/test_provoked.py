@@ -5,8 +5,8 @@ import pytest
 from configs.errors import EvenkeelError
 from tasks.engine.finding import Findings
 from tasks.engine.waiting import wait_until
+from tests.provoked import never_provoked, only_named
 from tests.unit.conftest import provoked
-from tests.unit.provoked import never_provoked
 
 PAGE = "# Findings\n\n### `disk-full`\n\nIt is `clock-off`.\n\n### `clock-off`\n\n### `clock-off-far`\n"
 
@@ -17,6 +17,10 @@ def test_ids_that_were_neither_made_nor_named_are_missing() -> None:
 
 def test_a_longer_id_names_no_shorter_one() -> None:
     assert never_provoked(PAGE, {"disk-full"}, ["clock-off-far, the-clock-off"]) == ["clock-off"]
+
+
+def test_a_name_that_promises_is_kept_by_what_was_made() -> None:
+    assert only_named(PAGE, {"clock-off"}, ["[clock-off]", r"\[disk-full\]", "another-word"]) == ["disk-full"]
 
 
 def test_what_the_product_makes_is_recorded_and_what_a_test_makes_is_not() -> None:

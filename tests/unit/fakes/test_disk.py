@@ -81,6 +81,31 @@ def test_who_was_shown_a_path_may_change_it_at_any_time(folder: Path) -> None:
     assert host.run("cat /etc/hosts", what="asking").stdout == "10.0.0.9 printer\n"
 
 
+@pytest.mark.parametrize("by_script", [True, False])
+def test_as_many_bytes_written_in_the_same_moment_are_others(folder: Path, by_script: bool) -> None:
+    host = FakeHost("vm-1", "10.0.0.11", folder / "a")
+    path = host.path("/etc/hosts")
+    for content in ("one", "two", "six"):
+        if by_script:
+            host.run(f"printf {content} >/etc/hosts", what="acting")
+        else:
+            path.write_text(content)
+            host.disk.state()
+        assert host.run("cat /etc/hosts", what="asking").stdout == content
+
+
+def test_folders_are_listed_whether_there_is_a_root_or_not(folder: Path) -> None:
+    host = FakeHost("vm-1", "10.0.0.11", folder / "a")
+    host.unit("etcd")
+    host.write("/etc/none", "x")
+    assert host.disk.folders_in(".state/units") == ["etcd"]
+
+    host.run("mkdir /etc/one; : >/etc/two", what="acting")
+    assert {"one", "systemd"} == set(host.disk.folders_in("etc"))
+    host.path("/etc/three").mkdir()
+    assert {"one", "three", "systemd"} == set(host.disk.folders_in("etc"))
+
+
 def test_a_file_that_stays_keeps_its_time(folder: Path) -> None:
     machine(folder / "a").run("echo x >/etc/one", what="acting")
     host = machine(folder / "b")

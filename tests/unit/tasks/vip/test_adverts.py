@@ -1,24 +1,9 @@
 """Adverts are judged as keepalived judges them; and what its journal says of a stranger's."""
 
-import os
-import socket
-import struct
-import subprocess
-import threading
-
 import pytest
 
-from tasks.vip.adverts import (
-    LISTEN_PERL,
-    LISTEN_PYTHON,
-    PROTOCOL,
-    announce,
-    foreign_complaint,
-    listens_for,
-    parse_adverts,
-    why_discarded,
-)
-from tasks.vip.instance import GROUP, read_instance
+from tasks.vip.adverts import announce, foreign_complaint, listens_for, parse_adverts, why_discarded
+from tasks.vip.instance import read_instance
 from tests.fakes.machines import advert
 from tests.fakes.world import World
 from tests.unit.tasks.vip.confs import small
@@ -84,43 +69,6 @@ def test_a_holder_without_an_interpreter_can_not_announce(world: World) -> None:
     holder.tell("lacks", "python3\nperl")
 
     assert not announce(holder, read_instance(holder, world.platform), timeout_s=5)
-
-
-class Sender(threading.Thread):
-    """Sends adverts on the loopback interface, two routers' in turn, until it is stopped."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, PROTOCOL) as raw:
-            raw.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("=4s4si", bytes(4), bytes(4), 1))
-            while not self.ended.wait(0.05):
-                for vrid in (52, 51):
-                    raw.sendto(bytes.fromhex(advert("10.0.0.100", vrid=vrid)), (GROUP, 0))
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets are root's")
-@pytest.mark.parametrize(("interpreter", "program"), [(("python3", "-c"), LISTEN_PYTHON), (("perl", "-e"), LISTEN_PERL)])
-def test_the_listener_hears_its_router_only(interpreter: tuple[str, str], program: str) -> None:
-    sender = Sender()
-    sender.start()
-    try:
-        heard = subprocess.run([*interpreter, program, "1", "lo", GROUP, "51", "0.5"], capture_output=True, text=True, check=True)
-    finally:
-        sender.ended.set()
-        sender.join()
-
-    assert {parsed.payload.hex() for parsed in parse_adverts(heard.stdout)} == {advert("10.0.0.100")}
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="raw sockets are root's")
-@pytest.mark.parametrize(("interpreter", "program"), [(("python3", "-c"), LISTEN_PYTHON), (("perl", "-e"), LISTEN_PERL)])
-def test_the_listener_that_hears_nothing_ends_in_time(interpreter: tuple[str, str], program: str) -> None:
-    heard = subprocess.run([*interpreter, program, "1", "lo", GROUP, "51", "0.2"], capture_output=True, timeout=30, check=True)
-
-    assert heard.stdout == b""
 
 
 STRANGERS = [

@@ -87,7 +87,7 @@ def test_a_file_that_can_not_be_read_is_named(content: str | None, tmp_path: Pat
     if content is not None:
         ca.write_text(content)
 
-    with pytest.raises(ConfigError, match=f"http_checks: ca: {ca}: .*: write a readable PEM file"):
+    with pytest.raises(ConfigError, match=rf"http_checks: ca: {ca}: .*: write a readable PEM file \[http-ca-unreadable\]"):
         get(asked("https://127.0.0.1:1/", ca))
 
 

@@ -17,6 +17,7 @@ from blocks.etcd_tls import ClientTls, trust
 from blocks.probe_clients import ProbeConfig, asks
 from configs.errors import ConfigError, EvenkeelError
 from tests.fakes.certificates import Authority
+from tests.wire.conftest import provoked
 
 STATUS = {"header": {"cluster_id": "7", "member_id": "8"}, "version": "3.4.23", "leader": "8"}
 
@@ -103,7 +104,10 @@ def test_plain_http_to_it_is_refused_with_what_to_write(authority: Authority) ->
 
 def test_tls_to_a_plain_one_is_refused_with_what_to_leave_out(authority: Authority) -> None:
     with serving(None) as url:
-        assert "serves plain HTTP, and the config has etcd.tls: leave that out" in refusal(url, client_of(authority))
+        said = refusal(url, client_of(authority))
+
+    assert "serves plain HTTP, and the config has etcd.tls: leave that out, or" in said
+    assert said.endswith("[etcd-speaks-plain]")
 
 
 def test_a_member_of_another_authority_or_address_is_not_accepted(authority: Authority, tmp_path: Path) -> None:
@@ -131,7 +135,11 @@ def test_a_gateway_that_its_own_etcd_refuses_is_explained(authority: Authority, 
     monkeypatch.setattr(Gateway, "refusal", 'connection error: desc = "transport: failed to write client preface"')
 
     with serving(authority) as url:
-        assert "needs the extended key usage clientAuth beside serverAuth" in refusal(url, client_of(authority))
+        said = refusal(url, client_of(authority))
+
+    assert "needs the extended key usage clientAuth beside serverAuth" in said
+    assert said.endswith("[etcd-unavailable]")
+    assert "etcd-gateway-not-accepted" in provoked.ids, "its text is all that is quoted of it when nobody answers"
 
 
 @pytest.mark.parametrize(

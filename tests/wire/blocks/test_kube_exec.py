@@ -130,7 +130,7 @@ def test_a_refused_handshake_is_what_any_answer_of_that_status_is(api: Api, stat
 def test_an_end_without_an_exit_code_is_no_success(api: Api, does: Callable[[ServerConnection], None]) -> None:
     api.does = does
 
-    with pytest.raises(ExecBrokenError, match=r"^uap/backup-ctl-0: the exec"):
+    with pytest.raises(ExecBrokenError, match=r"^uap/backup-ctl-0: the exec.*\[exec-broken\]$"):
         api.exec("true")
 
 

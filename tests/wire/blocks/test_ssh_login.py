@@ -19,7 +19,7 @@ from configs.errors import ConfigError
 from configs.hosts import Source
 from configs.ssh import Access
 from tests.fakes.sshd import LOOPBACK, Sshd
-from tests.unit.blocks.conftest import PASSWORD, Login
+from tests.wire.blocks.conftest import PASSWORD, Login
 
 
 def opening(login: Login, **settings: object) -> None:
@@ -41,7 +41,9 @@ def test_a_changed_host_key_is_refused(sshd: Sshd, login: Login) -> None:
 
 
 def test_an_unknown_host_key_is_refused_and_unread_lines_are_named(sshd: Sshd, login: Login) -> None:
-    with pytest.raises(RefusedError, match=r"is unknown; lines 2 there can't be read: ssh-keyscan -p \d+ 127.0.0.1 >> .*unknown\]"):
+    unknown = r"is unknown; lines 2 there can't be read: ssh-keyscan -p \d+ 127.0.0.1 >> .*\[ssh-host-key-unknown\]"
+
+    with pytest.raises(RefusedError, match=unknown):
         opening(login, known=f"# a comment\n[{LOOPBACK}]:{sshd.port} ssh-ed25519 not-base64\n")
 
 
@@ -123,7 +125,7 @@ def test_an_encrypted_key_needs_its_passphrase(login: Login, key: paramiko.PKey,
 
 
 def test_a_login_without_any_proof_is_refused_before_it_is_tried(sshd: Sshd, login: Login) -> None:
-    with pytest.raises(ConfigError, match=r"there is no key, no ssh-agent runs here, and no password"):
+    with pytest.raises(ConfigError, match=r"there is no key, no ssh-agent runs here, and no password: .*\[ssh-no-identity\]$"):
         opening(login, key=None)
     assert sshd.logins == 0
 

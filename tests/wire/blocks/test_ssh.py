@@ -15,7 +15,7 @@ from blocks.ssh import ORPHANS, SshHost
 from blocks.ssh_shell import PROGRAM
 from tasks.shell.fleet import side_by_side
 from tests.fakes.sshd import Sshd
-from tests.unit.blocks.conftest import Login
+from tests.wire.blocks.conftest import Login
 
 
 def until(happened: Callable[[], bool]) -> None:
@@ -64,8 +64,9 @@ def test_a_bash_that_is_killed_has_not_answered(login: Login, ending: str) -> No
 
 def test_nothing_is_begun_beside_what_a_killed_run_left_at_work(sshd: Sshd, login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("blocks.ssh.ORPHANS", "echo 4711 >&2; exit 1")  # in place of two minutes of waiting
+    left = r"vm-1: what an earlier run began .* processes 4711: wait .*\[host-command-left\]"
 
-    with login() as host, pytest.raises(HostUnreachableError, match=r"vm-1: what an earlier run began .* processes 4711: wait"):
+    with login() as host, pytest.raises(HostUnreachableError, match=left):
         host.run("true", what="asking")
     assert len(sshd.commands) == 1
 
@@ -118,7 +119,9 @@ def test_a_command_that_fails_is_reported_with_its_last_words(login: Login) -> N
 
 
 def test_a_command_that_was_killed_at_its_deadline_is_not_a_plain_failure(login: Login) -> None:
-    with login() as host, pytest.raises(DeadlineExceededError, match=r"vm-1: loading: not done within 0\.5 s, killed there"):
+    killed = r"vm-1: loading: not done within 0\.5 s, killed there \[command-timeout\]"
+
+    with login() as host, pytest.raises(DeadlineExceededError, match=killed):
         host.run("echo begun; sleep 10", what="loading", timeout_s=0.5)
 
 
