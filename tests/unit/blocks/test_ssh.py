@@ -82,7 +82,7 @@ def at_work() -> Iterator[int]:
 def test_nothing_is_begun_beside_what_a_killed_run_left_at_work(
     sshd: Sshd, login: Login, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blocks.ssh_shell.LOOKING", LOOKING.replace("seq 240", "seq 1"))  # in place of two minutes of waiting
+    monkeypatch.setattr("blocks.ssh_shell.LOOKING", LOOKING.replace("look < 240", "look < 1"))  # in place of two minutes of waiting
 
     with at_work() as pid, login() as host:
         for _ in range(2):
