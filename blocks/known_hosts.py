@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 SSH_PORT = 22  # any other one stands beside the name: [NAME]:PORT
@@ -49,6 +49,7 @@ class KnownHosts:
     path: Path
     lines: tuple[Line, ...]
     unreadable: tuple[int, ...] = ()
+    _found: dict[str, list[Line]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> KnownHosts:
@@ -84,7 +85,23 @@ class KnownHosts:
         return Verdict.AUTHORITY if any(line.marker == "@cert-authority" for line in self._of(names[0])) else Verdict.UNKNOWN
 
     def _of(self, name: str) -> list[Line]:
-        return [line for line in self.lines if line.names(name)]
+        """Each name is looked up once: for a fleet, to go through all lines at every question costs more than to log in."""
+        if name not in self._found:
+            plain, others = self._by_name
+            self._found[name] = [*plain.get(name, ()), *(line for line in others if line.names(name))]
+        return self._found[name]
+
+    @cached_property
+    def _by_name(self) -> tuple[dict[str, list[Line]], list[Line]]:
+        """The lines with nothing but plain names, by each of these; those with a pattern or a hash, which must be tried."""
+        plain, others = dict[str, list[Line]](), list[Line]()
+        for line in self.lines:
+            if any(sign in line.hosts for sign in "*?!|"):
+                others.append(line)
+                continue
+            for name in dict.fromkeys(line.hosts.lower().split(",")):
+                plain.setdefault(name, []).append(line)
+        return plain, others
 
 
 def _names(host: str, port: int) -> list[str]:
@@ -110,7 +127,7 @@ def _matches(pattern: str, name: str) -> bool:
         return fnmatchcase(name, pattern.lower().replace("[", "[[]"))
     salt, _, hashed = pattern[3:].partition("|")
     try:
-        expected = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
+        expected = hmac.digest(base64.b64decode(salt), name.encode(), "sha1")
         return hmac.compare_digest(expected, base64.b64decode(hashed))
     except (binascii.Error, ValueError):
         return False

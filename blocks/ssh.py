@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import IPv4Address
 from threading import Condition, Lock
 
 import paramiko
 from pydantic import SecretStr
 
-from blocks.errors import CommandFailedError, DeadlineExceededError, HostError, HostUnreachableError
+from blocks.errors import CommandFailedError, DeadlineExceededError, HostUnreachableError
 from blocks.ports import CommandResult, round_trips
 from blocks.ssh_login import SshLogin
-from blocks.ssh_shell import AT_WORK, GRACE_S, LOOK, OURS, Shell
+from blocks.ssh_shell import GRACE_S, Shell
 from configs.errors import EvenkeelError
 from configs.ssh import Become
 
 TIMED_OUT = 124  # exit code of coreutils' timeout
-NOT_FOUND = 127
 NO_EXIT_CODE = -1  # paramiko's word for a channel that ended without one
+OPENING = "opening SSH"
 BEGIN_S = 30  # for a login's start-up files, pam and sudo, on a loaded machine
 MOST_REFUSALS, SESSION_FREED_S = 10, 0.2  # sshd counts a session for a moment after its end
 
-ORPHANS_S = 120  # longer than all but the slowest commands; what takes longer is named, and asked for again
-# A connection that ends, ends no command on the machine: what a killed run began there may still be at work.
-ORPHANS = f"""
-command -v pgrep >/dev/null || exit 127
-for _ in $(seq {ORPHANS_S * 2}); do pgrep -f '{AT_WORK}' >/dev/null || exit 0; sleep 0.5; done
-pgrep -f '{AT_WORK}' | tr '\\n' ' ' >&2; exit 1
-"""
+LOOK_S, CHUNK = 0.5, 2**16  # between looks at what a command has said so far; its end is noticed at once
 
 
 class SshHost:
@@ -52,7 +45,7 @@ class SshHost:
         if noted is not None:
             noted.append(f"{self.name}: {what}")
         try:
-            result = self._exchange(self._opened(), OURS, script, what, timeout_s)
+            result = self._exchange(script, what, timeout_s)
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._login.close()
             raise HostUnreachableError(f"{self.name}: {what}: SSH broke: {str(error) or type(error).__name__}") from error
@@ -70,49 +63,19 @@ class SshHost:
         Raises RefusedError for a changed host key, ConfigError for a refused login, HostUnreachableError while a
         command that a killed run has begun there does not end.
         """
-        self._opened()
+        try:
+            self._exchange("", OPENING, BEGIN_S)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            self._login.close()
+            raise self._login.translated(error) from error
 
     def close(self) -> None:
         self._login.close()
 
-    def _opened(self) -> paramiko.Transport:
-        with self._opening:
-            transport, is_new = self._login.open()
-            if is_new:
-                self._outwait_orphans(transport)
-            return transport
-
-    def _outwait_orphans(self, transport: paramiko.Transport) -> None:
-        try:
-            left = self._exchange(transport, LOOK, ORPHANS, "opening SSH", ORPHANS_S + GRACE_S)
-        except (EvenkeelError, paramiko.SSHException, OSError, EOFError) as error:
-            self._login.close()
-            if isinstance(error, EvenkeelError):
-                raise
-            raise self._login.translated(error) from error
-        if left.exit_code != 0:
-            self._login.close()
-        if left.exit_code == NOT_FOUND:
-            raise HostError(
-                f"{self.name}: no command pgrep, without which nobody knows what runs there: install it, as a rule package procps or "
-                "procps-ng",
-                id="host-command-missing",
-            )
-        if left.exit_code != 0:
-            raise HostUnreachableError(
-                f"{self.name}: what an earlier run began there is still at work after {ORPHANS_S} s, and nothing is begun "
-                f"beside it: processes {left.stderr.strip()}: wait for them, or see with ps what they do, and kill them",
-                id="host-command-left",
-            )
-
-    def _exchange(self, transport: paramiko.Transport, name: str, script: str, what: str, timeout_s: float) -> CommandResult:
-        shell = Shell.new(name=name, become=self._become, asks=self._password is not None)
-        with self._session(transport, timeout_s) as channel:
-            channel.settimeout(BEGIN_S)
-            channel.exec_command(shell.command(timeout_s))
-            begun = self._begin(channel, shell, what)
-            channel.settimeout(timeout_s + 2 * GRACE_S)
-            exit_code, stdout, stderr = _talk(channel, script)
+    def _exchange(self, script: str, what: str, timeout_s: float) -> CommandResult:
+        with ExitStack() as session:
+            shell, channel, begun = self._shell(session, what, timeout_s)
+            exit_code, stdout, stderr = _talk(channel, script, timeout_s + 2 * GRACE_S)
         result = shell.answer(exit_code, stdout, begun + stderr)
         if result is None and exit_code == TIMED_OUT:
             return CommandResult(exit_code, "", "")
@@ -120,12 +83,38 @@ class SshHost:
             raise CommandFailedError(self.name, what, exit_code, "bash ended amid the script")
         return result
 
+    def _shell(self, session: ExitStack, what: str, timeout_s: float) -> tuple[Shell, paramiko.Channel, str]:
+        """A bash that waits for its script. None begins before the first one of its connection has seen that it may."""
+        with self._opening:
+            transport, is_new = self._login.open()
+            if is_new:
+                return self._first_shell(session, transport, timeout_s)
+        return self._next_shell(session, transport, what, timeout_s)
+
+    def _first_shell(self, session: ExitStack, transport: paramiko.Transport, timeout_s: float) -> tuple[Shell, paramiko.Channel, str]:
+        try:
+            return self._next_shell(session, transport, OPENING, timeout_s, looking=True)
+        except (EvenkeelError, paramiko.SSHException, OSError, EOFError) as error:
+            self._login.close()  # the next one is a first one again
+            if isinstance(error, EvenkeelError):
+                raise
+            raise self._login.translated(error) from error
+
+    def _next_shell(
+        self, session: ExitStack, transport: paramiko.Transport, what: str, timeout_s: float, *, looking: bool = False
+    ) -> tuple[Shell, paramiko.Channel, str]:
+        shell = Shell.new(become=self._become, asks=self._password is not None)
+        channel = session.enter_context(self._session(transport, timeout_s))
+        channel.settimeout(BEGIN_S)
+        channel.exec_command(shell.command(timeout_s, looking=looking))
+        return shell, channel, self._begin(channel, shell, what)
+
     def _begin(self, channel: paramiko.Channel, shell: Shell, what: str) -> str:
         """Return once bash waits for the script; sudo gets the password when it asks, and once."""
         said, answered = "", False
         while not shell.has_begun(said):
             try:
-                more = channel.recv_stderr(2**16)
+                more = channel.recv_stderr(CHUNK)
             except TimeoutError as error:
                 raise HostUnreachableError(
                     f"{self.name}: {what}: bash has not begun within {BEGIN_S} s after the login: see whether a start-up file there "
@@ -180,14 +169,26 @@ class SshHost:
                 time.sleep(SESSION_FREED_S)
 
 
-def _talk(channel: paramiko.Channel, script: str) -> tuple[int, str, str]:
-    # The other direction must be read while this one is written, or a long answer blocks both.
-    with ThreadPoolExecutor(2) as pool:
-        out = pool.submit(channel.makefile("rb").read)
-        err = pool.submit(channel.makefile_stderr("rb").read)
-        channel.sendall(script.encode())
-        channel.shutdown_write()
-        stdout, stderr = out.result(), err.result()
+def _talk(channel: paramiko.Channel, script: str, within_s: float) -> tuple[int, str, str]:
+    """Send the script to a bash that waits for it, and read both its outputs until it ends.
+
+    It reads all of the script before it begins, so nothing has to be read while it is written. In between, paramiko's thread
+    keeps what comes, as much as the channel's window permits (2 MiB): this one need not wake for every line of it.
+    """
+    channel.settimeout(within_s)
+    deadline = time.monotonic() + within_s
+    channel.sendall(script.encode())
+    channel.shutdown_write()
+    stdout, stderr = bytearray(), bytearray()
+    while not channel.status_event.wait(LOOK_S):
+        while channel.recv_ready():
+            stdout += channel.recv(CHUNK)
+        while channel.recv_stderr_ready():
+            stderr += channel.recv_stderr(CHUNK)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no answer within {within_s:g} s")
+    stdout += channel.makefile("rb").read()
+    stderr += channel.makefile_stderr("rb").read()
     exit_code = channel.recv_exit_status()
     if exit_code == NO_EXIT_CODE:
         raise paramiko.SSHException("the connection, or bash there, ended before the command did")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import paramiko
 from prefect.blocks.core import Block
@@ -23,6 +24,9 @@ from configs.hosts import Machine
 from configs.ssh import Access, Hop, Login
 
 AGENT = "SSH_AUTH_SOCK"
+# Logins of one fleet that are made at once. They share this machine's processors: more of them are not done sooner, only later each,
+# and the last ones of 500 at once would come too late for their own deadlines, and for sshd's.
+LOGINS_AT_ONCE = 50
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +62,7 @@ class _Logins:
 
     def __init__(self, known: KnownHosts, secrets: Mapping[SecretRef, SecretStr], timeout_s: float) -> None:
         self._known, self._secrets, self._timeout_s = known, secrets, timeout_s
+        self._turn = BoundedSemaphore(LOGINS_AT_ONCE)
         self._key = cache(private_key)  # a passphrase takes a second to apply
         self.jumps: dict[tuple[Hop, ...], SshLogin] = {}
 
@@ -76,7 +81,7 @@ class _Logins:
 
     def _login(self, name: str, host: str, login: Login, through: SshLogin | None) -> SshLogin:
         identity = self._identity(login)
-        return SshLogin(name, host, login.port, identity, self._known, timeout_s=self._timeout_s, through=through)
+        return SshLogin(name, host, login.port, identity, self._known, timeout_s=self._timeout_s, through=through, turn=self._turn)
 
     def _identity(self, login: Login) -> Identity:
         """An encrypted key without a passphrase may be in an agent: then the agent is asked."""

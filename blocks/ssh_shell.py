@@ -9,22 +9,33 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from blocks.errors import CommandFailedError, HostError
+from blocks.errors import CommandFailedError, HostError, HostUnreachableError
 from blocks.ports import CommandResult
+from configs.errors import EvenkeelError
 from configs.ssh import Become
 
 OURS = "evenkeel"  # what runs scripts, in process lists
 LOOK = "evenkeel-look"  # what looks for those that an earlier run has left
 AT_WORK = f"^bash --norc -c .* {OURS} [0-9a-f]{{16}}$"  # for pgrep -f
+ORPHANS_S = 120  # longer than all but the slowest commands; what takes longer is named, and asked for again
 GRACE_S = 10  # for the machine to kill what is over its time and to say so
 SHOWN = 300  # characters of what a login prints
 
 # Between single quotes, so without any, and without backslashes, line ends and "!": sh, bash, fish and csh read it alike.
 # PATH is what sshd, pam or sudo give, which may lack half of the usual folders. What a script starts reads nothing.
+ROUND = "export PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; unset LANGUAGE; cd /; "
+# The answer comes in one piece: every piece is a packet, and a hundred small ones cost both ends more than the login does.
 PROGRAM = (
-    "export PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; unset LANGUAGE; cd /; "
-    'echo; echo "begin-$1"; echo "begin-$1" >&2; script=$(cat); exec </dev/null; '
-    '(eval "$script"); code=$?; echo; echo "end-$1"; exit "$code"'
+    f'{ROUND}echo "begin-$1" >&2; script=$(cat); exec </dev/null; '
+    'said=$(echo; echo "begin-$1"; (eval "$script"); code=$?; echo; echo "end-$1"; echo .; exit "$code"); code=$?; '
+    'printf "%s" "${said%.}"; exit "$code"'
+)
+# A connection that ends, ends no command on the machine: what a killed run began there may still be at work. The first shell of
+# a connection looks for that, and becomes the one for a script once there is nothing; its own line does not end as those do.
+LOOKING = (
+    f'{ROUND}command -v pgrep >/dev/null || {{ echo "blind-$1" >&2; exit 1; }}; for ((look = 0; look < {2 * ORPHANS_S}; look++)); do '
+    f'left=$(pgrep -f "{AT_WORK}"); test -n "$left" || exec timeout --kill-after={GRACE_S} "$2" bash --norc -c "$3" {OURS} "$1"; '
+    'echo "left-$1" $left >&2; sleep 0.5; done; exit 1'
 )
 
 
@@ -33,25 +44,25 @@ class Shell:
     """One bash on a machine, for one script. Its mark is in no other text."""
 
     mark: str
-    name: str = OURS
     become: Become | None = None
     asks: bool = False
     """Whether sudo may ask for a password."""
 
     @classmethod
-    def new(cls, *, name: str = OURS, become: Become | None = None, asks: bool = False) -> Shell:
-        return cls(secrets.token_hex(8), name, become, asks)
+    def new(cls, *, become: Become | None = None, asks: bool = False) -> Shell:
+        return cls(secrets.token_hex(8), become, asks)
 
     @property
     def prompt(self) -> str:
         """What sudo prints where it wants the password."""
         return f"password-{self.mark}:"
 
-    def command(self, timeout_s: float) -> str:
-        """Plain words and one quoted one; the machine kills what takes longer."""
+    def command(self, timeout_s: float, *, looking: bool = False) -> str:
+        """Plain words and quoted ones; the machine kills what takes longer. `looking`, it waits for what is at work there first."""
         sudo = {True: f"sudo -S -H -p {self.prompt} ", False: "sudo -n -H "}[self.asks] if self.become else ""
-        bash = f"bash --norc -c '{PROGRAM}' {self.name} {self.mark}"
-        return f"exec env LC_ALL=C {sudo}timeout --kill-after={GRACE_S} {timeout_s:g} {bash}"
+        if looking:
+            return f"exec env LC_ALL=C {sudo}bash --norc -c '{LOOKING}' {LOOK} {self.mark} {timeout_s:g} '{PROGRAM}'"
+        return f"exec env LC_ALL=C {sudo}timeout --kill-after={GRACE_S} {timeout_s:g} bash --norc -c '{PROGRAM}' {OURS} {self.mark}"
 
     def has_begun(self, said: str) -> bool:
         """Whether bash has begun, as its standard error says: only then it gets a script."""
@@ -65,9 +76,11 @@ class Shell:
             return None
         return CommandResult(exit_code, answer, stderr.partition(f"begin-{self.mark}\n")[2])
 
-    def refused(self, host: str, what: str, exit_code: int, said: str) -> HostError:
+    def refused(self, host: str, what: str, exit_code: int, said: str) -> EvenkeelError:
         """Why bash did not begin. `said` is what came in its place; it can't hold a script: none was sent."""
-        said = " ".join(said.replace(self.prompt, " ").replace(PROGRAM, "...").split())
+        if (why := self._not_begun_beside(host, said)) is not None:
+            return why
+        said = " ".join(said.replace(self.prompt, " ").replace(PROGRAM, "...").replace(LOOKING, "...").split())
         if self.become is not None and (why := _sudo_refusal(f"{host}: {what}", said)) is not None:
             return why
         if exit_code == 127:
@@ -78,6 +91,23 @@ class Shell:
             "in sshd_config there",
             id="host-no-shell",
         )
+
+    def _not_begun_beside(self, host: str, said: str) -> EvenkeelError | None:
+        """Why the first shell of a connection has begun nothing."""
+        _, left, processes = said.rpartition(f"left-{self.mark} ")
+        if left:
+            return HostUnreachableError(
+                f"{host}: what an earlier run began there is still at work after {ORPHANS_S} s, and nothing is begun "
+                f"beside it: processes {processes.strip()}: wait for them, or see with ps what they do, and kill them",
+                id="host-command-left",
+            )
+        if f"blind-{self.mark}\n" in said:
+            return HostError(
+                f"{host}: no command pgrep, without which nobody knows what runs there: install it, as a rule package procps or "
+                "procps-ng",
+                id="host-command-missing",
+            )
+        return None
 
     def wrong_password(self, host: str, what: str) -> HostError:
         """Sudo has asked again; it gets nothing more: each attempt counts, and some machines lock an account after three."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from prefect.artifacts import create_markdown_artifact
 
 from configs.platform import Interruption, Platform
-from tasks.engine.journal import PLANNED, Journal, Report, read_report
+from tasks.engine.journal import PLANNED, RUNNING, Journal, Report, last_change, read_report
 from tasks.plan.page import as_html, as_markdown
 from tasks.plan.plan import plan_of
 from tasks.report.chart import chart
@@ -58,13 +58,13 @@ def close_killed(platform: Platform, own: str) -> None:
         except ValueError as error:
             log.warning("not closed: %s", error)
             continue
-        if report.outcome != "running" or report.dry_run or report.run == own:
+        if report.outcome != RUNNING or report.dry_run or report.run == own:
             continue
-        last_word = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
+        last_word = datetime.fromtimestamp(last_change(path), UTC).isoformat(timespec="milliseconds")
         journal = Journal(report, path)
         if platform.interruption is not None and path.with_name(SAMPLES).exists():
             report_interruptions(journal, Samples(path.with_name(SAMPLES)), platform.interruption)
-        doing = ", ".join(f"{entry.step} on {entry.target}" for entry in report.entries if entry.outcome == "running")
+        doing = ", ".join(f"{entry.step} on {entry.target}" for entry in report.entries if entry.outcome == RUNNING)
         journal.finish("killed", f"its process ended without an error during {doing or 'no step'}", at=last_word)
         _written(journal)
         _draw(journal)

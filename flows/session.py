@@ -12,6 +12,7 @@ from typing import Any
 
 from prefect import Task
 from prefect.futures import PrefectFuture, wait
+from prefect.utilities.annotations import opaque
 from pydantic import SecretStr
 
 from blocks.ports import EtcdApi, Host, KeyValues, KubeApi, Probe
@@ -81,10 +82,15 @@ class Session:
     def submit(
         self, step: Task[..., Outcome], *args: Any, after: Iterable[PrefectFuture[Outcome]] = (), **named: Any
     ) -> PrefectFuture[Outcome]:
-        """Begin a step or a check beside others, after those in `after` have succeeded."""
+        """Begin a step or a check beside others, after those in `after` have succeeded.
+
+        No argument holds a future, and Prefect does not look for one: it would walk all of the config, twice a step.
+        """
         numbered = place.set(self.run.journal.number())
         try:
-            future: PrefectFuture[Outcome] = step.submit(self.run, *args, **named, wait_for=list(after))
+            future: PrefectFuture[Outcome] = step.submit(
+                self.run, *map(opaque, args), **{name: opaque(value) for name, value in named.items()}, wait_for=list(after)
+            )
         finally:
             place.reset(numbered)
         self._submitted.append(future)

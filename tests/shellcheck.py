@@ -16,8 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from blocks.ssh import ORPHANS
-from blocks.ssh_shell import PROGRAM
+from blocks.ssh_shell import LOOKING, PROGRAM
 from configs.errors import EvenkeelError
 from configs.rendering import rendered
 from tasks.draft.machine import read_machine
@@ -57,7 +56,7 @@ def in_files(root: Path = ROOT) -> Iterator[Path]:
 
 def sent() -> dict[str, str]:
     """Each script that is sent, with what for: by every step and check in its case, and where some of them fail."""
-    found = {PROGRAM: "bash on a machine", ORPHANS: "opening SSH"}
+    found = {PROGRAM: "bash on a machine", LOOKING: "opening SSH"}
     found |= {rendered(path.name): path.name for path in ROOT.glob("configs/templates/*.sh.j2")}
     time = FakeTime()
     token = waiting.clock.set(waiting.Clock(time.now, time.sleep))

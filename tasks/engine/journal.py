@@ -1,4 +1,10 @@
-"""What a run did, while it does it: one entry per step and target, on disk after every change, so that a kill loses none."""
+"""What a run did, while it does it: one entry per step and target, on disk after every change, so that a kill loses none.
+
+A change is one more line in journal.jsonl; the report that people read is written whole when the run ends. Lines are not
+synced: what a killed process has written is kept by the machine, and what a run must know after a power cut is in the
+platform's etcd (see record.py), of which no journal is the source. The whole report is synced before it takes its name, or
+a power cut could leave an empty file in its place.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +22,7 @@ from typing import Any
 from tasks.engine.finding import Finding, FindingsError, Level, ranked
 from tasks.engine.outcome import Outcome
 
-PLANNED = "planned"
+PLANNED, RUNNING = "planned", "running"
 place: ContextVar[int | None] = ContextVar("place", default=None)
 """The number of the step that is submitted in this context, counted when it is submitted."""
 under_way: ContextVar[Entry | None] = ContextVar("under_way", default=None)
@@ -36,7 +42,7 @@ class Entry:
     target: str
     begun: str
     ended: str | None = None
-    outcome: str = "running"
+    outcome: str = RUNNING
     why: str = ""
     retries: int = 0
     ssh_round_trips: int = 0
@@ -72,7 +78,7 @@ class Report:
     dry_run: bool
     begun: str = field(default_factory=now)
     ended: str | None = None
-    outcome: str = "running"
+    outcome: str = RUNNING
     error: str = ""
     record: str = ""
     """Name of the record below /evenkeel/ that the run belongs to."""
@@ -113,13 +119,43 @@ class Report:
 
 
 def read_report(path: Path) -> Report:
-    """The report that a journal keeps at `path`. Raises ValueError when the file is no report."""
+    """The report that a journal keeps at `path`, up to its last change, also of a run that is killed or still at work.
+
+    Raises ValueError when the file is no report.
+    """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["outcome"] == RUNNING:
+            _apply(_lines(path), raw)
         entries = [_entry(entry) for entry in raw.pop("entries")]
         return Report(**_known(Report, raw), entries=entries)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path} is not a run's report: {error!r}") from error
+
+
+def last_change(path: Path) -> float:
+    """When the journal of the report at `path` was last written, in seconds since the epoch."""
+    return max(file.stat().st_mtime for file in (path, lines_of(path)) if file.exists())
+
+
+def lines_of(path: Path) -> Path:
+    """Where the changes are that are not in the report at `path` yet."""
+    return path.with_name("journal.jsonl")
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """A last line that is half written is none."""
+    lines = lines_of(path)
+    whole = lines.read_bytes().rpartition(b"\n")[0] if lines.exists() else b""
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def _apply(lines: list[dict[str, Any]], raw: dict[str, Any]) -> None:
+    """Every line has what has changed of the report itself, and whole entries by their place in it."""
+    for line in lines:
+        raw |= line["report"]
+        for place, entry in line["entries"]:
+            raw["entries"][place : place + 1] = [entry]
 
 
 def _entry(raw: dict[str, Any]) -> Entry:
@@ -141,8 +177,14 @@ class Journal:
         """Of the entries that begin now."""
         self._numbers = count(1)
         self._writing = threading.Lock()
+        self._newest = {(entry.step, entry.target): entry for entry in report.entries}
+        self._places = {id(entry): place for place, entry in enumerate(report.entries)}
+        self._running = dict[int, str]()
+        """By place: what an entry that has not ended waits for, as it was last written."""
+        self._head = dict[str, Any]()
+        """The report itself, without its entries, as it was last written."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._write()
+        self._write_whole()
 
     def number(self) -> int:
         """The next place in the runbook."""
@@ -151,15 +193,16 @@ class Journal:
     def begin(self, step: str, target: str, undo: str = "") -> Entry:
         """The entry of this step and target: a new one, or, if its last attempt failed, that one for one more attempt."""
         with self._writing:
-            last = next((e for e in reversed(self.report.entries) if (e.step, e.target) == (step, target)), None)
-            if last is not None and last.outcome == "failed":
-                last.retries += 1
-                last.outcome, last.ended = "running", None
-                entry = last
+            entry = self._newest.get((step, target))
+            if entry is not None and entry.outcome == "failed":
+                entry.retries += 1
+                entry.outcome, entry.ended = RUNNING, None
             else:
                 entry = Entry(step, target, now(), phase=self.phase, number=place.get() or self.number(), undo=undo)
+                self._newest[step, target] = entry
+                self._places[id(entry)] = len(self.report.entries)
                 self.report.entries.append(entry)
-            self._write()
+            self._write(entry)
             return entry
 
     def act(self) -> None:
@@ -168,7 +211,7 @@ class Journal:
         if entry is not None and entry.acted is None:
             with self._writing:
                 entry.acted = now()
-                self._write()
+                self._write(entry)
 
     def end(self, entry: Entry, outcome: Outcome | BaseException, round_trips: int, commands: Sequence[str] = ()) -> None:
         with self._writing:
@@ -181,17 +224,39 @@ class Journal:
             else:
                 entry.outcome, entry.why = "failed", str(outcome)
                 entry.findings = outcome.findings if isinstance(outcome, FindingsError) else ()
-            self._write()
+            self._write(entry)
 
     def finish(self, outcome: str, error: str = "", at: str = "") -> None:
         with self._writing:
             self.report.ended, self.report.outcome, self.report.error = at or now(), outcome, error
-            self._write()
+            self._write_whole()
 
-    def _write(self) -> None:
+    def _write(self, entry: Entry) -> None:
+        """One line: this entry, those that wait for something else by now, and what flows have changed of the report itself."""
+        place, entries = self._places[id(entry)], self.report.entries
+        changed = [place, *(other for other, awaiting in self._running.items() if other != place and entries[other].awaiting != awaiting)]
+        head = self._head_now()
+        line = {
+            "report": {name: value for name, value in head.items() if value is not self._head[name]},
+            "entries": [(other, asdict(entries[other])) for other in changed],
+        }
+        with lines_of(self.path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self._head = head
+        self._running.update((other, entries[other].awaiting) for other in changed)
+        if entry.ended is not None:
+            del self._running[place]
+
+    def _write_whole(self) -> None:
+        """The report, and after it no line: a reader between the two applies lines to what already has them."""
         half = self.path.with_suffix(".half")
         with half.open("w", encoding="utf-8") as file:
             file.write(json.dumps(self.report.as_json(), indent=1))
             file.flush()
             os.fsync(file.fileno())
         half.replace(self.path)
+        lines_of(self.path).unlink(missing_ok=True)
+        self._head = self._head_now()
+
+    def _head_now(self) -> dict[str, Any]:
+        return {field.name: getattr(self.report, field.name) for field in fields(Report) if field.name != "entries"}

@@ -11,6 +11,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
+from prefect.utilities.annotations import BaseAnnotation
 
 from blocks.ports import round_trips
 from tasks.engine.finding import Finding, Level
@@ -103,6 +104,8 @@ def name_of(target: object) -> str:
 def _task_run_name() -> str:
     parameters: dict[str, Any] = task_run.parameters
     target = list(parameters.values())[1]
+    if isinstance(target, BaseAnnotation):  # as it was submitted: Prefect names a run before it unwraps its arguments
+        target = target.unwrap()
     return f"{task_run.task_name}: {name_of(target)}"
 
 

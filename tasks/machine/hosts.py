@@ -19,6 +19,7 @@ from tasks.shell.script import STRICT, facts, parse_facts
 
 HOSTS = "/etc/hosts"
 BEGIN, END = "# BEGIN evenkeel", "# END evenkeel"
+BETWEEN = "255.255.255.255"  # no machine's
 
 
 @step("set hostname")
@@ -64,9 +65,7 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
     """
     # probe
     machines = platform.machines
-    names = " ".join(quote(machine.name) for machine in machines)
-    one_line = "awk -v said=\"$n\" '!seen[$1]++ {said = said \" \" $1} END {print said}'"
-    resolve = f'for n in {names}; do getent ahostsv4 "$n" | {one_line}; done'
+    resolve = resolution(machines)
     question = facts({"file": read_file(HOSTS), "resolved": resolve})
     said = parse_facts(host.run(question, what="reading /etc/hosts", timeout_s=platform.timeouts.command_s).stdout)
     current = said["file"] + "\n"
@@ -90,6 +89,20 @@ def ensure_hosts_file(run: Run, host: Host, platform: Platform) -> Outcome:
             id="hosts-file-ignored",
         )
     return changed("the managed block is written", diffs=(diff(HOSTS, current, wanted),), findings=findings)
+
+
+def resolution(machines: Iterable[Machine]) -> str:
+    """The command for a fact: every machine's name with the addresses that it has there, one a line.
+
+    One getent answers for all: it does not say for which name, so between two it is given an address, which it repeats.
+    """
+    names = [quote(machine.name) for machine in machines]
+    keys = " ".join(f"{name} {BETWEEN}" for name in names)
+    each = (
+        f'$1 == "{BETWEEN}" {{ if ($2 == "STREAM") {{ print all[++n] said; said = ""; split("", seen) }} next }} '
+        '!seen[$1]++ { said = said " " $1 }'
+    )
+    return f"getent ahostsv4 {keys} | awk -v names={quote(' '.join(names))} 'BEGIN {{ split(names, all, \" \") }} {each}'"
 
 
 def _shadowed(host: Host, lines: Iterable[str]) -> tuple[Finding, ...]:

@@ -19,6 +19,7 @@ from tasks.engine.waiting import wait_until
 from tasks.shell.script import facts, parse_facts
 
 CONNECT_S = 3  # a first packet that is lost is sent again after 1 s
+TRIES = 16  # of a port of many machines: each tries those that follow it, so that every one is tried by as many others
 PATIENCE_S = 15  # a machine that has just been booted may not answer yet
 SILENT = "silent"
 GLUSTERD_PORT = 24007
@@ -105,19 +106,26 @@ def needed_endpoints(platform: Platform, machine: Machine, others: Collection[Ma
     """What `machine` must reach: members' peer ports from members, their client ports from servers, servers' API from all, glusterd
     where bricks of the file lake move.
 
-    Sources reach each other already.
+    Sources reach each other already. Where a port is needed of many machines, only some of them are named: all machines together
+    would try it as often as there are pairs of them.
     """
-    for other in others:
-        if other == machine or (isinstance(machine, Source) and isinstance(other, Source)):
-            continue
-        if _is_member(machine) and _is_member(other):
-            yield other, platform.etcd.peer_port
-        if _is_server(machine) and _is_member(other):
-            yield other, platform.etcd.client_port
-        if _is_server(other):
-            yield other, platform.k3s.api_port
-        if platform.backup.lake.move:
-            yield other, GLUSTERD_PORT
+    following = _following(machine, others)
+    members, servers = ([other for other in following if of_kind(other)] for of_kind in (_is_member, _is_server))
+    if _is_member(machine):
+        yield from ((other, platform.etcd.peer_port) for other in members[:TRIES])
+    if _is_server(machine):
+        yield from ((other, platform.etcd.client_port) for other in members[:TRIES])
+    yield from ((other, platform.k3s.api_port) for other in servers[:TRIES])
+    if platform.backup.lake.move:
+        yield from ((other, GLUSTERD_PORT) for other in following[:TRIES])
+
+
+def _following(machine: Machine, others: Collection[Machine]) -> list[Machine]:
+    """Those that it does not reach already, as they come behind it in the config, and on from the first one."""
+    ordered = list(others)
+    place = ordered.index(machine) + 1 if machine in ordered else 0
+    of_sources = isinstance(machine, Source)
+    return [other for other in ordered[place:] + ordered[:place] if other != machine and not (of_sources and isinstance(other, Source))]
 
 
 def _is_member(machine: Machine) -> bool:

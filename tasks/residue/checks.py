@@ -14,6 +14,7 @@ from tasks.k3s.nodes import judge_source
 from tasks.residue.files import in_files, read_daemon_files
 from tasks.residue.names import Residue
 from tasks.residue.objects import in_cluster
+from tasks.shell.fleet import side_by_side
 from tasks.vip.holder import holds
 from tasks.workloads.drain import why_stays
 
@@ -32,7 +33,9 @@ def check_residue(platform: Platform, kube: KubeApi) -> Checked:
 
 def read_residues(targets: Iterable[Host], kube: KubeApi, platform: Platform, *sources: Machine) -> list[Residue]:
     """Everything that still names one of `sources`, except the sources themselves. Every target is asked once."""
-    files = {host.name: read_daemon_files(host, timeout_s=platform.timeouts.command_s) for host in targets}
+    asked = list(targets)
+    texts_of = side_by_side(lambda host: read_daemon_files(host, timeout_s=platform.timeouts.command_s), asked)
+    files = {host.name: texts for host, texts in zip(asked, texts_of, strict=True)}
     manifests = kube.manifests()
     found: list[Residue] = []
     for source in sources:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 Answer = TypeVar("Answer")
+AT_ONCE = 50  # questions: an answer takes a machine longer than it takes us, and more threads than this only wait for each other
 
 
 def side_by_side(ask: Callable[[T], Answer], of: Iterable[T]) -> list[Answer]:
@@ -17,6 +18,6 @@ def side_by_side(ask: Callable[[T], Answer], of: Iterable[T]) -> list[Answer]:
     Raises the first one's error, in their order, once no question is open any more.
     """
     items = list(of)
-    with ThreadPoolExecutor(max(1, len(items))) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         contexts = [copy_context() for _ in items]
         return list(pool.map(lambda context, item: context.run(ask, item), contexts, items))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from blocks.ports import Host
 from configs.platform import Platform
 from tasks.engine.finding import Findings, FindingsError
+from tasks.shell.fleet import side_by_side
 from tasks.shell.script import facts, parse_facts
 from tasks.shell.units import is_on, unit_state
 
@@ -27,7 +28,8 @@ def holds(host: Host, platform: Platform) -> bool:
 
 def holders(hosts: Collection[Host], platform: Platform) -> list[Host]:
     """All hosts that hold the VIP; more than one is a split brain."""
-    return [host for host in hosts if holds(host, platform)]
+    answers = side_by_side(lambda host: holds(host, platform), hosts)
+    return [host for host, it_holds in zip(hosts, answers, strict=True) if it_holds]
 
 
 def only_holder(hosts: Mapping[str, Host], platform: Platform) -> str | None:

@@ -178,8 +178,9 @@ class FakeHost(Faulty):
 
     def _bash(self, script: str) -> CommandResult:
         environment = {"PATH": str(programs()), "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
-        shell = Shell.new(name="fake")  # no login of another test takes it for a command that a killed run has left
-        command = ["bash", "--norc", "-c", USUAL_FOLDERS.sub("PATH=$PATH", PROGRAM), shell.name, shell.mark]
+        shell = Shell.new()
+        name = "fake"  # no login of another test takes it for a command that a killed run has left
+        command = ["bash", "--norc", "-c", USUAL_FOLDERS.sub("PATH=$PATH", PROGRAM), name, shell.mark]
         with os.fdopen(os.memfd_create(self.name), "w+b") as rooted:  # bash reads a pipe byte by byte
             rooted.write(self._rooted(script).encode())
             rooted.seek(0)

@@ -159,20 +159,25 @@ ip() {
     case "$*" in '-4 route show default') say routes 'default via 10.0.0.1 dev eth0\n'; return ;; *route*) return ;; 'link delete '*) did ip "$@"; rmdir "$R/sys/class/net/$3"; return ;; esac
     while read -r device address; do echo "2: $device    inet $address scope global $device"; done <"$S/addresses"
 }
-# As glibc with "multi on": all lines' addresses, a loopback address first.
+# As glibc with "multi on": all lines' addresses, a loopback address first; an address is its own answer.
 getent() {
-    local from address names name answers=
-    for from in "$S/resolver" "$R/etc/hosts"; do
-        test -e "$from" || continue
-        while read -r address names; do
-            for name in $names; do
-                test "$name" = "$2" || continue
-                case $address in 127.*) answers="$address $answers" ;; *) answers+="$address " ;; esac
-            done
-        done <"$from"
-        test -z "$answers" || { printf '%s STREAM\n' $answers; return 0; }
+    local from key address names name answers failed=0
+    for key in "${@:2}"; do
+        answers=
+        test "$key" != 255.255.255.255 || answers=$key
+        for from in "$S/resolver" "$R/etc/hosts"; do
+            test -e "$from" && test -z "$answers" || continue
+            while read -r address names; do
+                for name in $names; do
+                    test "$name" = "$key" || continue
+                    case $address in 127.*) answers="$address $answers" ;; *) answers+="$address " ;; esac
+                done
+            done <"$from"
+        done
+        test -n "$answers" || { failed=2; continue; }
+        for address in $answers; do printf '%-15s %s\n' "$address" "STREAM $key" "$address" 'DGRAM  ' "$address" 'RAW    '; done
     done
-    return 2
+    return $failed
 }
 
 # As systemd 252: a unit that links to /dev/null can be stopped only.

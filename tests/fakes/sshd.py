@@ -129,11 +129,15 @@ class Sshd(paramiko.ServerInterface):
             err.join()
             if process.wait() >= 0:  # sshd has another message for what a signal has ended
                 channel.send_exit_status(process.returncode)
-            channel.shutdown_read()
+            self._end(channel)  # whether or not all was read that it was given
             given.join()
-        with self.counting:
-            self.open_now -= 1
-        channel.close()
+        self._end(channel)
+
+    def _end(self, channel: paramiko.Channel) -> None:
+        if not channel.closed:
+            with self.counting:
+                self.open_now -= 1
+            channel.close()
 
     def _forward(self) -> None:
         channel = self.transports[-1].accept(5)

@@ -12,7 +12,7 @@ import pytest
 from configs.platform import Platform
 from flows.report import close_killed, reported
 from flows.session import Session
-from tasks.engine.journal import Journal, Report, read_report
+from tasks.engine.journal import Journal, Report, lines_of, read_report
 from tasks.engine.outcome import unchanged
 from tasks.report.interruption import SAMPLES, epoch
 from tests.fakes.platform import platform
@@ -32,7 +32,8 @@ def left_behind(demo: Platform, run: str = "run-1", *, dry_run: bool = False) ->
     journal = Journal(Report(demo.name, run, "migrate", dry_run), demo.reports / demo.name / run / "report.json")
     journal.end(journal.begin("set hostname", "phys-1"), unchanged("is phys-1"), 1)
     journal.begin("join etcd", "phys-1")
-    os.utime(journal.path, (epoch(LAST_WORD), epoch(LAST_WORD)))
+    os.utime(lines_of(journal.path), (epoch(LAST_WORD), epoch(LAST_WORD)))
+    os.utime(journal.path, (0, 0))
     return journal
 
 
@@ -61,11 +62,11 @@ def test_what_clients_noticed_until_then_is_reported_and_drawn(demo: Platform) -
 @pytest.mark.parametrize(("run", "dry_run"), [("run-2", False), ("run-1", True)], ids=["its own", "a dry run's"])
 def test_the_report_of_a_run_that_may_be_active_is_not_touched(demo: Platform, run: str, dry_run: bool) -> None:
     journal = left_behind(demo, run, dry_run=dry_run)
-    before = journal.path.read_text()
+    before = {path: path.read_bytes() for path in journal.path.parent.iterdir()}
 
     close_killed(demo, own="run-2")
 
-    assert journal.path.read_text() == before
+    assert {path: path.read_bytes() for path in journal.path.parent.iterdir()} == before
 
 
 def test_a_run_that_is_stopped_from_outside_says_so(world: World) -> None:

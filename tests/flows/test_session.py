@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from prefect.runtime import task_run
+from prefect.utilities.annotations import BaseAnnotation
+from pydantic import BaseModel
 
 from blocks.errors import EtcdUnavailableError, HostError
 from configs.errors import EvenkeelError
@@ -167,3 +171,35 @@ def test_a_finding_of_two_checks_is_reported_once(world: World) -> None:
     assert isinstance(error, FindingsError)
     assert [finding.id for finding in error.findings] == ["disk-full", "kernel-old"]
     assert all(isinstance(finding, Finding) for finding in error.findings)
+
+
+class Config(BaseModel):
+    """Counts how often somebody walks through it."""
+
+    walked: int = 0
+
+    def __iter__(self) -> Any:
+        self.walked += 1
+        return super().__iter__()
+
+
+def test_prefect_walks_through_no_argument_of_what_is_submitted(world: World) -> None:
+    config, got, called = Config(), list[object](), list[str]()
+
+    @step("look at")
+    def look_at(_run: Run, target: object, *more: object, named: object) -> Outcome:
+        """Make a look."""
+        got.extend((target, *more, named))
+        called.append(task_run.name)
+        return changed("looked")
+
+    def act(session: Session) -> None:
+        session.all_done([session.submit(look_at, session.hosts["vm-1"], config, [config], named=config)])
+        session.all_done([session.submit(look_at, session.platform, named=None)])
+
+    perform(act, world)
+
+    assert config.walked == 0
+    assert not any(isinstance(one, BaseAnnotation) for one in got)
+    assert got[:4] == [world.hosts["vm-1"], config, [config], config]
+    assert called == ["look at: vm-1", "look at: demo"]

@@ -67,7 +67,7 @@ def test_a_script_runs_as_root_whatever_the_login(box: Box, setting: str, ssh: d
         ("sudo-not-allowed", "user ek-some is not allowed to execute", "plain", sudo("ek-some")),
         ("sudo-requiretty", "sudo wants a terminal", "plain", sudo("ek-tty", "")),
         ("sudo-missing", "there is no sudo", "no-sudo", sudo("ek-free", "")),
-        ("host-no-bash", "'timeout': No such file", "no-bash", {"user": "root"}),
+        ("host-no-bash", "'bash': No such file", "no-bash", {"user": "root"}),
         ("host-no-shell", "This account is currently not available.", "plain", {"user": "ek-nologin"}),
         ("host-no-shell", "restricted", "plain", {"user": "ek-rbash"}),
         ("host-no-shell", "Please log in as the user admin.", "plain", {"user": "ek-forced"}),

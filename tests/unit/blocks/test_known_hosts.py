@@ -10,7 +10,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from blocks.known_hosts import KnownHosts, Verdict
+from blocks.known_hosts import KnownHosts, Line, Verdict
 
 KEY, OTHER, CA = (paramiko.ECDSAKey.generate() for _ in range(3))
 
@@ -61,6 +61,27 @@ def test_one_of_several_keys_is_enough_and_another_one_is_a_change(tmp_path: Pat
     assert file.verdict("10.0.0.11", 22, KEY.asbytes()) is Verdict.KNOWN
     assert file.verdict("10.0.0.11", 22, CA.asbytes()) is Verdict.CHANGED
     assert file.kinds("10.0.0.11", 22) == [KEY.get_name()] * 2
+
+
+def test_a_line_of_many_names_is_one_of_each(tmp_path: Path) -> None:
+    file = known(tmp_path, line("VM-1,10.0.0.11,10.0.0.11"), line("10.0.0.1?", OTHER))
+
+    assert file.kinds("vm-1", 22) == [KEY.get_name()]
+    assert file.kinds("10.0.0.11", 22) == [KEY.get_name()] * 2
+    assert file.kinds("10.0.0.2", 22) == []
+
+
+def test_a_fleets_lines_are_not_gone_through_for_each_of_its_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+    names = Line.names
+    monkeypatch.setattr(Line, "names", lambda self, name: tried.append(name) or names(self, name))  # type: ignore[func-returns-value]
+    hosts = [f"10.0.1.{number}" for number in range(100)]
+    file = known(tmp_path, *map(line, hosts), line("10.9.*"), line(HASHED("10.0.1.7"), OTHER))
+
+    for host in hosts:
+        assert file.verdict(host, 22, KEY.asbytes()) is Verdict.KNOWN
+        assert file.kinds(host, 22)
+    assert len(tried) == 2 * len(hosts), "the two lines that have to be tried, once for each name"
 
 
 def test_a_revoked_key_stays_revoked(tmp_path: Path) -> None:

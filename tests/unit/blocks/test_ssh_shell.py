@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from blocks.ssh_shell import PROGRAM, Shell
+from blocks.ssh_shell import AT_WORK, LOOKING, PROGRAM, Shell
 from configs.ssh import Become
 
 SHELL = Shell("0123456789abcdef", become=Become.SUDO, asks=True)
@@ -29,10 +31,19 @@ def test_two_answers_never_have_the_same_mark() -> None:
     assert len({Shell.new().mark for _ in range(100)}) == 100
 
 
+def test_what_runs_a_script_is_found_at_work_and_what_only_looks_is_not() -> None:
+    line = f"bash --norc -c {PROGRAM} evenkeel {SHELL.mark}"
+    looks = SHELL.command(60, looking=True).partition("bash ")[2].replace("'", "")
+
+    assert re.search(AT_WORK, line)
+    assert not re.search(AT_WORK, f"bash {looks}")
+
+
 def test_sudo_is_asked_for_only_where_it_is_needed_and_never_waits_without_a_password() -> None:
     assert "sudo" not in Shell.new().command(60)
     assert " sudo -n -H timeout --kill-after=10 60 bash " in Shell.new(become=Become.SUDO).command(60)
     assert f" sudo -S -H -p {SHELL.prompt} timeout " in SHELL.command(60)
+    assert f" sudo -S -H -p {SHELL.prompt} bash --norc -c '{LOOKING}' evenkeel-look " in SHELL.command(60, looking=True)
 
 
 @pytest.mark.parametrize(

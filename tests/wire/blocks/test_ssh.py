@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from blocks.errors import CommandFailedError, DeadlineExceededError, HostError, HostUnreachableError
 from blocks.ports import round_trips
-from blocks.ssh import ORPHANS, SshHost
-from blocks.ssh_shell import PROGRAM
+from blocks.ssh import SshHost
+from blocks.ssh_shell import LOOKING, PROGRAM
 from tasks.shell.fleet import side_by_side
 from tests.fakes.sshd import Sshd
 from tests.wire.blocks.conftest import Login
@@ -30,7 +35,8 @@ def test_a_script_goes_over_standard_input_with_a_deadline_on_the_machine(sshd: 
         answer = host.run("echo s3cret fine; exit 3", what="asking", timeout_s=7, check=False)
 
     assert (answer.exit_code, answer.stdout, answer.stderr) == (3, "s3cret fine\n", "")
-    assert sshd.commands[-1].startswith("exec env LC_ALL=C timeout --kill-after=10 7 bash --norc -c '")
+    assert sshd.commands[-1].startswith("exec env LC_ALL=C bash --norc -c '")
+    assert " 7 'export PATH=" in sshd.commands[-1]
     assert "s3cret" not in "".join(sshd.commands)
 
 
@@ -40,7 +46,8 @@ def test_a_connection_is_opened_once(sshd: Sshd, login: Login) -> None:
         host.run("true", what="asking")
 
     assert sshd.logins == 1
-    assert len(sshd.commands) == 3, "one session each, and one that looks for commands of an earlier run"
+    assert len(sshd.commands) == 2, "one session each: the first one looks for commands of an earlier run, and goes on"
+    assert sshd.commands[1].startswith("exec env LC_ALL=C timeout --kill-after=10 60 bash --norc -c '")
 
 
 def test_a_connection_that_is_cut_in_the_middle_is_no_answer_and_is_opened_anew(sshd: Sshd, login: Login) -> None:
@@ -62,19 +69,52 @@ def test_a_bash_that_is_killed_has_not_answered(login: Login, ending: str) -> No
         host.run(f"echo half; {ending}", what="asking", check=False)
 
 
-def test_nothing_is_begun_beside_what_a_killed_run_left_at_work(sshd: Sshd, login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("blocks.ssh.ORPHANS", "echo 4711 >&2; exit 1")  # in place of two minutes of waiting
-    left = r"vm-1: what an earlier run began .* processes 4711: wait .*\[host-command-left\]"
+@contextmanager
+def at_work() -> Iterator[int]:
+    """What a killed run has begun."""
+    with subprocess.Popen(["bash", "--norc", "-c", "sleep 30; :", "evenkeel", "0123456789abcdef"]) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
 
-    with login() as host, pytest.raises(HostUnreachableError, match=left):
-        host.run("true", what="asking")
-    assert len(sshd.commands) == 1
+
+def test_nothing_is_begun_beside_what_a_killed_run_left_at_work(
+    sshd: Sshd, login: Login, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blocks.ssh_shell.LOOKING", LOOKING.replace("look < 240", "look < 1"))  # in place of two minutes of waiting
+
+    with at_work() as pid, login() as host:
+        for _ in range(2):
+            with pytest.raises(HostUnreachableError, match=rf"vm-1: what an earlier run began .* processes .*\b{pid}\b.*: wait.*\[host-command-left\]"):
+                host.run(f"touch {tmp_path}/begun", what="asking")
+    assert (sshd.logins, len(sshd.commands)) == (2, 2), "each of them looks on a connection of its own"
+    assert not (tmp_path / "begun").exists()
+
+
+def test_questions_that_come_while_the_first_one_looks_wait_for_it(sshd: Sshd, login: Login) -> None:
+    with login() as host, ThreadPoolExecutor(3) as pool:
+        with at_work():
+            asked = [pool.submit(host.run, "echo on", what="asking") for _ in range(3)]
+            until(lambda: len(sshd.commands) == 1)
+            time.sleep(0.7)
+            assert len(sshd.commands) == 1
+        assert [one.result(timeout=20).stdout for one in asked] == ["on\n"] * 3
+
+
+def test_a_command_that_outlasts_the_look_has_its_whole_time(login: Login) -> None:
+    with login() as host:
+        with at_work() as pid:
+            ending = threading.Timer(1.5, os.kill, (pid, signal.SIGKILL))
+            ending.start()
+            assert host.run("sleep 0.6; echo on", what="asking", timeout_s=1).stdout == "on\n"
+        ending.join()
 
 
 def test_a_machine_that_cannot_say_what_is_at_work_gets_no_command(
     sshd: Sshd, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blocks.ssh.ORPHANS", f"PATH=/nowhere\n{ORPHANS}")
+    monkeypatch.setattr("blocks.ssh_shell.LOOKING", LOOKING.replace("; command -v", "; PATH=/nowhere; command -v"))
 
     with login() as host, pytest.raises(HostError, match=r"^vm-1: no command pgrep, .*\[host-command-missing\]$"):
         host.run("true", what="asking")
@@ -134,6 +174,23 @@ def test_long_answers_and_long_scripts_do_not_wait_for_each_other(login: Login) 
     assert (len(answer.stdout), len(answer.stderr)) == (300_001, 3_000_000)
 
 
+@pytest.mark.parametrize("answer", ["", "\n", "one", "one\n\n", "-n", " two  spaces ", "%s", "."])
+def test_an_answer_is_what_was_printed_to_the_byte(login: Login, answer: str) -> None:
+    with login() as host:
+        said = host.run(f"cat <<'END'\n{answer}\nEND\nprintf '%s' '{answer}'", what="asking")
+
+    assert said.stdout == f"{answer}\n{answer}"
+
+
+def test_what_is_printed_for_long_is_read_meanwhile(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than the channel's window holds, before the command ends."""
+    monkeypatch.setattr("blocks.ssh.LOOK_S", 0.05)
+    with login() as host:
+        answer = host.run("head -c 5000000 /dev/zero | tr '\\0' y; head -c 5000000 /dev/zero | tr '\\0' y >&2", what="asking")
+
+    assert (len(answer.stdout), len(answer.stderr)) == (5_000_000, 5_000_000)
+
+
 def test_what_a_script_starts_reads_nothing_of_it(login: Login) -> None:
     with login() as host:
         assert host.run("cat; read -r line; echo \"<$line>\"\necho SECOND", what="asking").stdout == "<>\nSECOND\n"
@@ -187,7 +244,7 @@ def test_round_trips_are_noted_where_a_step_wants_them(login: Login) -> None:
 
 
 def test_the_command_line_can_be_read_by_every_shell() -> None:
-    assert set(PROGRAM).isdisjoint("'\\!\n")
+    assert set(PROGRAM + LOOKING).isdisjoint("'\\!\n")
 
 
 def test_a_closed_host_opens_again(login: Login) -> None:

@@ -14,10 +14,11 @@ import pytest
 from blocks.errors import HostUnreachableError, RefusedError
 from blocks.ssh import SshHost
 from blocks.ssh_fleet import SshFleet
-from blocks.ssh_login import Transport, transport_on
+from blocks.ssh_login import SshLogin, Transport, transport_on
 from configs.errors import ConfigError
 from configs.hosts import Source
 from configs.ssh import Access
+from tasks.shell.fleet import side_by_side
 from tests.fakes.sshd import LOOPBACK, Sshd
 from tests.wire.blocks.conftest import PASSWORD, Login
 
@@ -77,6 +78,19 @@ def test_a_transport_sends_without_waiting_for_acknowledgements() -> None:
         transport = transport_on(client, [])
         assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
         transport.close()
+
+
+def test_a_jump_hosts_own_connection_sends_at_once_too(sshd: Sshd, login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    factory = SshLogin._transport
+    monkeypatch.setattr(SshLogin, "_transport", lambda self, sock, **more: (made.append(sock), factory(self, sock, **more))[1])
+
+    with login(jump=[{"host": LOOPBACK, "port": sshd.port, "user": "ops"}]) as host:
+        host.open()
+        to_jump_host, through_it = made
+        assert isinstance(to_jump_host, socket.socket)
+        assert to_jump_host.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert isinstance(through_it, paramiko.Channel)
 
 
 def test_a_key_that_is_not_accepted_is_named(sshd: Sshd, login: Login, key: paramiko.PKey) -> None:
@@ -175,6 +189,39 @@ def test_what_is_wrong_with_a_jump_host_is_said_of_the_machine_behind_it(sshd: S
     sshd.forwards = False
     with pytest.raises(ConfigError, match=r"^vm-1: .*: jump host 127.0.0.1 does not forward .*AllowTcpForwarding .*ssh-jump-forbidden\]"):
         opening(login, jump=[hop])
+
+
+class SlowSshd(Sshd):
+    """Takes a while for each login, and counts how many of them are made at once."""
+
+    now, most = 0, 0
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        with self.counting:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.2)
+        with self.counting:
+            self.now -= 1
+        return super().check_auth_publickey(username, key)
+
+
+@pytest.mark.parametrize(("at_once", "most"), [(1, {1}), (50, {2, 3, 4})])
+def test_a_fleets_logins_are_made_so_many_at_once(
+    key: paramiko.PKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, most: set[int]
+) -> None:
+    monkeypatch.setattr("blocks.ssh_fleet.LOGINS_AT_ONCE", at_once)
+    sshd, names = SlowSshd([key]), ("vm-1", "vm-2", "vm-3", "vm-4")
+    with sshd.listening():
+        (tmp_path / "known_hosts").write_text(sshd.known_hosts_line)
+        fleet = SshFleet(
+            access=dict.fromkeys(names, Access.model_validate({"port": sshd.port, "key": tmp_path / "key"})),
+            known_hosts=tmp_path / "known_hosts",
+        )
+        with fleet.hosts(tuple(Source(name=name, address=IPv4Address(LOOPBACK)) for name in names), {}) as hosts:
+            side_by_side(lambda host: host.open(), hosts.values())
+
+    assert sshd.most in most
 
 
 def test_algorithms_that_are_too_old_are_named(login: Login, monkeypatch: pytest.MonkeyPatch) -> None:

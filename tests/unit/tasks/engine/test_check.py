@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from typing import Any
 
 from tasks.engine.check import check
@@ -59,8 +58,8 @@ def test_a_check_without_findings_is_an_entry_with_its_round_trips(world: World)
 
     assert isinstance(outcome, Outcome)
     assert (outcome.change, outcome.why, outcome.findings) == (Change.UNCHANGED, "fit", ())
-    (entry,) = json.loads(run.journal.path.read_text())["entries"]
-    assert (entry["step"], entry["outcome"], entry["ssh_round_trips"]) == ("demo check", "unchanged", 1)
+    (entry,) = read_report(run.journal.path).entries
+    assert (entry.step, entry.outcome, entry.ssh_round_trips) == ("demo check", "unchanged", 1)
 
 
 def test_warnings_and_notes_let_the_run_go_on(world: World) -> None:

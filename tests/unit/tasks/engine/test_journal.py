@@ -1,6 +1,7 @@
-"""What a run did is on disk at every moment, whole."""
+"""What a run did is on disk at every moment, and whole in its report at the end."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from blocks.errors import RefusedError
 from tasks.engine.finding import Finding, FindingsError, Level, note
-from tasks.engine.journal import Journal, Report, read_report
+from tasks.engine.journal import Journal, Report, last_change, lines_of, read_report, under_way
 from tasks.engine.outcome import changed, unchanged
 
 SLOW = note("disk-slow", "phys-1", "its disk is slow")
@@ -22,8 +23,8 @@ def journal(folder: Path) -> Journal:
 
 
 def on_disk(journal: Journal) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(journal.path.read_text())
-    return found
+    """As whoever reads the report of a run that was killed now."""
+    return read_report(journal.path).as_json()
 
 
 def test_a_report_is_there_before_the_first_step(journal: Journal) -> None:
@@ -110,13 +111,77 @@ def test_the_end_of_a_run_is_kept_with_its_error(journal: Journal) -> None:
     assert found["ended"]
 
 
-def test_a_half_written_report_is_never_seen(journal: Journal) -> None:
-    before = journal.path.stat().st_ino
+def test_a_finished_report_is_one_whole_file_with_what_was_on_disk_before(journal: Journal) -> None:
+    journal.end(journal.begin("a", "phys-1"), changed("done", findings=(SLOW,)), 2)
+    before = on_disk(journal)
+    journal.finish("verified")
 
+    assert [path.name for path in journal.path.parent.iterdir()] == ["report.json"]
+    whole = json.loads(journal.path.read_text())
+    assert whole["entries"] == json.loads(json.dumps(before["entries"]))
+    assert whole["outcome"] == "verified"
+
+
+def test_a_change_writes_no_more_than_itself_however_long_the_run(journal: Journal) -> None:
+    sizes = []
+    for number in range(50):
+        before = lines_of(journal.path).stat().st_size if number else 0
+        journal.begin("step", f"phys-{number:02}")
+        sizes.append(lines_of(journal.path).stat().st_size - before)
+
+    assert max(sizes) - min(sizes) < 20
+
+
+def test_a_line_that_is_half_written_is_not_read(journal: Journal) -> None:
+    journal.begin("a", "phys-1")
+    journal.begin("b", "phys-1")
+    lines = lines_of(journal.path)
+    os.truncate(lines, lines.stat().st_size - 5)
+
+    assert [entry["step"] for entry in on_disk(journal)["entries"]] == ["a"]
+
+
+def test_what_flows_say_of_the_run_is_on_disk_with_the_next_change(journal: Journal) -> None:
+    journal.report.part = "ends after join"
+    journal.report.before = {"voters": ["vm-1"]}
     journal.begin("a", "phys-1")
 
-    assert journal.path.stat().st_ino != before
-    assert [path.name for path in journal.path.parent.iterdir()] == ["report.json"]
+    assert (on_disk(journal)["part"], on_disk(journal)["before"]) == ("ends after join", {"voters": ["vm-1"]})
+
+
+def test_what_a_step_waits_for_is_on_disk_with_the_next_change_of_any(journal: Journal) -> None:
+    journal.begin("join etcd", "phys-1").awaiting = "phys-1 has caught up"
+    journal.end(journal.begin("set hostname", "phys-2"), changed("is phys-2"), 1)
+
+    assert [entry["awaiting"] for entry in on_disk(journal)["entries"]] == ["phys-1 has caught up", ""]
+
+
+def test_when_a_step_began_to_act_is_on_disk(journal: Journal) -> None:
+    current = under_way.set(journal.begin("join etcd", "phys-1"))
+    journal.act()
+    under_way.reset(current)
+
+    assert on_disk(journal)["entries"][0]["acted"]
+
+
+def test_a_killed_runs_journal_goes_on_where_it_ended(journal: Journal) -> None:
+    journal.end(journal.begin("a", "phys-1"), changed("done"), 1)
+    journal.begin("b", "phys-1")
+    os.utime(journal.path, (100, 100))
+    os.utime(lines_of(journal.path), (200, 200))
+
+    assert last_change(journal.path) == 200
+    again = Journal(read_report(journal.path), journal.path)
+    again.begin("c", "phys-1")
+    assert [entry["outcome"] for entry in on_disk(again)["entries"]] == ["changed", "running", "running"]
+
+
+def test_the_same_step_twice_at_once_is_two_entries(journal: Journal) -> None:
+    first, second = journal.begin("a", "phys-1"), journal.begin("a", "phys-1")
+    journal.end(first, changed("first"), 1)
+    journal.end(second, changed("second"), 1)
+
+    assert [entry["why"] for entry in on_disk(journal)["entries"]] == ["first", "second"]
 
 
 def test_steps_that_run_side_by_side_are_all_written_down(journal: Journal) -> None:

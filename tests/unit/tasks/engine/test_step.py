@@ -1,9 +1,9 @@
 """What every step gets by being one: it is recorded, guarded and logged."""
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from blocks.errors import AnotherRunError, HostUnreachableError, RefusedError
 from configs.errors import EvenkeelError
 from tasks.engine.finding import warning
+from tasks.engine.journal import read_report
 from tasks.engine.outcome import Outcome, changed
 from tasks.engine.run import Moment, Run, moments
 from tasks.engine.step import name_of, step, undo_of
@@ -33,9 +34,8 @@ def demo(run: Run, host: FakeHost, *, error: Exception | None = None) -> Outcome
 
 
 def written(run: Run) -> dict[str, Any]:
-    (entry,) = json.loads(run.journal.path.read_text())["entries"]
-    found: dict[str, Any] = entry
-    return found
+    (entry,) = read_report(run.journal.path).entries
+    return asdict(entry)
 
 
 def test_a_step_is_recorded_with_its_round_trips(world: World) -> None:

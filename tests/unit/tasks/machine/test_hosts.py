@@ -1,10 +1,13 @@
 """A machine's own name, and the names that it resolves."""
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from blocks.errors import VerificationError
+from configs.hosts import Source
 from tasks.engine.outcome import Change, Outcome
-from tasks.machine.hosts import ensure_hostname, ensure_hosts_file, resolved_wrongly
+from tasks.machine.hosts import ensure_hostname, ensure_hosts_file, resolution, resolved_wrongly
 from tests.fakes.world import World
 
 
@@ -126,3 +129,16 @@ def test_a_missing_hosts_file_is_written(world: World) -> None:
 
 def test_a_dry_run_shows_the_lines(world: World) -> None:
     assert "+10.0.0.21       phys-1" in know(world, dry=True).diffs[0]
+
+
+def test_one_process_resolves_all_names_and_one_that_is_not_known_shifts_no_other(world: World) -> None:
+    host, machines = world.hosts["phys-1"], world.platform.machines
+    ensure_hosts_file.fn(world.run(), host, world.platform)
+    unknown = Source(name="nowhere", address=IPv4Address("10.0.0.99"))
+
+    command = resolution((machines[0], unknown, *machines[1:]))
+    said = host.run(command, what="asking").stdout
+
+    assert command.count("getent") == 1
+    assert said.splitlines() == [f"{machines[0].name} {machines[0].address}", "nowhere", *(f"{m.name} {m.address}" for m in machines[1:])]
+    assert resolved_wrongly(said, (unknown, *machines), own="phys-1") == ["nowhere to nothing"]

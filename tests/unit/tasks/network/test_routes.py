@@ -1,12 +1,14 @@
 """Ports that a firewall closes between machines are found before anything is changed."""
 
+from collections import Counter
+
 import pytest
 
 from blocks.errors import DeadlineExceededError
 from configs.hosts import Machine
 from tasks.engine.finding import FindingsError
 from tasks.engine.outcome import Outcome
-from tasks.network.routes import check_routes, needed_endpoints
+from tasks.network.routes import TRIES, check_routes, needed_endpoints
 from tests.fakes.platform import CONFIG, platform
 from tests.fakes.world import World
 
@@ -107,3 +109,16 @@ def test_an_agent_that_is_no_member_needs_servers_only(world: World) -> None:
 def test_a_server_needs_members_as_clients_do(world: World) -> None:
     assert [port for name, port in endpoints(world, "phys-1") if name == "vm-1"] == [2380, 2379, 10443]
     assert [port for name, port in endpoints(world, "phys-3") if name == "vm-1"] == [2380, 10443]
+
+
+def test_a_port_of_many_machines_is_tried_by_some_of_the_others_whichever_it_is(world: World) -> None:
+    targets = [{"name": f"phys-{number}", "address": f"10.0.1.{number}", "role": "agent"} for number in range(1, 60)]
+    world.platform = platform(targets=[{**targets[0], "role": "server"}, *targets[1:]], keepalived={**CONFIG["keepalived"], "holders": 1})
+
+    tried = [(name, port) for machine in world.platform.machines for name, port in endpoints(world, machine.name)]
+
+    peers, servers = (Counter(name for name, port in tried if port == which) for which in (2380, 10443))
+    assert set(peers) == {machine.name for machine in world.platform.machines}
+    assert min(peers.values()) >= TRIES - 2, "the two sources do not try each other"
+    assert sum(peers.values()) <= TRIES * len(peers), "not as often as there are pairs"
+    assert servers["phys-1"] == len(peers) - 1, "few machines are tried by all"

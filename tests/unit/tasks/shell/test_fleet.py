@@ -6,7 +6,7 @@ import time
 import pytest
 
 from blocks.ports import round_trips
-from tasks.shell.fleet import side_by_side
+from tasks.shell.fleet import AT_ONCE, side_by_side
 
 
 def test_answers_come_in_the_order_of_the_questions() -> None:
@@ -17,6 +17,12 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
         return number * 10
 
     assert side_by_side(ask, [3, 1, 2]) == [30, 10, 20]
+
+
+def test_a_large_fleet_has_no_thread_for_each_of_its_machines() -> None:
+    threads = side_by_side(lambda _: (time.sleep(0.001), threading.get_ident())[1], range(4 * AT_ONCE))
+
+    assert len(set(threads)) <= AT_ONCE
 
 
 def test_nobody_is_asked_nothing() -> None:

@@ -1,7 +1,11 @@
 """Which machines hold the VIP."""
 
+import threading
+from typing import Any
+
 import pytest
 
+from blocks.ports import CommandResult
 from tasks.vip.holder import holders, holds, only_holder
 from tests.fakes.world import World
 
@@ -27,3 +31,22 @@ def test_an_address_that_looks_like_the_vip_is_not_it(world: World, address: str
     world.hosts["vm-2"].tell("addresses", f"eth0 {address}")
 
     assert not holds(world.hosts["vm-2"], world.platform)
+
+
+class Waiting:
+    """A machine that answers once all of them are asked."""
+
+    def __init__(self, name: str, asked: threading.Barrier) -> None:
+        self.name, self._asked = name, asked
+
+    def run(self, script: str, **_named: Any) -> CommandResult:
+        self._asked.wait()
+        return CommandResult(int(self.name != "m-7"), "", "")
+
+
+def test_a_fleet_is_asked_side_by_side(world: World) -> None:
+    asked = threading.Barrier(20, timeout=10)
+
+    fleet: Any = [Waiting(f"m-{number}", asked) for number in range(20)]
+
+    assert [host.name for host in holders(fleet, world.platform)] == ["m-7"]
