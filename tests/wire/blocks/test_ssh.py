@@ -85,8 +85,9 @@ def test_nothing_is_begun_beside_what_a_killed_run_left_at_work(
     monkeypatch.setattr("blocks.ssh_shell.LOOKING", LOOKING.replace("look < 240", "look < 1"))  # in place of two minutes of waiting
 
     with at_work() as pid, login() as host:
+        left = rf"vm-1: what an earlier run began .* processes .*\b{pid}\b.*: wait.*\[host-command-left\]"
         for _ in range(2):
-            with pytest.raises(HostUnreachableError, match=rf"vm-1: what an earlier run began .* processes .*\b{pid}\b.*: wait.*\[host-command-left\]"):
+            with pytest.raises(HostUnreachableError, match=left):
                 host.run(f"touch {tmp_path}/begun", what="asking")
     assert (sshd.logins, len(sshd.commands)) == (2, 2), "each of them looks on a connection of its own"
     assert not (tmp_path / "begun").exists()
