@@ -34,8 +34,9 @@ PROGRAM = (
 # a connection looks for that, and becomes the one for a script once there is nothing; its own line does not end as those do.
 LOOKING = (
     f'{ROUND}command -v pgrep >/dev/null || {{ echo "blind-$1" >&2; exit 1; }}; for ((look = 0; look < {2 * ORPHANS_S}; look++)); do '
-    f'left=$(pgrep -f "{AT_WORK}"); test -n "$left" || exec timeout --kill-after={GRACE_S} "$2" bash --norc -c "$3" {OURS} "$1"; '
-    'echo "left-$1" $left >&2; sleep 0.5; done; exit 1'
+    f'mapfile -t left < <(pgrep -f "{AT_WORK}"); '
+    f'test -n "${{left[*]}}" || exec timeout --kill-after={GRACE_S} "$2" bash --norc -c "$3" {OURS} "$1"; '
+    'echo "left-$1 ${left[*]}" >&2; sleep 0.5; done; exit 1'
 )
 
 

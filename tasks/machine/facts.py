@@ -17,6 +17,8 @@ from tasks.machine.remains import QUESTIONS, Remains, parse_remains, prelude
 from tasks.machine.versions import Versions
 from tasks.shell.k3s_units import UNITS
 from tasks.shell.script import facts, parse_facts
+from tasks.shell.system import QUESTIONS as SYSTEM
+from tasks.shell.system import System, parse_system
 from tasks.shell.units import masked_units
 
 # A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
@@ -35,8 +37,9 @@ TOOLS = ("awk", "cmp", "find", "getent", "grep", "gzip", "ip", "pgrep", "sed", "
 # their answer in `place`.
 ROOM = r"""nearest() { place=$1; until test -e "$place/"; do place=${place%/*}; done; place=${place:-/}; }
 images_in() {
-    local said
-    said=$(timeout 20 docker info -f $'{{.DockerRootDir}}\n{{.DriverStatus}}')
+    local said version
+    said=$(timeout 20 docker info -f $'{{.DockerRootDir}}\n{{.ServerVersion}}\n{{.DriverStatus}}')
+    version=${said#*$'\n'}; echo "docker ${version%%$'\n'*}"
     if [[ $said == *io.containerd.snapshotter* ]]; then
         place=$(containerd config dump | sed -nE "s/^root = [\"'](.*)[\"']$/\1/p" | head -n 1)
         test -n "$place" || nearest /var/lib/containerd
@@ -67,8 +70,8 @@ VERSION_OF = r"""version_of() {
 """
 HASHES = re.compile(r"^[0-9a-f]{64}\b", re.MULTILINE)
 ROOMS = re.compile(r"^ *(\d+) (\d*) (.+)$", re.MULTILINE)
+DOCKER = re.compile(r"^docker (\S+)$", re.MULTILINE)
 TOTALS = re.compile(r"^(\d+)\ttotal$", re.MULTILINE)  # as du prints them
-SYSTEM = """. /etc/os-release; test -z "$PRETTY_NAME" || echo "$PRETTY_NAME"; read -r a b _ < <(systemctl --version) && echo "$a $b" """
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 
@@ -114,8 +117,9 @@ class HostFacts:
     has_default_route: bool
     has_br_netfilter: bool
     managed: Managed
-    system: str
-    """Its distribution and its systemd's version."""
+    system: System
+    docker: str
+    """Its version; empty where it does not answer."""
 
 
 def _etcd_cluster(addresses: tuple[str, ...], port: int, *, tls: bool) -> str:
@@ -157,7 +161,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "addresses": 'ip -4 -o addr show | while read -r _ name _ address _; do echo "$name $address"; done',
             "route": "ip -4 route show default; ip -6 route show default",
             "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
-            "system": SYSTEM,
+            **SYSTEM,
         }
     )
 
@@ -189,7 +193,8 @@ def parse_host_facts(output: str) -> HostFacts:
         has_default_route=bool(said["route"]),
         has_br_netfilter=bool(said["br_netfilter"]),
         managed=parse_managed(said),
-        system=", ".join(said["system"].splitlines()),
+        system=parse_system(said),
+        docker="".join(DOCKER.findall(said["rooms"])),
     )
 
 

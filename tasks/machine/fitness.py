@@ -18,7 +18,6 @@ from tasks.shell.units import MASKED, UNMASK
 MAX_SKEW_S = 5  # leases and certificates tolerate more, VRRP and logs that are compared do not
 SPARE_BYTES = 5 * 2**30  # the kubelet keeps 10-15 % free by default; loading an image takes its tar's size twice
 K3S_SPARE_BYTES = 2**30  # k3s unpacks itself, pods have their logs and empty folders there
-INSTALL = "install it there, for example with apt-get install"
 
 
 @check("check machine")
@@ -50,7 +49,8 @@ def check_machine(host: Host, platform: Platform, machine: Machine, live: LivePl
         found.warn(
             "helm-missing-on-target", "no `helm` there, backups need it once the sources have left", "install it there"
         )
-    return found.checked(f"fit: {facts.system}")
+    docker = f", docker {facts.docker}" if facts.docker else ""
+    return found.checked(f"fit: {facts.system}{docker}")
 
 
 def _judge_clock(found: Findings, skew_s: float) -> None:
@@ -94,7 +94,7 @@ def _judge_tools(found: Findings, facts: HostFacts) -> None:
     """On sources, too: what asks them whether k3s runs must not hear nothing."""
     for command in TOOLS:
         if command in facts.missing_commands:
-            found.refuse("host-command-missing", f"no command {command}", INSTALL, final=True)
+            found.refuse("host-command-missing", f"no command {command}", facts.system.install(command), final=True)
 
 
 def _judge_software(found: Findings, facts: HostFacts, platform: Platform, target: Target) -> None:
@@ -107,7 +107,7 @@ def _judge_software(found: Findings, facts: HostFacts, platform: Platform, targe
     for command in facts.missing_commands:
         if command not in TOOLS and needed.get(command, True):
             final = command not in ("keepalived", "hostnamectl")
-            found.refuse("host-command-missing", f"no command {command}", INSTALL, final=final)
+            found.refuse("host-command-missing", f"no command {command}", facts.system.install(command), final=final)
     for unit in facts.masked:
         if needed.get(unit, True):
             found.refuse("unit-masked", f"its unit {unit} {MASKED}", UNMASK.format(unit), final=True)

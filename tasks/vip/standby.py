@@ -19,6 +19,7 @@ from tasks.engine.step import step
 from tasks.engine.waiting import stays, wait_until
 from tasks.shell.files import diff_of_ours, keep_foreign, read_file, write_file
 from tasks.shell.script import STRICT, facts, parse_facts
+from tasks.shell.system import MANAGER, how_to_install
 from tasks.shell.units import refuse_masked
 from tasks.vip.adverts import NEITHER, announce, listening, listens_for, parse_adverts, why_discarded
 from tasks.vip.conf import devices_of, keepalived_conf, masked, programs_of, scripts_of, users_of
@@ -140,7 +141,7 @@ def _judge_target(found: Findings, host: Host, platform: Platform, target: Targe
         "user": _lacking(users_of(instance), 'id -u "$n"'),
         "command": _lacking(programs_of(instance), 'command -v "$n"'),
     }
-    question = facts({**listed, "heard": listening(device, instance)})
+    question = facts({**listed, "heard": listening(device, instance), "manager": MANAGER})
     timeout_s = platform.timeouts.command_s + listens_for(instance)
     said = parse_facts(host.run(question, what="listening for VRRP adverts", timeout_s=timeout_s).stdout)
     for kind in listed:
@@ -150,6 +151,10 @@ def _judge_target(found: Findings, host: Host, platform: Platform, target: Targe
                 f"no {kind} {', '.join(said[kind].splitlines())}, which the holder's {CONF} names",
                 "see targets[].interface" if kind == "interface" else "set it up there, as on the holder",
             )
+    if said["heard"] == NEITHER:
+        what = f"neither python nor perl is there, so adverts of VRID {instance.virtual_router_id} can't be listened for"
+        found.refuse("vip-listener-missing", what, how_to_install("python3", said["manager"]), final=True)
+        return
     _judge_adverts(found, device, instance, said["heard"])
 
 
@@ -162,10 +167,7 @@ def _judge_adverts(found: Findings, device: str, instance: Instance, answer: str
     vrid, adverts = instance.virtual_router_id, parse_adverts(answer)
     reasons = dict.fromkeys((advert.source, "; ".join(why_discarded(advert, instance))) for advert in adverts)
     foreign = "; ".join(f"{source} has {why}" for source, why in reasons if why)
-    if answer == NEITHER:
-        what = f"neither python nor perl is there, so adverts of VRID {vrid} can't be listened for"
-        found.refuse("vip-listener-missing", what, "install one: apt-get install perl, or yum install python3", final=True)
-    elif not adverts:
+    if not adverts:
         error = "".join(f": {line}" for line in answer.splitlines()[-1:])
         what = f"no VRRP adverts of VRID {vrid} heard on {device} within {listens_for(instance):g} s{error}"
         remedy = f"let protocol 112 and multicast to {instance.group} through to it, in its own firewall: {FIREWALL}"

@@ -25,6 +25,11 @@ hostnamectl() {
 id() { test $# -lt 2 || { ! listed lacks-users "$2"; return; }; say uid '0\n'; }
 date() { case $1 in +%s.%N) printf @now%+d@ "$(say clock 0)" ;; *) command date "$@" ;; esac; }
 keepalived() { :; }
+# Of package managers; which one a machine lacks is in $S/lacks.
+apt-get() { :; }
+dnf() { :; }
+yum() { :; }
+ls() { case $* in --version) echo 'ls (GNU coreutils) 9.1' ;; *) command ls "$@" ;; esac; }
 # Both programs that are run by name, each with its text: one hears $S/adverts, lines of "SOURCE PAYLOAD", one announces.
 interpreter() {
     local source payload
@@ -245,6 +250,7 @@ docker() {
     case $1 in
     info)
         case $* in *DockerRootDir*) printf %s "$R"; say docker-root '/var/lib/docker\n' ;; esac
+        case $* in *ServerVersion*) say docker-version '20.10.24\n' ;; esac
         case $* in *DriverStatus*) say docker-store '[[Backing Filesystem extfs]]\n' ;; esac ;;
     ps) docker_ps "${@:2}" ;;
     stop) did docker "$@"; docker_set Exited "${@:2}" ;;

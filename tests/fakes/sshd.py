@@ -95,13 +95,14 @@ class Sshd(paramiko.ServerInterface):
     def check_channel_direct_tcpip_request(self, chanid: int, origin: Any, destination: Any) -> int:
         if not self.forwards:
             return paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        through = self.transports[-1]  # the way may lead back here, and then has a transport of its own as soon as it is made
         try:
             there = socket.create_connection(destination, 5)
         except OSError:
             return paramiko.OPEN_FAILED_CONNECT_FAILED
         there.settimeout(None)  # a way on which nothing is said for a while stays
         self.forwarded[chanid] = there
-        threading.Thread(target=self._forward, daemon=True).start()
+        threading.Thread(target=self._forward, args=(through,), daemon=True).start()
         return paramiko.OPEN_SUCCEEDED
 
     def _accept(self, server: socket.socket) -> None:
@@ -139,8 +140,8 @@ class Sshd(paramiko.ServerInterface):
                 self.open_now -= 1
             channel.close()
 
-    def _forward(self) -> None:
-        channel = self.transports[-1].accept(5)
+    def _forward(self, through: paramiko.Transport) -> None:
+        channel = through.accept(5)
         if channel is not None:
             with self.forwarded.pop(channel.chanid) as there:
                 threading.Thread(target=_copy, args=(there.recv, channel.sendall), daemon=True).start()

@@ -49,7 +49,10 @@ def test_an_old_server() -> None:
     assert found.addresses == ("127.0.0.1", "10.0.0.21", "172.17.0.1")
     assert found.interfaces == ("lo", "eth0", "docker0")
     assert (found.has_default_route, found.has_br_netfilter) == (True, True)
-    assert found.system == "CentOS Linux 7 (Core), systemd 219"
+    assert str(found.system) == (
+        "CentOS Linux 7 (Core), kernel 3.10.0-1160.el7.x86_64, systemd 219, bash 4.2.46, coreutils 8.22, cgroup v1, SELinux enforcing"
+    )
+    assert (found.system.install("ip"), found.docker) == ("yum install iproute", "18.09.9")
 
 
 UNIT = """[Service]
@@ -81,7 +84,7 @@ def test_a_machine_that_never_had_anything() -> None:
     assert found.missing_files == ("/opt/k3s/vendor/k3s", "/opt/k3s/vendor/install-k3s.sh")
     assert found.missing_commands == ("docker", "keepalived")
     assert not found.remains
-    assert (found.has_default_route, found.has_br_netfilter, found.system) == (False, False, "")
+    assert (found.has_default_route, found.has_br_netfilter, str(found.system), found.docker) == (False, False, "", "")
     assert (found.k3s_cas, found.etcd_cluster, found.docker_active) == (set(), "", False)
 
 

@@ -8,6 +8,7 @@ from tasks.engine.finding import Finding, FindingsError, Level
 from tasks.engine.outcome import Outcome
 from tasks.machine.facts import TOOLS
 from tasks.machine.fitness import check_machine
+from tasks.shell.system import how_to_install
 from tests.fakes import machines
 from tests.fakes.host import FakeHost
 from tests.fakes.platform import CONFIG, platform
@@ -46,7 +47,7 @@ UNFIT: dict[str, tuple[Given, str]] = {
     ),
     "a command less": (
         lambda host: host.tell("lacks", "keepalived"),
-        "no command keepalived: install it there, for example with apt-get install [host-command-missing]",
+        "no command keepalived: apt-get install keepalived [host-command-missing]",
     ),
     "a full disk": (
         lambda host: host.tell("free", str(2**30)),
@@ -151,7 +152,7 @@ def test_images_do_not_need_room_beside_the_disk_that_docker_has_for_them(world:
 def test_a_tool_of_the_scripts_that_is_missing_is_refused_on_every_machine(world: World, name: str, command: str) -> None:
     world.hosts[name].tell("lacks", command)
 
-    said = f"{name}: no command {command}: install it there, for example with apt-get install [host-command-missing]"
+    said = f"{name}: no command {command}: {how_to_install(command, 'apt-get')} [host-command-missing]"
     assert [(str(finding), finding.final) for finding in refused(world, name) if finding.id == "host-command-missing"] == [(said, True)]
 
 
@@ -274,14 +275,14 @@ def test_a_clock_that_is_off_is_refused(world: World) -> None:
 
 
 def test_a_source_needs_no_bundle(world: World) -> None:
-    assert check(world, "vm-1").why == "fit: Debian GNU/Linux 12 (bookworm), systemd 252"
+    assert check(world, "vm-1").why.startswith("fit: Debian GNU/Linux 12 (bookworm), systemd 252, bash ")
 
 
 def test_a_target_that_has_joined_needs_no_room_any_more(world: World) -> None:
     world.has_nodes("phys-1")
     world.hosts["phys-1"].tell("free", "0")
 
-    assert check(world).why == "fit: Debian GNU/Linux 12 (bookworm), systemd 252"
+    assert check(world).why.startswith("fit: Debian GNU/Linux 12 (bookworm), systemd 252, bash ")
 
 
 def test_a_target_that_brings_another_version_is_a_warning(world: World) -> None:
@@ -332,7 +333,7 @@ def test_the_etcd_of_a_target_that_is_to_be_no_member_is_not_judged(world: World
     world.platform = platform(targets=[phys_1, phys_2, {**phys_3, "etcd": False}])
     machines.bring(world.hosts["phys-3"], etcd="3.3.25", k3s="1.20.2")
 
-    assert check(world, "phys-3").why == "fit: Debian GNU/Linux 12 (bookworm), systemd 252"
+    assert check(world, "phys-3").why.startswith("fit: Debian GNU/Linux 12 (bookworm), systemd 252, bash ")
 
 
 def test_a_masked_keepalived_is_no_matter_where_the_vip_never_is(world: World) -> None:
