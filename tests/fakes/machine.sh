@@ -276,11 +276,10 @@ docker_load() {
 
 # GlusterFS, where a test has made a pool: see gluster.py.
 test ! -e "$S/gluster" || gluster() {
-    local self port world connection code said
+    local self port connection code said
     read -r self port <"$S/gluster-self"
-    world=$(readlink "$S/gluster")
     exec {connection}<>"/dev/tcp/127.0.0.1/$port"
-    printf '%s\n' "$world" "$self" "$R" $# "$@" >&$connection
+    printf '%s\n' "$self" "$R" $# "$@" >&$connection
     read -r code <&$connection
     IFS= read -rd '' said <&$connection
     exec {connection}>&-
