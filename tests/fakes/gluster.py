@@ -1,7 +1,8 @@
 """GlusterFS 10.3 as its command answers, on machines that share one world: pools, volumes, bricks, what is left to heal.
 
 The command of a machine asks a server in this process (machine.sh), a line for each of MACHINE, ROOT and the number of words, then
-the words; the world lies beside the root. What it answers has the elements that were recorded of a real one (tests/unit/tasks/lake/recorded).
+the words; the world lies beside the root. What it answers has the elements that were recorded of a real one: see
+tests/unit/tasks/lake/recorded.
 """
 
 from __future__ import annotations
