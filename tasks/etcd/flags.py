@@ -62,18 +62,23 @@ NANOSECONDS = re.compile(
 # The process knows what its unit, drop-ins, files and shells have made of it; the unit knows it also when etcd is stopped.
 SHELL = r"""
 {
-    words='' environ='' config='' more='' pid=$(systemctl show -p MainPID etcd) unit=$(systemctl cat etcd)
+    words='' environ='' files='' config='' more='' pid=$(systemctl show -p MainPID etcd) unit=$(systemctl cat etcd)
     pid=${pid#MainPID=}
     read -r more <"/proc/$pid/task/$pid/children"
     for p in $pid $more; do
         word=''; IFS= read -r -d '' word <"/proc/$p/cmdline"
         case $word in etcd | */etcd) ;; *) continue ;; esac
-        words=$(tr '\0' '\n' <"/proc/$p/cmdline")
-        environ=$(tr '\0' '\n' <"/proc/$p/environ" | grep '^ETCD_')
+        while IFS= read -r -d '' word; do words+=$word$'\n'; done <"/proc/$p/cmdline"
+        while IFS= read -r -d '' word; do case $word in ETCD_*) environ+=$word$'\n' ;; esac; done <"/proc/$p/environ"
         break
     done
-    # shellcheck disable=SC2086  # a pattern is one for systemd, too
-    files=$(printf '%s\n' "$unit" | sed -n 's/^EnvironmentFile=-\{0,1\}//p' | while read -r f; do grep -h '^ETCD_' $f; done)
+    while IFS= read -r line; do
+        case $line in EnvironmentFile=*) line=${line#*=} ;; *) continue ;; esac
+        for f in ${line#-}; do  # a pattern is one for systemd, too
+            while IFS= read -r word || test -n "$word"; do case $word in ETCD_*) files+=$word$'\n' ;; esac; done <"$f"
+        done
+    done <<<"$unit"
+    words=${words%$'\n'} environ=${environ%$'\n'} files=${files%$'\n'}
     line="$words $unit" variables="$environ"$'\n'"$files"$'\n'"$unit"
     option='config-file[= ]+([^ ]+)' variable=$'ETCD_CONFIG_FILE=([^ \n]+)'
     if [[ ${line//$'\n'/ } =~ $option ]] || [[ $variables =~ $variable ]]; then config=${BASH_REMATCH[1]//[\"\']/}; fi

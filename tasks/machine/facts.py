@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +23,13 @@ from tasks.shell.system import QUESTIONS as SYSTEM
 from tasks.shell.system import System, parse_system
 from tasks.shell.units import masked_units
 
-# A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only hashes leave.
+# A token says which cluster a machine was to join, its disk which one it has joined; a kubeconfig holds keys: only its CA leaves.
 CAS = r"""ca='certificate-authority-data"?: *"?([A-Za-z0-9+/=]+)(.*)'
 for d in "${dirs[@]}"; do
     sha256sum "$d/server/tls/server-ca.crt" "$d/agent/server-ca.crt"
     for k in "$d"/agent/*.kubeconfig /etc/rancher/k3s/k3s.yaml; do
         text=''; test ! -f "$k" || IFS= read -rd '' text <"$k"
-        while [[ $text =~ $ca ]]; do text=${BASH_REMATCH[2]}; base64 -d <<<"${BASH_REMATCH[1]}" | sha256sum; done
+        while [[ $text =~ $ca ]]; do text=${BASH_REMATCH[2]}; echo "ca ${BASH_REMATCH[1]}"; done
     done
 done"""
 # Every script needs them, and one that is missing looks like an answer: without pgrep nothing seems to run. What is of coreutils,
@@ -71,7 +73,10 @@ VERSION_OF = r"""version_of() {
 HASHES = re.compile(r"^[0-9a-f]{64}\b", re.MULTILINE)
 ROOMS = re.compile(r"^ *(\d+) (\d*) (.+)$", re.MULTILINE)
 DOCKER = re.compile(r"^docker (\S+)$", re.MULTILINE)
-TOTALS = re.compile(r"^(\d+)\ttotal$", re.MULTILINE)  # as du prints them
+AUTHORITIES = re.compile(r"^ca (\S+)$", re.MULTILINE)
+SIZES = re.compile(r"^(\d+)\t(.+)$", re.MULTILINE)  # as du prints them
+STAGED = re.compile(r"^staged (.+)$", re.MULTILINE)
+CLUSTER = re.compile(r'"cluster_id": *"([0-9]+)"')
 _STATUS = r'POST /$1/maintenance/status HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
 
 
@@ -129,8 +134,7 @@ def _etcd_cluster(addresses: tuple[str, ...], port: int, *, tls: bool) -> str:
         own = " ".join(f"-{name} $({own_file(name)})" for name in ("cert", "key"))
         connect = f'{SHELL}printf "{_STATUS}" | openssl s_client -quiet -connect $0:{port} {own}'
     each = f"for a in {' '.join(addresses)}; do for v in v3 v3beta"
-    asked = f'{each}; do timeout 3 bash -c {quote(connect)} "$a" "$v"; done; done'
-    return f"""said=$({asked}); id='"cluster_id": *"([0-9]+)"'; [[ $said =~ $id ]] && echo "${{BASH_REMATCH[1]}}" """
+    return f'{each}; do timeout 3 bash -c {quote(connect)} "$a" "$v"; done; done'
 
 
 def fact_script(platform: Platform, address: str) -> str:
@@ -145,7 +149,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "clock": "date +%s.%N",
             "uid": "id -u",
             "rooms": ROOM,
-            "bundle": f"du -scb {listed}; du -scb {staged}",
+            "bundle": f"du -sb {listed}; printf 'staged %s\\n' {staged}",
             "missing": f'for f in {listed}; do test -s "$f" || echo "$f"; done',
             "commands": f'for c in {" ".join(map(quote, commands))}; do command -v "$c" >/dev/null || echo "$c"; done',
             "helm": "command -v helm",
@@ -158,7 +162,7 @@ def fact_script(platform: Platform, address: str) -> str:
             "masked": masked_units(("docker", "keepalived")),
             **QUESTIONS,
             **WRITERS,
-            "addresses": 'ip -4 -o addr show | while read -r _ name _ address _; do echo "$name $address"; done',
+            "addresses": "ip -4 -o addr show",
             "route": "ip -4 route show default; ip -6 route show default",
             "br_netfilter": "{ test -e /proc/sys/net/bridge || modprobe -n br_netfilter; } && echo yes",
             **SYSTEM,
@@ -169,21 +173,22 @@ def fact_script(platform: Platform, address: str) -> str:
 def parse_host_facts(output: str) -> HostFacts:
     """What a machine answered to `fact_script`."""
     said = parse_facts(output)
-    bundle, staged = [*TOTALS.findall(said["bundle"]), "0", "0"][:2]
-    interfaces = [line.split() for line in said["addresses"].splitlines()]
+    sizes = {path: int(size) for size, path in SIZES.findall(said["bundle"])}
+    interfaces = [line.split()[1:4:2] for line in said["addresses"].splitlines()]
+    cluster = CLUSTER.search(said["etcd_cluster"])
     return HostFacts(
         hostname=said["hostname"],
         clock=datetime.fromtimestamp(float(said["clock"]), UTC),
         uid=int(said["uid"]),
         rooms=tuple(Room(int(free), device, folder) for free, device, folder in ROOMS.findall(said["rooms"])),
-        bundle_bytes=int(bundle),
-        staged_bytes=int(staged),
+        bundle_bytes=sum(sizes.values()),
+        staged_bytes=sum(sizes.get(path, 0) for path in STAGED.findall(said["bundle"])),
         missing_files=tuple(said["missing"].splitlines()),
         missing_commands=tuple(said["commands"].splitlines()),
         has_helm=bool(said["helm"]),
         brings=Versions(said["etcd_version"], said["k3s_version"]),
-        k3s_cas=frozenset(HASHES.findall(said["cas"])),
-        etcd_cluster=said["etcd_cluster"].strip(),
+        k3s_cas=frozenset({*HASHES.findall(said["cas"]), *map(_sha256, AUTHORITIES.findall(said["cas"]))} - {""}),
+        etcd_cluster=cluster[1] if cluster else "",
         k3s_server=said["server"].strip(),
         remains=parse_remains(said),
         docker_active=said["docker"] == "active",
@@ -196,6 +201,14 @@ def parse_host_facts(output: str) -> HostFacts:
         system=parse_system(said),
         docker="".join(DOCKER.findall(said["rooms"])),
     )
+
+
+def _sha256(certificate: str) -> str:
+    """Of a certificate as a kubeconfig has it; empty when it can't be read."""
+    try:
+        return hashlib.sha256(base64.b64decode(certificate)).hexdigest()
+    except ValueError:
+        return ""
 
 
 def read_host_facts(host: Host, platform: Platform) -> HostFacts:

@@ -8,12 +8,13 @@ from shlex import quote
 
 from configs.platform import Platform
 from tasks.k3s.flags import DATA_DIRS
+from tasks.shell.units import unit_state
 
 KUBELETS = "k8s_"  # how the kubelet names its containers in docker
 # A bundle that was staged for the join is no remains: the binary that is the bundle's own, and images in agent/images.
 _FUNCTIONS = rf"""{DATA_DIRS}
 there() {{ local f; for f; do test ! -e "$f" && test ! -L "$f" || echo "$f"; done; }}
-units() {{ (cd /etc/systemd/system && there k3s*.service) 2>/dev/null; }}
+units() {{ local f; for f in /etc/systemd/system/k3s*.service; do test ! -e "$f" && test ! -L "$f" || echo "${{f##*/}}"; done; }}
 uninstallers() {{ there /usr/local/bin/k3s*-uninstall.sh; }}
 processes() {{ pgrep -xl 'k3s.*|kubelet|kube-.*'; pgrep -fl '/data/[0-9a-f]{{64}}/bin/containerd-shim'; }}
 has_any() {{ {{ test -e "$1" || test -L "$1"; }} && test -n "$(find "$@" -print -quit 2>/dev/null)"; }}
@@ -41,13 +42,14 @@ containers() {{
     if systemctl is-active docker >/dev/null; then docker ps -a --format '{{{{.Names}}}}'
     else ls "$(docker_root)/containers" | cut -c1-12; fi
 }}
-others() {{ containers | grep -vxF -e '' "${{kept[@]}}"; }}
-etcd() {{
-    local state; state=$(systemctl is-active etcd)
-    case $state in active | activating | deactivating) echo "$state" ;; esac
-    test "$(systemctl is-enabled etcd)" != enabled || echo enabled
+others() {{
+    local name
+    while read -r name; do
+        test -z "$name" || [[ " ${{kept[*]}} " == *" -e $name "* ]] || echo "$name"
+    done < <(containers)
 }}
 """
+STARTS = ("active", "activating", "deactivating", "enabled")  # what systemd says of a unit that runs, or will
 QUESTIONS = {
     "units": "units",
     "uninstallers": "uninstallers",
@@ -55,7 +57,7 @@ QUESTIONS = {
     "paths": "paths",
     "mounts": "mounts",
     "containers": "others",
-    "etcd": "etcd",
+    "etcd": unit_state("etcd"),
     "kept": 'test ${#kept[@]} = 0 || containers | grep -xF "${kept[@]}"',
 }
 
@@ -112,4 +114,4 @@ def prelude(platform: Platform) -> str:
 def parse_remains(said: Mapping[str, str]) -> Remains:
     """What a machine answered to `QUESTIONS`."""
     lines = {name: tuple(said[name].splitlines()) for name in QUESTIONS if name != "kept"}
-    return Remains(**lines)
+    return Remains(**{**lines, "etcd": tuple(word for word in lines["etcd"] if word in STARTS)})

@@ -1,7 +1,8 @@
 """GlusterFS 10.3 as its command answers, on machines that share one world: pools, volumes, bricks, what is left to heal.
 
-The command of a machine asks a server in this process (machine.sh), a line for each of WORLD, MACHINE, ROOT and the number of words, then
-the words. What it answers has the elements that were recorded of a real one (tests/unit/tasks/lake/recorded).
+The command of a machine asks a server in this process (machine.sh), a line for each of MACHINE, ROOT and the number of words, then
+the words; the world lies beside the root. What it answers has the elements that were recorded of a real one: see
+tests/unit/tasks/lake/recorded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 State = dict[str, Any]
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<cliOutput>\n'
 OTHER = "other"  # a machine of the pool that nobody asks
+WORLD = "gluster.json"
 DOWN = "Connection failed. Please check if gluster daemon is operational."
 
 
@@ -24,7 +26,7 @@ class FakeGluster:
     """The world, as tests set it up and look at it. Every machine of `hosts` has the command; glusterd runs on `running`."""
 
     def __init__(self, folder: Path, hosts: Any) -> None:
-        self.file, self.hosts = folder / "gluster.json", hosts
+        self.file, self.hosts = folder / WORLD, hosts
         for host in hosts.values():
             host.disk.link(".state/gluster", self.file)
             host.write(".state/gluster-self", f"{host.name} {served()}\n")
@@ -71,10 +73,10 @@ class Asked(socketserver.StreamRequestHandler):
     """One command, answered by its exit code and what it prints; a shell can't close one direction only, so words are counted."""
 
     def handle(self) -> None:
-        world, machine, root, count = (self.rfile.readline().decode().rstrip("\n") for _ in range(4))
+        machine, root, count = (self.rfile.readline().decode().rstrip("\n") for _ in range(3))
         words = [self.rfile.readline().decode().rstrip("\n").replace(root, "") for _ in range(int(count))]
         with ONE_AT_A_TIME:
-            code, said = command(Path(world), machine, [word for word in words if not word.startswith("--")])
+            code, said = command(Path(root).with_name(WORLD), machine, [word for word in words if not word.startswith("--")])
         self.wfile.write(f"{code}\n{said}\n".encode())
 
 

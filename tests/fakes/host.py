@@ -181,13 +181,16 @@ class FakeHost(Faulty):
         shell = Shell.new()
         name = "fake"  # no login of another test takes it for a command that a killed run has left
         command = ["bash", "--norc", "-c", USUAL_FOLDERS.sub("PATH=$PATH", PROGRAM), name, shell.mark]
-        with os.fdopen(os.memfd_create(self.name), "w+b") as rooted:  # bash reads a pipe byte by byte
+        # Bash reads a pipe byte by byte, and whoever reads from one is woken up by each line that is said.
+        with os.fdopen(os.memfd_create("script"), "w+b") as rooted, os.fdopen(os.memfd_create("said"), "w+b") as said:
             rooted.write(self._rooted(script).encode())
             rooted.seek(0)
-            done = subprocess.run(command, stdin=rooted, capture_output=True, env=environment, timeout=60)
+            done = subprocess.run(command, stdin=rooted, stdout=said, stderr=subprocess.PIPE, env=environment, timeout=60)
+            said.seek(0)
+            stdout = said.read()
         unknown = self.root / "tmp/not-found"
         assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
-        out, err = (self._unrooted(said.decode(errors="replace")) for said in (done.stdout, done.stderr))
+        out, err = (self._unrooted(text.decode(errors="replace")) for text in (stdout, done.stderr))
         answer = shell.answer(done.returncode, out, err)
         assert answer is not None, f"{self.name}: bash ended with {done.returncode} amid the script: {err}"
         return answer
