@@ -84,13 +84,13 @@ def middle(costs: list[Cost]) -> Cost | None:
     """The median of each; None before the first turn."""
     if not costs:
         return None
-    return Cost(*(median(values) for values in zip(*((one.wall_s, one.cpu_s, one.peak_mb) for one in costs), strict=True)))
+    return Cost(*(median(values) for values in zip(*((one.elapsed_s, one.cpu_s, one.peak_mb) for one in costs), strict=True)))
 
 
 def ratio(costs: dict[str, list[Cost]], tool: str) -> float | None:
-    """Wall time of ours in a flow to that of another tool: the median of the rounds' own ratios, as load changes between rounds."""
+    """Elapsed time of ours in a flow to that of another tool: the median of the rounds' own ratios, as load changes between rounds."""
     pairs = list(zip(costs.get("flow", []), costs.get(tool, []), strict=False))
-    return median(ours.wall_s / other.wall_s for ours, other in pairs) if pairs else None
+    return median(ours.elapsed_s / other.elapsed_s for ours, other in pairs) if pairs else None
 
 
 def as_json(costs: Costs) -> dict[str, Any]:
@@ -115,8 +115,8 @@ def table(costs: Costs) -> str:
 
 
 def shown(cost: Cost | None) -> str:
-    """Wall time, CPU time of the client and its peak, as the table has them."""
-    return f"{cost.wall_s:.1f} / {cost.cpu_s:.1f} / {cost.peak_mb:.0f}" if cost is not None else "-"
+    """Elapsed time, CPU time of the client and its peak, as the table has them."""
+    return f"{cost.elapsed_s:.1f} / {cost.cpu_s:.1f} / {cost.peak_mb:.0f}" if cost is not None else "-"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a process costs, with all that it starts: wall time, CPU time and memory."""
+"""What a process costs, with all that it starts: elapsed time, CPU time and memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FailedError(Exception):
 class Cost:
     """Of one turn."""
 
-    wall_s: float
+    elapsed_s: float
     cpu_s: float
     peak_mb: float
 
@@ -85,7 +85,7 @@ def cost_of(words: Sequence[str | Path], env: Mapping[str, str], *, others: Coll
         process.kill()
         said, _ = process.communicate()
         said += f"\nnot done within {MOST_S} s"
-    wall = time.monotonic() - begun
+    elapsed = time.monotonic() - begun
     over.set()
     watching.join()
     _end_orphans({*others, process.pid})
@@ -96,7 +96,7 @@ def cost_of(words: Sequence[str | Path], env: Mapping[str, str], *, others: Coll
     if times and said.count(text) < times:
         raise FailedError(f"{words[0]}: {said.count(text)} times {text}, expected {times}: {said[-2000:]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall, cpu, tree.peak_kb / 1024)
+    return Cost(elapsed, cpu, tree.peak_kb / 1024)
 
 
 def _watch(tree: Tree, over: threading.Event) -> None:

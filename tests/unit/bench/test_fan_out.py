@@ -50,7 +50,7 @@ def test_a_trees_memory_is_that_of_all_below_the_root_each_page_once(tmp_path: P
     assert sorted(tree.look()) == [20, 21]
 
 
-def test_what_a_process_costs_is_told_with_its_childrens_time() -> None:
+def test_what_a_process_costs_is_said_with_its_childrens_time() -> None:
     burn = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'sum(range(10**7))'])"
 
     assert cost_of([sys.executable, "-c", burn], {}).cpu_s > 0.1
