@@ -80,17 +80,21 @@ def test_a_transport_sends_without_waiting_for_acknowledgements() -> None:
         transport.close()
 
 
-def test_a_jump_hosts_own_connection_sends_at_once_too(sshd: Sshd, login: Login, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jump_hosts_own_connection_sends_at_once_too(
+    sshd: Sshd, login: Login, key: paramiko.PKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[object] = []
     factory = SshLogin._transport
     monkeypatch.setattr(SshLogin, "_transport", lambda self, sock, **more: (made.append(sock), factory(self, sock, **more))[1])
 
-    with login(jump=[{"host": LOOPBACK, "port": sshd.port, "user": "ops"}]) as host:
-        host.open()
-        to_jump_host, through_it = made
-        assert isinstance(to_jump_host, socket.socket)
-        assert to_jump_host.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-        assert isinstance(through_it, paramiko.Channel)
+    with Sshd([key]).listening() as jump:
+        known = f"{sshd.known_hosts_line}\n{jump.known_hosts_line}\n"
+        with login(known=known, jump=[{"host": LOOPBACK, "port": jump.port, "user": "ops"}]) as host:
+            host.open()
+            to_jump_host, through_it = made
+            assert isinstance(to_jump_host, socket.socket)
+            assert to_jump_host.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert isinstance(through_it, paramiko.Channel)
 
 
 def test_a_key_that_is_not_accepted_is_named(sshd: Sshd, login: Login, key: paramiko.PKey) -> None:
