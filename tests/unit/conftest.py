@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,4 +13,6 @@ provoked = Provoked(Path(__file__).parent, lambda page, ids: never_provoked(page
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Pytest shows the log of a test that fails; Prefect's console would lay out each line of all others, too.
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     config.pluginmanager.register(provoked)
