@@ -12,7 +12,7 @@ from configs.base import Label, StrictModel
 class Campaign(StrictModel):
     """Which platforms move, in which order, and how many at a time."""
 
-    campaign: Label = Field(description="names its limit in Prefect and its reports")
+    campaign: Label = Field(description="names its report")
     canary: Path = Field(description="config of the platform that moves first, by itself; the others follow if it ended well")
     others: tuple[Path, ...] = Field(min_length=1, description="configs of the others, begun in this order")
     at_once: int = Field(1, ge=1, description="how many of them move at a time; a worker runs each in a process of its own")

@@ -6,15 +6,17 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 from prefect import flow, task
-from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.concurrency.sync import concurrency
-from prefect.deployments import run_deployment
 from prefect.futures import PrefectFuture, as_completed
 
 from configs.campaign import Campaign
@@ -46,8 +48,6 @@ def campaign(inventory: str = "configs/campaign.yaml", dry_run: bool = False) ->
     """
     plan, platforms = load_campaign(Path(inventory))
     moves = {config: Move(platform.name, str(config)) for config, platform in platforms.items()}
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(slots_of(plan), plan.at_once)
     try:
         for config, move in move_all(plan, platforms, dry_run=dry_run):
             moves[config] = move
@@ -63,11 +63,6 @@ def campaign(inventory: str = "configs/campaign.yaml", dry_run: bool = False) ->
         raise CampaignError(f"{first.platform}: {first.said}{others}: see its report, then run the same command again")
 
 
-def slots_of(plan: Campaign) -> str:
-    """The name of the limit in Prefect: how many platforms of this campaign move at once, also if it was begun twice."""
-    return f"evenkeel-campaign-{plan.campaign}"
-
-
 def move_all(plan: Campaign, platforms: dict[Path, Platform], *, dry_run: bool) -> Iterator[tuple[Path, Move]]:
     """Each platform as it has moved, in the order in which they end. After a failure those under way end, and none is begun."""
     (rest := list(plan.configs)).reverse()
@@ -76,7 +71,7 @@ def move_all(plan: Campaign, platforms: dict[Path, Platform], *, dry_run: bool) 
     while under_way or (rest and not stopped):
         while rest and not stopped and len(under_way) < width:
             config = rest.pop()
-            under_way[move_platform.submit(platforms[config].name, str(config), plan.deployment, slots_of(plan), dry_run=dry_run)] = config
+            under_way[move_platform.submit(platforms[config].name, str(config), plan.deployment, dry_run=dry_run)] = config
         ended = next(as_completed(list(under_way)))
         move = ended.result()
         yield under_way.pop(ended), move
@@ -84,17 +79,16 @@ def move_all(plan: Campaign, platforms: dict[Path, Platform], *, dry_run: bool) 
 
 
 @task(name="move platform", task_run_name="move {platform}")
-def move_platform(platform: str, config: str, deployment: str, slots: str, *, dry_run: bool) -> Move:
+def move_platform(platform: str, config: str, deployment: str, *, dry_run: bool) -> Move:
     """Wait until the platform's run has ended: one that is under way already, by whoever began it, or a new one."""
-    with concurrency(slots, occupy=1, raise_on_lease_renewal_failure=False):
-        run = _under_way(deployment, config)
-        if run is not None:
-            log.info("%s: its run %s is under way", platform, run.name)
-        else:
-            parameters, name = {"config": config, "dry_run": dry_run}, f"{platform}, dry run: {dry_run}"
-            begun = run_deployment(deployment, parameters=parameters, flow_run_name=name, timeout=0)
-            run = cast("FlowRun", begun)  # a coroutine in an async context only
-        return _moved(platform, config, _ended(run))
+    run = _under_way(deployment, config)
+    if run is not None:
+        log.info("%s: its run %s is under way", platform, run.name)
+    else:
+        with get_client(sync_client=True) as client:
+            known, parameters = client.read_deployment_by_name(deployment).id, {"config": config, "dry_run": dry_run}
+            run = client.create_flow_run_from_deployment(known, parameters=parameters, name=f"{platform}, dry run: {dry_run}")
+    return _moved(platform, config, _ended(run))
 
 
 def _ended(run: FlowRun) -> FlowRun:
@@ -119,8 +113,10 @@ def _under_way(deployment: str, config: str) -> FlowRun | None:
 
 
 def _moved(platform: str, config: str, run: FlowRun) -> Move:
-    shown = cast("Artifact | None", Artifact.get(f"report-{platform}"))
-    page = (shown.description or "").partition(": ")[2] if shown and shown.flow_run_id == run.id else ""
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    with get_client(sync_client=True) as client:
+        shown = [one.description or "" for one in client.read_artifacts(artifact_filter=of_run) if one.key == f"report-{platform}"]
+    page = "".join(shown[:1]).partition(": ")[2]
     state = run.state
     good, said = (state.is_completed(), state.message or state.name) if state else (False, "has no state")
     return Move(platform, config, MOVED if good else FAILED, run.name, said or "", run.start_time, run.end_time, page)

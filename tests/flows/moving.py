@@ -1,6 +1,7 @@
 """A `migrate` that moves nothing, served as a deployment: python -m tests.flows.moving LEDGER
 
-It notes when each platform begins and ends. One called `bad` fails; those called `pair-1` and `pair-2` end when both have begun.
+It notes when each platform begins and ends. One called `bad` fails; those called `pair-1` and `pair-2` end when both have begun, and
+`held` when the ledger says so.
 """
 
 from __future__ import annotations
@@ -16,31 +17,35 @@ from configs.load import load_platform
 
 LEDGER = "MOVING_LEDGER"
 PAIR = ("pair-1 begins", "pair-2 begins")
-PAIR_WITHIN_S = 120
+RELEASED = "released"
+WITHIN_S = 120
 
 
-def note(text: str) -> None:
-    with Path(os.environ[LEDGER]).open("a") as ledger:
+def note(path: Path, text: str) -> None:
+    with path.open("a") as ledger:
         ledger.write(f"{text}\n")
 
 
 @flow(name="moving")
 def moving(config: str, dry_run: bool = False) -> str:
     name = load_platform(Path(config)).name
-    note(f"{name} begins{' dry' if dry_run else ''}")
+    ledger = Path(os.environ[LEDGER])
+    note(ledger, f"{name} begins{' dry' if dry_run else ''}")
     if name.startswith("pair"):
-        await_pair()
-    note(f"{name} ends")
+        await_lines(PAIR)
+    if name == "held":
+        await_lines((RELEASED,))
+    note(ledger, f"{name} ends")
     if name == "bad":
         raise ValueError("phys-2: docker does not run: systemctl start docker")
     return name
 
 
-def await_pair() -> None:
-    deadline = time.monotonic() + PAIR_WITHIN_S
-    while not set(PAIR) <= set(Path(os.environ[LEDGER]).read_text().splitlines()):
+def await_lines(lines: tuple[str, ...]) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while not set(lines) <= set(Path(os.environ[LEDGER]).read_text().splitlines()):
         if time.monotonic() > deadline:
-            raise TimeoutError("the other one has not begun")
+            raise TimeoutError(f"not in the ledger: {lines}")
         time.sleep(0.1)
 
 
