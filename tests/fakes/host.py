@@ -8,27 +8,20 @@ answers and leaves is remembered: on an equal machine, in the same test or anoth
 
 from __future__ import annotations
 
-import atexit
-import os
 import re
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from blocks.errors import CommandFailedError, HostUnreachableError
 from blocks.ports import CommandResult, round_trips
-from blocks.ssh_shell import PROGRAM, Shell
-from tasks.machine.facts import TOOLS
+from blocks.ssh_shell import Shell
+from tests.fakes import bash
 from tests.fakes.disk import USUAL, Disk, State
 from tests.fakes.faults import Faulty
 
-STANDINS = Path(__file__).with_name("machine.sh")
 ABSOLUTE = re.compile(r"(?<![\w./])/(?=(?:etc|var|usr/local|usr/lib/systemd|lib/systemd|opt|mnt|tmp|root|proc|run|sys)\b)")
 HERE_DOCUMENT = re.compile(r"(<<'END'\n.*?\nEND\n)", re.DOTALL)
 
@@ -48,29 +41,6 @@ class Effect:
 
 EFFECTS: dict[object, Effect] = {}
 """By script and everything that was on the machine."""
-
-
-USUAL_FOLDERS = re.compile(r"PATH=\$PATH:\S+")  # those of this machine
-EVERYWHERE = """
-    base64 basename bash cat chmod chown cksum cp cut date dd df dirname du env head id install ln ls md5sum mkdir mktemp mv od paste
-    printf readlink realpath rm rmdir seq sh sha256sum sleep sort stat sync tac tail tee test timeout touch tr true truncate uname
-    uniq wc
-"""
-
-
-OTHER_BASH = "TEST_BASH"  # the path of one that is not this machine's, to try all scripts with it
-
-
-@cache
-def programs() -> Path:
-    """What a machine has: bash, coreutils, and what preflight asks for. For a script that needs more, bash says so, and the test fails."""
-    folder = Path(tempfile.mkdtemp(prefix="evenkeel-programs-"))
-    atexit.register(shutil.rmtree, folder)
-    for name in (*EVERYWHERE.split(), *TOOLS):
-        other = os.environ.get(OTHER_BASH) if name == "bash" else None
-        if (found := other or shutil.which(name, path="/usr/bin:/bin:/usr/sbin:/sbin")) is not None:
-            (folder / name).symlink_to(found)
-    return folder
 
 
 class FakeHost(Faulty):
@@ -181,22 +151,13 @@ class FakeHost(Faulty):
         return Effect(answer, self.disk.signs() != before, self.disk.state())
 
     def _bash(self, script: str) -> CommandResult:
-        environment = {"PATH": str(programs()), "LC_ALL": "C", "R": str(self.disk.made()), "BASH_ENV": str(STANDINS)}
         shell = Shell.new()
-        name = "fake"  # no login of another test takes it for a command that a killed run has left
-        command = ["bash", "--norc", "-c", USUAL_FOLDERS.sub("PATH=$PATH", PROGRAM), name, shell.mark]
-        # Bash reads a pipe byte by byte, and whoever reads from one is woken up by each line that is said.
-        with os.fdopen(os.memfd_create("script"), "w+b") as rooted, os.fdopen(os.memfd_create("said"), "w+b") as said:
-            rooted.write(self._rooted(script).encode())
-            rooted.seek(0)
-            done = subprocess.run(command, stdin=rooted, stdout=said, stderr=subprocess.PIPE, env=environment, timeout=60)
-            said.seek(0)
-            stdout = said.read()
+        code, *printed = bash.run(self._rooted(script).encode(), self.disk.made(), shell.mark)
         unknown = self.root / "tmp/not-found"
         assert not unknown.exists(), f"{self.name}: no such command: {unknown.read_text()}"
-        out, err = (self._unrooted(text.decode(errors="replace")) for text in (stdout, done.stderr))
-        answer = shell.answer(done.returncode, out, err)
-        assert answer is not None, f"{self.name}: bash ended with {done.returncode} amid the script: {err}"
+        out, err = map(self._unrooted, printed)
+        answer = shell.answer(code, out, err)
+        assert answer is not None, f"{self.name}: bash ended with {code} amid the script: {err}"
         return answer
 
     def _rooted(self, script: str) -> str:

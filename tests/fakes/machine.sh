@@ -1,6 +1,13 @@
 # What a machine has and a test must not touch, as bash functions. Bash reads this first (BASH_ENV).
 # $R is the machine's root, $R/.state what the functions remember. Builtins only where it matters: a fork is a millisecond.
-S=$R/.state
+be_at() {
+    local word
+    export R=$1
+    S=$R/.state
+    test -e "$S/gluster" || unset -f gluster
+    test -e "$S/lacks" || { unset -f command; return 0; }
+    while read -r word; do unset -f "$word"; done <"$S/lacks"
+}
 did() { printf '%s\n' "$*" >>"$S/did"; }
 say() {
     local line
@@ -286,7 +293,7 @@ docker_load() {
 }
 
 # GlusterFS, where a test has made a pool: see gluster.py.
-test ! -e "$S/gluster" || gluster() {
+gluster() {
     local self port connection code said
     read -r self port <"$S/gluster-self"
     exec {connection}<>"/dev/tcp/127.0.0.1/$port"
@@ -325,5 +332,6 @@ helm() {
     printf '[{"name":"%s","namespace":"%s","status":"deployed","chart":"%s"}]\n' "${words[1]}" "$namespace" "${value%.tgz}" >"$S/helm-list"
 }
 
-test ! -e "$S/lacks" || command() { test "$1" != -v || ! listed lacks "$2" || return 1; builtin command "$@"; }
-test ! -e "$S/lacks" || while read -r word; do unset -f "$word"; done <"$S/lacks"
+command() { test "$1" != -v || ! listed lacks "$2" || return 1; builtin command "$@"; }
+
+test -z "${R-}" || be_at "$R"

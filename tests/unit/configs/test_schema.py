@@ -13,6 +13,13 @@ import configs
 from configs.schema import PATH, schema
 from tests.fakes.platform import config
 
+SCHEMA = json.loads(schema())
+VALID = jsonschema.validators.validator_for(SCHEMA)(SCHEMA)
+
+
+def test_it_is_a_schema() -> None:
+    VALID.check_schema(SCHEMA)
+
 
 def test_the_shipped_schema_is_that_of_the_models() -> None:
     assert PATH.read_text(encoding="utf-8") == schema(), "python -m configs.schema"
@@ -20,9 +27,9 @@ def test_the_shipped_schema_is_that_of_the_models() -> None:
 
 @pytest.mark.parametrize("example", sorted(Path(configs.__path__[0]).glob("*.yaml")), ids=lambda path: path.name)
 def test_a_shipped_config_is_valid_by_it(example: Path) -> None:
-    jsonschema.validate(yaml.safe_load(example.read_text(encoding="utf-8")), json.loads(schema()))
+    VALID.validate(yaml.safe_load(example.read_text(encoding="utf-8")))
 
 
 def test_an_unknown_key_is_not() -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(config(replicas=3), json.loads(schema()))
+        VALID.validate(config(replicas=3))

@@ -80,3 +80,12 @@ def test_a_fault_before_the_act_leaves_it_undone_and_one_after_it_does_not(host:
 
     host.run("rm /etc/new", what="acting")
     assert not host.path("/etc/new").exists()
+
+
+def test_nothing_of_a_script_is_left_for_the_next_and_machines_are_kept_apart(folder: Path) -> None:
+    first, second = FakeHost("vm-1", "10.0.0.11", folder / "a"), FakeHost("vm-2", "10.0.0.12", folder / "b")
+    first.run("left=1; cat() { echo mine; }; cd /etc; set -eu; trap 'echo ended' EXIT", what="acting")
+    first.tell("lacks", "ip")
+
+    assert second.run('echo "<${left-}>"; uname -n; command -v ip; pwd; false; echo on', what="asking").stdout == "<>\nvm-2\nip\n/\non\n"
+    assert first.run("command -v ip || uname -n", what="asking").stdout == "vm-1\n"
