@@ -30,10 +30,13 @@ ALLOWED: dict[str, tuple[str, frozenset[str]]] = {
 
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 WORD = re.compile(r"[a-z]+")
+SUSPECT = re.compile("|".join((*BANNED, *INFLECTED)).replace(" ", ".*"), re.IGNORECASE)  # most lines have nothing like one
 
 
 def banned_in(line: str) -> set[str]:
     """The banned words of a line, also those inside snake_case and CamelCase."""
+    if SUSPECT.search(line) is None:
+        return set()
     words = WORD.findall(CAMEL.sub(" ", line).lower())
     bases = [INFLECTED.get(word, word) for word in words]
     singular = [word.removesuffix("s") if word.removesuffix("s") in BANNED else word for word in bases]

@@ -2,8 +2,10 @@
 
 import pytest
 
-from tasks.engine.finding import Finding
+from tasks.engine.finding import Finding, Findings
 from tasks.machine.fitness import check_machine
+from tasks.machine.managed import QUESTIONS, judge_managed, parse_managed
+from tasks.shell.script import facts, parse_facts
 from tests.fakes.host import FakeHost
 from tests.fakes.world import World
 
@@ -12,10 +14,12 @@ STOCK = "users:\n - default\npreserve_hostname: false\n"
 
 
 def said(world: World, name: str = "phys-1") -> list[Finding]:
-    """Its findings of other writers."""
+    """What is found of other writers."""
     machine = next(machine for machine in world.platform.machines if machine.name == name)
-    checked = check_machine.fn(world.run(), world.hosts[name], world.platform, machine, world.live, world.running)
-    return [finding for finding in checked.findings if finding.id in ("hosts-file-managed", "hostname-managed")]
+    answer = world.hosts[name].run(facts(QUESTIONS), what="asking")
+    found = Findings(name)
+    judge_managed(found, parse_managed(parse_facts(answer.stdout)), machine)
+    return list(found.found)
 
 
 @pytest.fixture
@@ -29,6 +33,18 @@ def host(world: World) -> FakeHost:
 
 def test_a_machine_that_nobody_else_writes_to(world: World, host: FakeHost) -> None:
     assert said(world) == said(world, "phys-2") == []
+
+
+@pytest.mark.parametrize("name", ["phys-1", "vm-1"])
+def test_the_check_of_every_machine_says_so(world: World, name: str) -> None:
+    host, machine = world.hosts[name], next(machine for machine in world.platform.machines if machine.name == name)
+    host.write(BASE, f"{STOCK}manage_etc_hosts: true\n")
+    host.write("/var/lib/cloud/data/previous-hostname", "ubuntu\n")
+
+    checked = check_machine.fn(world.run(), host, world.platform, machine, world.live, world.running)
+
+    written = [finding for finding in checked.findings if finding.id.endswith("-managed")]
+    assert written == said(world, name) != []
 
 
 @pytest.mark.parametrize("value", ["true", "True", "'yes'", "template  # see templates", '"on"'])
