@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
+    DeploymentFilter,
+    DeploymentFilterId,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture, as_completed
 
 from configs.campaign import Campaign
-from configs.errors import EvenkeelError
+from configs.errors import ConfigError, EvenkeelError
 from configs.load import load_campaign
 from configs.platform import Platform
 from flows.report import show
@@ -47,9 +51,10 @@ def campaign(inventory: str = "configs/campaign.yaml", dry_run: bool = False) ->
         dry_run: begin dry runs of them all.
     """
     plan, platforms = load_campaign(Path(inventory))
+    deployment = _deployed(plan.deployment)
     moves = {config: Move(platform.name, str(config)) for config, platform in platforms.items()}
     try:
-        for config, move in move_all(plan, platforms, dry_run=dry_run):
+        for config, move in move_all(plan, platforms, deployment, dry_run=dry_run):
             moves[config] = move
             log.info("%s: %s: %s", move.platform, move.outcome, move.said)
     finally:
@@ -63,7 +68,19 @@ def campaign(inventory: str = "configs/campaign.yaml", dry_run: bool = False) ->
         raise CampaignError(f"{first.platform}: {first.said}{others}: see its report, then run the same command again")
 
 
-def move_all(plan: Campaign, platforms: dict[Path, Platform], *, dry_run: bool) -> Iterator[tuple[Path, Move]]:
+def _deployed(name: str) -> UUID:
+    with get_client(sync_client=True) as client:
+        try:
+            return client.read_deployment_by_name(name).id
+        except ObjectNotFound:
+            raise ConfigError(
+                f"deployment: {name} is not deployed: prefect deploy --all --prefect-file deployments/prefect.yaml"
+            ) from None
+
+
+def move_all(
+    plan: Campaign, platforms: dict[Path, Platform], deployment: UUID, *, dry_run: bool
+) -> Iterator[tuple[Path, Move]]:
     """Each platform as it has moved, in the order in which they end. After a failure those under way end, and none is begun."""
     (rest := list(plan.configs)).reverse()
     under_way: dict[PrefectFuture[Move], Path] = {}
@@ -71,7 +88,7 @@ def move_all(plan: Campaign, platforms: dict[Path, Platform], *, dry_run: bool) 
     while under_way or (rest and not stopped):
         while rest and not stopped and len(under_way) < width:
             config = rest.pop()
-            under_way[move_platform.submit(platforms[config].name, str(config), plan.deployment, dry_run=dry_run)] = config
+            under_way[move_platform.submit(platforms[config].name, str(config), deployment, dry_run=dry_run)] = config
         ended = next(as_completed(list(under_way)))
         move = ended.result()
         yield under_way.pop(ended), move
@@ -79,15 +96,15 @@ def move_all(plan: Campaign, platforms: dict[Path, Platform], *, dry_run: bool) 
 
 
 @task(name="move platform", task_run_name="move {platform}")
-def move_platform(platform: str, config: str, deployment: str, *, dry_run: bool) -> Move:
+def move_platform(platform: str, config: str, deployment: UUID, *, dry_run: bool) -> Move:
     """Wait until the platform's run has ended: one that is under way already, by whoever began it, or a new one."""
-    run = _under_way(deployment, config)
+    wanted = {"config": config, "dry_run": dry_run}
+    run = _under_way(deployment, wanted)
     if run is not None:
         log.info("%s: its run %s is under way", platform, run.name)
     else:
         with get_client(sync_client=True) as client:
-            known, parameters = client.read_deployment_by_name(deployment).id, {"config": config, "dry_run": dry_run}
-            run = client.create_flow_run_from_deployment(known, parameters=parameters, name=f"{platform}, dry run: {dry_run}")
+            run = client.create_flow_run_from_deployment(deployment, parameters=wanted, name=f"{platform}, dry run: {dry_run}")
     return _moved(platform, config, _ended(run))
 
 
@@ -98,18 +115,27 @@ def _ended(run: FlowRun) -> FlowRun:
         try:
             with get_client(sync_client=True) as client:
                 run = client.read_flow_run(run.id)
+        except ObjectNotFound:
+            raise CampaignError(f"{run.name}: this run is gone from Prefect's server: run the same command again") from None
         except Exception as error:  # its client raises what it meets on the way: httpx's errors, RuntimeError, its own
             log.warning("%s: Prefect's server does not answer, asking again: %r", run.name, error)
     return run
 
 
-def _under_way(deployment: str, config: str) -> FlowRun | None:
-    """A campaign that was killed has left its runs alive; a second run of a platform would be refused by its lock."""
+def _under_way(deployment: UUID, wanted: dict[str, object]) -> FlowRun | None:
+    """A campaign that was killed has left its runs alive; a second run of a platform would be refused by its lock.
+
+    One that does less, a dry run or a part of the migration, is another run.
+    """
     alive = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(ALIVE))))
+    of_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
     with get_client(sync_client=True) as client:
-        known = client.read_deployment_by_name(deployment).id
-        runs = client.read_flow_runs(flow_run_filter=alive)
-    return next((run for run in runs if run.deployment_id == known and run.parameters.get("config") == config), None)
+        runs = client.read_flow_runs(flow_run_filter=alive, deployment_filter=of_deployment)
+    return next((run for run in runs if _asked(run.parameters) == _asked(wanted)), None)
+
+
+def _asked(parameters: Mapping[str, object]) -> list[object]:
+    return [parameters.get(name) or None for name in ("config", "dry_run", "until", "only")]
 
 
 def _moved(platform: str, config: str, run: FlowRun) -> Move:

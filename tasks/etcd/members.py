@@ -96,15 +96,21 @@ def require_health(where: str, etcd: EtcdApi, *, within_s: float) -> None:
     seconds to come back.
     """
 
-    def judged() -> tuple[Finding, ...]:
+    last: list[Finding] = []
+
+    def settled() -> bool:
         found, members = Findings(where), etcd.members()
         judge_health(found, members, statuses(etcd, quorum.voters_of(members)))
-        return tuple(found.found)
+        last[:] = found.found
+        return PASSING.isdisjoint(one.id for one in last)
 
-    with suppress(DeadlineExceededError):
-        wait_until(f"{where}: every voter answers", lambda: PASSING.isdisjoint(one.id for one in judged()), timeout_s=within_s)
-    if found := judged():
-        raise FindingsError(found)
+    try:
+        wait_until(f"{where}: every voter answers", settled, timeout_s=within_s)
+    except DeadlineExceededError:
+        if not last:  # etcd did not say what is wrong
+            raise
+    if last:
+        raise FindingsError(last)
 
 
 def lists_agree(etcd: EtcdApi, members: list[Member], *, without: Collection[Member] = ()) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from blocks.ports import Figure
 from tasks.engine.journal import Report
@@ -52,8 +52,4 @@ def _backup(report: Report) -> Iterator[Figure]:
 
 
 def _figure(name: str, means: str, value: float, **labels: str) -> Figure:
-    return Figure(f"evenkeel_{name}", means, float(value), _sorted(labels))
-
-
-def _sorted(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(labels.items()))
+    return Figure(f"evenkeel_{name}", means, float(value), tuple(labels.items()))

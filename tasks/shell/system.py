@@ -27,8 +27,8 @@ PACKAGES = {
     "hostnamectl": ("systemd", "systemd"),
     "ip": ("iproute2", "iproute"),
     "pgrep": ("procps", "procps-ng"),
-    "python3": ("python3", "python3"),
 }
+FROM_SOURCES = "install there what the sources run, in the same version"
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,14 @@ def parse_system(said: Mapping[str, str]) -> System:
 
 
 def how_to_install(command: str, manager: str) -> str:
-    """What to type on a machine with this package manager."""
-    package = command.rpartition("/")[2]
-    debian, red_hat = PACKAGES.get(package, (package, package))
+    """What to type on a machine with this package manager.
+
+    What the platform runs on comes from where the sources have it: docker's package has another name on each system, and on
+    Debian `docker` is another program; a path is that of a binary, mostly etcd's.
+    """
+    if command == "docker" or "/" in command:
+        return FROM_SOURCES
+    debian, red_hat = PACKAGES.get(command, (command, command))
     if manager:
         return f"{manager} install {debian if manager == MANAGERS[0] else red_hat}"
     return "install it there, package " + (debian if debian == red_hat else f"{debian} or {red_hat}")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
 import flows.campaign
+from configs.errors import ConfigError
 from flows.campaign import CampaignError, campaign
 from tests.fakes.platform import config, machines_on
 from tests.flows.moving import RELEASED, note
@@ -121,8 +123,8 @@ def test_a_run_that_is_under_way_is_awaited_and_none_begun_beside_it(
         client.create_flow_run_from_deployment(moving.id, parameters={"config": str(folder / "held.yaml")})
     find = flows.campaign._under_way
 
-    def found(deployment: str, config: str) -> FlowRun | None:
-        run = find(deployment, config)
+    def found(deployment: UUID, wanted: dict[str, object]) -> FlowRun | None:
+        run = find(deployment, wanted)
         note(ledger, RELEASED)
         return run
 
@@ -132,3 +134,32 @@ def test_a_run_that_is_under_way_is_awaited_and_none_begun_beside_it(
 
     lines = [line for line in ledger.read_text().splitlines() if line != RELEASED]
     assert lines == ["held begins", "held ends", "b begins", "b ends"]
+
+
+@pytest.mark.parametrize("less", [{"dry_run": True}, {"until": "join"}, {"only": "phys-1"}])
+def test_a_run_that_does_less_is_not_taken_for_the_move(less: dict[str, object]) -> None:
+    asked = {"config": "configs/a.yaml", "dry_run": False}
+    with get_client(sync_client=True) as client:
+        flow = client.create_flow_from_name("less")
+        deployment = client.create_deployment(flow, name=f"less {less}")
+        run = client.create_flow_run_from_deployment(deployment, parameters={**asked, "approved": True, "until": None, "only": None})
+
+        assert found_id(deployment, asked) == run.id
+        client.delete_flow_run(run.id)
+        client.create_flow_run_from_deployment(deployment, parameters={**asked, **less})
+        assert found_id(deployment, asked) is None
+
+
+def found_id(deployment: UUID, wanted: dict[str, object]) -> UUID | None:
+    run = flows.campaign._under_way(deployment, wanted)
+    return run.id if run is not None else None
+
+
+def test_what_is_not_deployed_is_refused_before_anything_is_begun(tmp_path: Path) -> None:
+    folder = tmp_path / "nowhere"
+    folder.mkdir()
+    path = Path(inventory(folder, "a", "b"))
+    path.write_text(path.read_text().replace("moving/test", "moving/nobody"))
+
+    with pytest.raises(ConfigError, match=r"deployment: moving/nobody is not deployed: prefect deploy --all"):
+        campaign(str(path))
