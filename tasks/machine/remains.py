@@ -23,16 +23,17 @@ paths() {{
     cmp -s /usr/local/bin/k3s "$bundled" || there /usr/local/bin/k3s
     has_any /var/lib/kubelet/ -mindepth 1 ! -name lost+found && echo /var/lib/kubelet
     for d in "${{dirs[@]}}"; do
-        for f in agent data server storage; do
-            has_any "$d/$f" ! -path "$d/agent" ! -path "$d/agent/images*" && echo "$d/$f"
-        done
+        has_any "$d/agent" ! -path "$d/agent" ! -path "$d/agent/images*" && echo "$d/agent"
+        there "$d/data" "$d/server" "$d/storage"
     done
     there /sys/class/net/cni0 /sys/class/net/flannel.1
 }}
 mounts() {{
+    local real
     set -- "${{dirs[@]}}" "${{kubelets[@]}}" /run/k3s /run/flannel
-    {{ printf '%s\n' "$@"; readlink -f "$@"; }} |
-        awk 'NR == FNR {{below[$0 "/"]; next}} {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' - /proc/mounts
+    mapfile -t real < <(readlink -f "$@")
+    awk 'BEGIN {{for (i = 1; i < ARGC - 1; i++) {{below[ARGV[i] "/"]; delete ARGV[i]}}}}
+        {{for (d in below) if (index($2, d) == 1) {{print $2, $3; next}}}}' "$@" "${{real[@]}}" /proc/mounts
 }}
 docker_root() {{
     local root; root=$(sed -nE 's/.*"(data-root|graph)" *: *"([^"]+)".*/\2/p' /etc/docker/daemon.json | head -n 1)
