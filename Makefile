@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
 .PHONY: help setup rehearse rehearse-down test test-unit test-wire test-flows test-quick test-lab test-faults test-offline test-night \
-	bench-fan-out lint fmt lock offline install-service
+	test-browser bench-fan-out bench-campaign lint fmt lock offline install-service
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,10 +59,19 @@ test-faults: $(READY)  ## two hours: the migration killed at every moment of eve
 test-offline: $(READY)  ## the archive, built, and installed without a network; downloads its wheels
 	@$(PY) -m pytest -q tests/offline
 
-test-night: test-offline test-faults  ## what is too slow for every change
+# Its packages are locked by themselves: who moves a platform needs no browser.
+test-browser: $(READY)  ## as root: an operator's night in Prefect's UI, by Debian's Chromium, on the lab; PICTURES=docs renews screenshots
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qy --no-install-recommends chromium fonts-noto-cjk; }
+	@$(PY) -m pip install --quiet --require-hashes --requirement tests/browser/requirements.lock
+	@$(PY) -m pytest -q tests/browser
+
+test-night: test-offline test-faults test-browser  ## what is too slow for every change
 
 bench-fan-out: $(READY)  ## as root: what it costs to ask up to 500 machines, beside Ansible and pyinfra, which it installs in a cache
 	@$(PY) -m tests.bench.fan_out $(if $(HOSTS),--hosts $(HOSTS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-campaign: $(READY)  ## what a campaign of up to a hundred dry runs costs, on platforms that are made up; no daemon
+	@$(PY) -m tests.bench.campaign $(if $(PLATFORMS),--platforms $(PLATFORMS)) $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 lint: $(READY)  ## ruff, mypy --strict on product code, the layers, ShellCheck on files and on what steps send
 	@$(VENV)/bin/ruff check --quiet .
@@ -83,3 +92,5 @@ lock: $(READY)  ## resolve the dependencies again
 	@$(PY) -m pip install --quiet uv
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --upgrade \
 	    --python-version 3.11 --universal --quiet --output-file requirements.lock
+	@$(VENV)/bin/uv pip compile tests/browser/requirements.in --constraint requirements.lock --generate-hashes --no-emit-index-url \
+	    --no-header --upgrade --python-version 3.11 --universal --quiet --output-file tests/browser/requirements.lock

@@ -69,7 +69,14 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def cost_of(words: Sequence[str | Path], env: Mapping[str, str], *, others: Collection[int] = (), shows: tuple[str, int] = ("", 0)) -> Cost:
+def cost_of(
+    words: Sequence[str | Path],
+    env: Mapping[str, str],
+    *,
+    others: Collection[int] = (),
+    shows: tuple[str, int] = ("", 0),
+    within_s: float = MOST_S,
+) -> Cost:
     """Run this to its end. `others` are children of this process that it has nothing to do with.
 
     Raises FailedError with its last words when it fails, or does not show a text so often.
@@ -80,11 +87,11 @@ def cost_of(words: Sequence[str | Path], env: Mapping[str, str], *, others: Coll
     watching = threading.Thread(target=_watch, args=(tree, over))
     watching.start()
     try:
-        said, _ = process.communicate(timeout=MOST_S)
+        said, _ = process.communicate(timeout=within_s)
     except subprocess.TimeoutExpired:
         process.kill()
         said, _ = process.communicate()
-        said += f"\nnot done within {MOST_S} s"
+        said += f"\nnot done within {within_s:g} s"
     elapsed = time.monotonic() - begun
     over.set()
     watching.join()
