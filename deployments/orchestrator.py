@@ -67,10 +67,8 @@ def _require_schedules() -> None:
 def _quietly(*words: str) -> bool:
     """Run Prefect's own command with its output in a log. Whether it succeeded."""
     with (RUN / "prefect.log").open("ab") as log:
-        said = {"stdout": log, "stderr": log}
-        return (
-            subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), **said, check=False).returncode == 0
-        )
+        done = subprocess.run([BIN / "prefect", *words], cwd=ROOT, env=environment(), stdout=log, stderr=log, check=False)
+    return done.returncode == 0
 
 
 def start_server(*, database: str = "") -> None:

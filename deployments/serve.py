@@ -26,7 +26,7 @@ def runner_deployments() -> list[RunnerDeployment]:
     """The catalogue's deployments, of flows loaded from this checkout."""
     wanted = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))["deployments"]
     return [
-        load_flow_from_entrypoint(entry["entrypoint"]).to_deployment(
+        load_flow_from_entrypoint(entry["entrypoint"]).to_deployment(  # type: ignore[misc]  # no coroutine where no loop is running
             name=entry["name"],
             description=entry["description"],
             tags=entry["tags"],

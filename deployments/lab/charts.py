@@ -37,4 +37,4 @@ def pack(chart: Path) -> bytes:
 
 
 def _version(chart: Path) -> str:
-    return re.findall(r"^version: (\S+)$", (chart / "Chart.yaml").read_text(), re.MULTILINE)[0]
+    return str(re.findall(r"^version: (\S+)$", (chart / "Chart.yaml").read_text(), re.MULTILINE)[0])
