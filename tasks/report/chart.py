@@ -12,11 +12,12 @@ from tasks.report.interruption import NOTABLE_S, Series, during_of, epoch
 from tasks.report.summary import by_step
 
 WIDTH, LEFT, TOP, ROW = 1400, 260, 30, 18
+LABEL = 40  # a label with its margin
 COLOURS = {"changed": "#2a6fbb", "unchanged": "#b9c4cf", "planned": "#7d5fb2", "failed": "#c0392b", "running": "#e0a030"}
 ANSWERED, SILENT = "#7fb77e", "#c0392b"
 TICKS = (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 MOST_TICKS = 20
-LABELLED_S = 1.0  # shorter gaps are only marked: their labels would overlap
+LABELLED_S = 1.0  # shorter gaps are only marked: their labels would cover them
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ class Row:
     y: int
     label: str
     bars: list[Bar]
+
+    @property
+    def labelled(self) -> list[Bar]:
+        """The bars whose labels are drawn, over all bars: where two would overlap, the wider bar's is."""
+        drawn: list[Bar] = []
+        for bar in sorted(filter(lambda bar: bar.label, self.bars), key=lambda bar: -bar.width):
+            if all(abs(bar.x + bar.width - other.x - other.width) >= LABEL for other in drawn):
+                drawn.append(bar)
+        return drawn
 
 
 @dataclass(frozen=True)

@@ -182,5 +182,14 @@ def test_only_gaps_that_are_long_enough_to_be_read_are_labelled(tmp_path: Path) 
     assert ">1.5 s<" in drawn
 
 
+def test_of_two_labels_that_would_overlap_the_longer_gaps_is_drawn_over_all_bars(tmp_path: Path) -> None:
+    series = written(tmp_path, row(0), row(1.2), row(1.4), row(3.3), row(60), row(62)).refresh().values()
+
+    drawn = chart(report(), list(series))
+
+    assert ">1.2 s<" not in drawn
+    assert drawn.index(">1.9 s<") > drawn.rindex("<rect")
+
+
 def test_a_run_without_samples_has_a_chart_too() -> None:
     assert chart(report(), []).startswith("<svg")
