@@ -15,7 +15,6 @@ from tasks.engine.outcome import Outcome, changed, planned, unchanged
 from tasks.engine.run import Run
 from tasks.engine.step import step
 from tasks.engine.waiting import wait_until
-from tasks.etcd import quorum
 from tasks.etcd.flags import Flags
 from tasks.etcd.members import find_member, lists_agree, require_health
 from tasks.etcd.unit import DROP_INS, etcd_unit, installing, peer_url
@@ -50,7 +49,7 @@ def ensure_voter(
     flags = carried()
     if run.dry_run:
         return planned(
-            f"joins as learner, then voter: quorum {quorum.quorum(len(members))} to {quorum.quorum(len(members) + 1)}",
+            "joins as learner, then voter",
             diffs=(_planned_diff(platform, target, members, flags, said["unit"]),),
             findings=_drop_ins_noted(host, said),
         )

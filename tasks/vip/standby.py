@@ -27,7 +27,7 @@ from tasks.vip.holder import QUESTIONS, holders, holds, is_off_duty, only_holder
 from tasks.vip.instance import CONF, Instance, read_instance
 
 UNHEARD = "vip-adverts-unheard"
-FIREWALL = "firewall-cmd --permanent --add-protocol=vrrp && firewall-cmd --reload, or iptables -I INPUT -p 112 -j ACCEPT"
+FIREWALL = "firewall-cmd --add-protocol=vrrp && firewall-cmd --permanent --add-protocol=vrrp, or iptables -I INPUT -p 112 -j ACCEPT"
 
 
 @check("check standby")

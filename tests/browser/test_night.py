@@ -60,10 +60,10 @@ def killed_at_the_second_gate(gated_lab: Path, page: Page) -> str:
     ui.answer(dialog, "approve", "night shift", "lab")
 
     world.eventually("progress", lambda: "join" in progress_of(run), within_s=300)
-    told = ui.artifact(page, run, "progress-lab")
+    shown = ui.artifact(page, run, "progress-lab")
     page.screenshot(path=PICTURES / "progress.png")
-    assert "step" in told
-    assert "phys-3" in told
+    assert "step" in shown
+    assert "phys-3" in shown
 
     world.eventually("the second gate", lambda: paused(run), within_s=600)
     page.goto(f"{orchestrator.UI}/runs/flow-run/{run}")
@@ -108,10 +108,10 @@ def test_the_killed_run_ends_in_the_ui(killed_at_the_second_gate: str, finished:
 
 
 def test_the_report_is_an_artifact_of_the_run(finished: str, page: Page) -> None:
-    told = ui.artifact(page, finished, "report-lab")
+    shown = ui.artifact(page, finished, "report-lab")
     page.screenshot(path=PICTURES / "report-artifact.png")
 
-    assert "verified" in told
+    assert "verified" in shown
     assert all_ready("phys-1")
 
 

@@ -359,7 +359,7 @@ def test_members_that_list_others_are_an_error(world: World) -> None:
 def test_a_dry_run_shows_the_unit_and_the_quorum(world: World) -> None:
     outcome = join(world, dry=True)
 
-    assert outcome.why == "joins as learner, then voter: quorum 2 to 2"
+    assert outcome.why == "joins as learner, then voter"
     assert "+    --name phys-1 \\" in outcome.diffs[0]
 
 
