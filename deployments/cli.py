@@ -11,6 +11,7 @@ import typer
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import FlowPauseTimeout, NotPausedError
 from prefect.flow_runs import resume_flow_run
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -19,6 +20,7 @@ from deployments import draft, watch
 from deployments.runs import ApiError, api, begin, find
 from flows.part import Until
 from flows.rollback import What
+from tasks.images.rollout import Images
 
 console = Console()
 
@@ -76,19 +78,30 @@ def migrate(
     _run("migrate", name, watching, dry_run=False, **given)
 
 
+def _images(text: str) -> Images:
+    try:
+        return TypeAdapter(Images).validate_json(text)
+    except ValidationError as error:
+        raise typer.BadParameter(f"{text}: expected JSON, images by workload and container: {error.errors()[0]['msg']}") from None
+
+
 @app.command()
 def rollback(
     name: Name = "prod",
     what: Annotated[What, typer.Option(help="data, images or both")] = "both",
     backup: Annotated[str | None, typer.Option(help="its name; without it the last migration's")] = None,
     images: Annotated[Literal["new", "old"] | None, typer.Option(help="of the live platform (new) or the old one (old)")] = None,
+    image_map: Annotated[
+        dict[str, Any] | None,
+        typer.Option(parser=_images, metavar="JSON", help='images by hand: {"Deployment ns/name": {"container": "image"}}'),
+    ] = None,
     approved: Approved = False,
     abandon: Annotated[bool, typer.Option(help="only end an unfinished rollback")] = False,
     dry_run: Annotated[bool, typer.Option(help="change nothing")] = False,
     watching: Watching = True,
 ) -> None:
     """Bring back the data and the images of before; it waits for approval."""
-    given = {"backup": backup, "images": images, "approved": approved or None, "abandon": abandon or None}
+    given = {"backup": backup, "images": images, "image_map": image_map, "approved": approved or None, "abandon": abandon or None}
     _run("rollback", name, watching, what=what, dry_run=dry_run, **given)
 
 

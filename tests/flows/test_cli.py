@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,13 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import LogCreate
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+)
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Running, Scheduled
@@ -70,6 +77,33 @@ def test_a_run_is_begun_with_what_is_given_and_the_rest_is_the_deployments(deplo
 
     with get_client(sync_client=True) as client:
         assert client.read_flow_run(run_id).parameters == {"dry_run": False, "until": "join"}
+
+
+@flow(name="rollback")
+def stand_in_rollback(what: str = "both", image_map: dict[str, dict[str, str]] | None = None, dry_run: bool = False) -> None:
+    """Has the parameters of a rollback."""
+
+
+def test_a_rollback_is_given_images_by_hand(deployed: UUID) -> None:
+    with get_client(sync_client=True) as client:
+        rollback = client.create_deployment(client.create_flow(stand_in_rollback), "demo", entrypoint="flows/rollback.py:rollback")
+    images = {"Deployment uap/web": {"web": "web:1"}}
+
+    said = run_cli(cli.app, ["rollback", "demo", "--image-map", json.dumps(images), "--dry-run", "--no-watch"])
+
+    assert said.exit_code == 0, said.output
+    of_rollback = DeploymentFilter(id=DeploymentFilterId(any_=[rollback]))
+    with get_client(sync_client=True) as client:
+        (run,) = client.read_flow_runs(deployment_filter=of_rollback)
+    assert run.parameters == {"what": "both", "image_map": images, "dry_run": True}
+
+
+@pytest.mark.parametrize("images", ["web:1", '["web:1"]', '{"Deployment uap/web": "web:1"}'])
+def test_images_that_are_not_by_workload_and_container_are_refused(images: str) -> None:
+    said = run_cli(cli.app, ["rollback", "demo", "--image-map", images])
+
+    assert said.exit_code == 2
+    assert "Invalid value for '--image-map'" in said.output
 
 
 def test_what_is_not_deployed_says_how_it_is(deployed: UUID) -> None:
