@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
 .PHONY: help setup rehearse rehearse-down test test-unit test-wire test-flows test-quick test-lab test-faults test-offline test-night \
-	bench-fan-out lint fmt lock offline install-service
+	bench bench-fan-out lint fmt lock offline install-service
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ test-offline: $(READY)  ## the archive, built, and installed without a network; 
 	@$(PY) -m pytest -q tests/offline
 
 test-night: test-offline test-faults  ## what is too slow for every change
+
+bench: $(READY)  ## as root: by hand and migrate in turns on fresh labs; half an hour a table, the second one with WEIGHT=field
+	@$(PY) -m tests.bench.migration $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(WEIGHT),--weight $(WEIGHT))
 
 bench-fan-out: $(READY)  ## as root: what it costs to ask up to 500 machines, beside Ansible and pyinfra, which it installs in a cache
 	@$(PY) -m tests.bench.fan_out $(if $(HOSTS),--hosts $(HOSTS)) $(if $(ROUNDS),--rounds $(ROUNDS))
