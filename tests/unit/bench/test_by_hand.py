@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,9 @@ class Ran:
     sent: list[tuple[str, str]]
     """Machine and script, in their order."""
     arguments: str
+
+
+pytestmark = pytest.mark.skipif(not (shutil.which("jq") and shutil.which("ssh")), reason="apt-get install jq openssh-client")
 
 
 @pytest.fixture(scope="module")
