@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 BESIDE := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
 .PHONY: help setup rehearse rehearse-down test test-unit test-wire test-flows test-quick test-lab test-faults test-offline test-night \
-	test-browser bench-fan-out bench-campaign lint fmt lock offline install-service
+	test-browser bench bench-fan-out bench-campaign lint fmt lock offline install-service
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ test-browser: $(READY)  ## as root: an operator's night in Prefect's UI, by Debi
 	@$(PY) -m pytest -q tests/browser
 
 test-night: test-offline test-faults test-browser  ## what is too slow for every change
+
+bench: $(READY)  ## as root: by hand and migrate in turns on fresh labs; half an hour a table, the second one with WEIGHT=field
+	@$(PY) -m tests.bench.migration $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(WEIGHT),--weight $(WEIGHT))
 
 bench-fan-out: $(READY)  ## as root: what it costs to ask up to 500 machines, beside Ansible and pyinfra, which it installs in a cache
 	@$(PY) -m tests.bench.fan_out $(if $(HOSTS),--hosts $(HOSTS)) $(if $(ROUNDS),--rounds $(ROUNDS))

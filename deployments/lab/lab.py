@@ -21,8 +21,9 @@ from deployments.lab import (
     power,
     sources,
     targets,
+    weight,
 )
-from deployments.lab.machines import MACHINES, Machine
+from deployments.lab.machines import MACHINES, TARGETS, Machine
 from deployments.lab.shell import LabError
 from deployments.lab.steps import console, each, step, wait
 
@@ -122,9 +123,12 @@ def _blank(layer_key: str) -> None:
 
 
 def _reset() -> None:
+    field = weight.is_field()
     with step("initial disks"):
         each(MACHINES, power.off)
         golden.restore()
+        if field:
+            each(TARGETS, weight.write)
     since = time.time()
     _boot(list(MACHINES))
     _settle(since)

@@ -21,7 +21,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ANALYTICS_ENABLED, 
 from prefect.testing.utilities import prefect_test_harness
 
 from tests.bench.endpoints import serving
-from tests.bench.measure import Cost, adopt_orphans, cost_of, own_children
+from tests.bench.measure import Cost, adopt_orphans, cost_of, middle_ratio, own_children
 from tests.bench.tools import FORKS, VERSIONS, installed, tools
 
 NAMES = {
@@ -88,9 +88,9 @@ def middle(costs: list[Cost]) -> Cost | None:
 
 
 def ratio(costs: dict[str, list[Cost]], tool: str) -> float | None:
-    """Elapsed time of ours in a flow to that of another tool: the median of the rounds' own ratios, as load changes between rounds."""
-    pairs = list(zip(costs.get("flow", []), costs.get(tool, []), strict=False))
-    return median(ours.elapsed_s / other.elapsed_s for ours, other in pairs) if pairs else None
+    """Elapsed time of ours in a flow to that of another tool."""
+    pairs = zip(costs.get("flow", []), costs.get(tool, []), strict=False)
+    return middle_ratio((ours.elapsed_s, other.elapsed_s) for ours, other in pairs)
 
 
 def as_json(costs: Costs) -> dict[str, Any]:

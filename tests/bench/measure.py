@@ -9,10 +9,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 LOOK_S = 0.5
 MOST_S = 600
@@ -30,6 +31,12 @@ class Cost:
     elapsed_s: float
     cpu_s: float
     peak_mb: float
+
+
+def middle_ratio(pairs: Iterable[tuple[float, float]]) -> float | None:
+    """The median of the rounds' own ratios, as load changes between rounds; None before the first round."""
+    ratios = [ours / other for ours, other in pairs if other]
+    return median(ratios) if ratios else None
 
 
 @dataclass

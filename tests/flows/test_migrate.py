@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from blocks.errors import HostError
 from configs.platform import Platform
+from flows.evidence import setting_of
 from flows.migrate import move
 from tasks.engine import waiting
 from tasks.engine.finding import FindingsError
 from tasks.engine.journal import Entry, Report
+from tests.bench.critical_path import awaited, critical_path
 from tests.conftest import MEMORY
 from tests.fakes import machines
 from tests.fakes.clock import FakeTime
@@ -198,6 +200,15 @@ def test_a_node_joins_after_all_that_it_needs(story: Story, needed: str, nodes: 
 
 def test_the_holder_of_the_vip_leaves_last(story: Story) -> None:
     assert [entry.target for entry in story.done if entry.step == "hand over VIP"] == ["vm-2", "vm-1"]
+
+
+def test_nothing_begins_before_what_the_benchmark_says_it_waits_for(story: Story) -> None:
+    report = replace(story.again, ended=max(str(entry.ended) for entry in story.again.entries), setting=setting_of(small()))
+
+    early = [(one.step, entry.step) for entry in report.entries for one in awaited(entry, report) if str(one.ended) > entry.begun]
+
+    assert early == []
+    assert {link.entry.phase for link in critical_path(report).links} == {entry.phase for entry in report.entries}
 
 
 def test_no_secret_is_in_any_report(story: Story) -> None:
