@@ -195,8 +195,8 @@ def test_in_the_end_it_has_moved_and_nothing_is_lost(
 
 def test_slow_and_lossy_links_only_take_longer(uninterrupted: Uninterrupted, secrets: dict[str, str]) -> None:
     world.lab("up", "--fresh", timeout_s=3000)
-    fault("slow-links")
     with Story("100 ms and 1 % loss on every link", secrets) as story:
+        fault("slow-links")
         ended = migrate(secrets, PATIENT)
         heal()
         assert ended.ok, ended.error
