@@ -63,7 +63,7 @@ def killed_at_the_second_gate(gated_lab: Path, page: Page) -> str:
     shown = ui.artifact(page, run, "progress-lab")
     page.screenshot(path=PICTURES / "progress.png")
     assert "step" in shown
-    assert "phys-3" in shown
+    assert "phys-" in shown
 
     world.eventually("the second gate", lambda: paused(run), within_s=600)
     page.goto(f"{orchestrator.UI}/runs/flow-run/{run}")
