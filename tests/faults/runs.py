@@ -49,7 +49,8 @@ def impatient_config(folder: Path, *, user: str = "root", accepted: tuple[str, s
     path = folder / f"impatient-{user}.yaml"
     ssh = {**config["ssh"], "user": user}
     listed = [{"id": accepted[0], "where": accepted[1], "reason": "to see what happens"}] if accepted else []
-    timeouts = IMPATIENT | ({"pod_ready_s": 120} if accepted else {})  # where a pod will never be Ready
+    # A pod that will never be Ready; the kubelets of 1.20.0 to 1.20.2 may list one that has ended for another minute.
+    timeouts = IMPATIENT | ({"pod_ready_s": 120, "drain_s": 120} if accepted else {})
     path.write_text(yaml.safe_dump({**config, "timeouts": timeouts, "ssh": ssh, "accepted": listed}), encoding="utf-8")
     return path
 
