@@ -10,6 +10,7 @@ from deployments import orchestrator
 from tests.lab import prefect_api, world
 
 DIALOG = "#p-modal-teleport-target"
+FADES_IN_MS = 1000  # before that, a picture shows what is behind it, too
 
 
 def runs_of(deployment: str) -> list[str]:
@@ -40,6 +41,7 @@ def await_gate(page: Page, *, within_s: float) -> Locator:
     resume.click()
     dialog = page.locator(DIALOG)
     dialog.get_by_text("typed out").wait_for()
+    page.wait_for_timeout(FADES_IN_MS)
     return dialog
 
 
@@ -59,4 +61,4 @@ def artifact(page: Page, run: str, name: str) -> str:
     page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text(name, exact=True).first.click()
     page.locator(".p-markdown-renderer, .markdown-renderer, table").first.wait_for()
-    return page.locator("main").inner_text()
+    return page.inner_text("body")
