@@ -55,10 +55,10 @@ def answer(dialog: Locator, decision: str, operator: str, platform: str) -> None
     dialog.get_by_role("button", name="Submit").click()
 
 
-def artifact(page: Page, run: str, name: str) -> str:
-    """Open an artifact of a run from its page, and read it."""
+def artifact(page: Page, run: str, name: str, holds: str) -> str:
+    """Open an artifact of a run from its page, and read it once this text is drawn."""
     page.goto(f"{orchestrator.UI}/runs/flow-run/{run}")
     page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text(name, exact=True).first.click()
-    page.locator(".p-markdown-renderer, .markdown-renderer, table").first.wait_for()
+    page.get_by_text(holds).first.wait_for()
     return page.inner_text("body")
