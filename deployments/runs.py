@@ -31,8 +31,8 @@ from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, LogSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 
-from flows.progress import PROGRESS
-from tasks.report.progress import Progress, read_progress
+from flows.progress import PROGRESS, from_parts
+from tasks.report.progress import Progress
 
 FLOWS = ("migrate", "rollback", "backup", "preflight")
 ACTIVE = (StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.CANCELLING)
@@ -134,6 +134,6 @@ def shown(client: SyncPrefectClient, run_id: UUID, kind: str) -> Artifact | None
 def _progress(client: SyncPrefectClient, run_id: UUID) -> Progress | None:
     artifact = shown(client, run_id, PROGRESS)
     try:
-        return read_progress((artifact.metadata_ or {}).get(PROGRESS, "")) if artifact else None
+        return from_parts(artifact.metadata_ or {}) if artifact else None
     except ValueError:
         return None  # of another release: its state is shown all the same

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -15,13 +15,14 @@ from prefect.runtime import flow_run
 
 from tasks.engine.journal import Journal
 from tasks.report.history import Expected, expected_of, reports_in
-from tasks.report.progress import Progress, progress_of
+from tasks.report.progress import Progress, progress_of, read_progress
 
 log = logging.getLogger(__name__)
 
 PACE_S = 3.0  # each one is a write to Prefect's database, which a run's own steps need, too
 END_S = 10.0  # a server that does not answer holds no run up for longer
 PROGRESS = "progress"
+PART = 500  # characters: Prefect's server cuts every value of an artifact's metadata off there (validate_max_metadata_length)
 
 
 @contextmanager
@@ -59,9 +60,20 @@ def _publish(journal: Journal, run: UUID, over: threading.Event, pace_s: float) 
 
 
 def _put(client: SyncPrefectClient, artifact: UUID | None, progress: Progress, run: UUID) -> UUID:
-    shown = {"data": progress.text, "description": progress.headline, "metadata_": {PROGRESS: progress.as_json()}}
+    shown = {"data": progress.text, "description": progress.headline, "metadata_": in_parts(progress)}
     if artifact is not None:
         client.update_artifact(artifact, ArtifactUpdate(**shown))
         return artifact
     key = f"{PROGRESS}-{progress.platform}"
     return client.create_artifact(ArtifactCreate(key=key, type="markdown", flow_run_id=run, **shown)).id
+
+
+def in_parts(progress: Progress) -> dict[str, str]:
+    """As an artifact's metadata keeps it whole: values of at most `PART` characters, by keys whose order is theirs."""
+    text = progress.as_json()
+    return {f"{PROGRESS}-{at:08}": text[at : at + PART] for at in range(0, len(text), PART)}
+
+
+def from_parts(metadata: Mapping[str, str]) -> Progress:
+    """What `in_parts` was given. Raises ValueError for any other metadata."""
+    return read_progress("".join(metadata[key] for key in sorted(metadata) if key.startswith(f"{PROGRESS}-")))
