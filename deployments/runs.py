@@ -38,6 +38,7 @@ FLOWS = ("migrate", "rollback", "backup", "preflight")
 ACTIVE = (StateType.RUNNING, StateType.PAUSED, StateType.PENDING, StateType.CANCELLING)
 WARNING = 30
 MOST_WARNINGS = 6
+UNREAD = "the progress of this run can't be read: is its worker of another release? Its state is shown all the same"
 HOW = "set -a; . /etc/evenkeel/evenkeel.env; set +a"
 
 
@@ -119,8 +120,12 @@ def look(client: SyncPrefectClient, run_id: UUID) -> Look:
         level=LogFilterLevel(ge_=WARNING), flow_run_id=LogFilterFlowRunId(any_=[run_id, *(part.id for part in parts)])
     )
     logged = [entry.message for entry in client.read_logs(only, limit=MOST_WARNINGS, sort=LogSort.TIMESTAMP_DESC)]
-    progress = _progress(client, run_id)
-    warnings = dict.fromkeys([*(progress.warnings if progress else ()), *reversed(logged)])
+    try:
+        progress = _progress(client, run_id)
+        known = progress.warnings if progress else []
+    except ValueError:
+        progress, known = None, [UNREAD]
+    warnings = dict.fromkeys([*known, *reversed(logged)])
     return Look(run, progress, list(warnings)[-MOST_WARNINGS:])
 
 
@@ -132,8 +137,6 @@ def shown(client: SyncPrefectClient, run_id: UUID, kind: str) -> Artifact | None
 
 
 def _progress(client: SyncPrefectClient, run_id: UUID) -> Progress | None:
+    """The newest; None until there is one. Raises ValueError where another release has written it."""
     artifact = shown(client, run_id, PROGRESS)
-    try:
-        return from_parts(artifact.metadata_ or {}) if artifact else None
-    except ValueError:
-        return None  # of another release: its state is shown all the same
+    return from_parts(artifact.metadata_ or {}) if artifact else None

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import LogCreate
+from prefect.client.schemas.actions import ArtifactCreate, LogCreate
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 
 from configs.platform import Gate
 from deployments import cli, watch
-from deployments.runs import ApiError, api, begin, find, look
+from deployments.runs import UNREAD, ApiError, api, begin, find, look
 from flows.gate import ApprovalMissingError, pass_gate
 from flows.progress import published
 from flows.report import show
@@ -151,6 +151,18 @@ def test_a_run_that_somebody_else_began_is_watched_to_its_end(world: World) -> N
     assert any(line.endswith("Running; step 1, phase join, time left unknown") for line in said)
     assert "phys-2: its disk is slow [disk-slow]" in said
     assert said[-1].endswith(": Completed")
+
+
+def test_a_progress_that_can_not_be_read_is_said_and_the_state_shown(deployed: UUID) -> None:
+    run_id = begun()
+    becomes(run_id, Running())
+    with get_client(sync_client=True) as client:
+        client.create_artifact(ArtifactCreate(key="progress-demo", flow_run_id=run_id, metadata_={"progress": '{"run": "cut o...'}))
+    with api() as client:
+        seen = look(client, run_id)
+    becomes(run_id, Completed())
+
+    assert (seen.state, seen.progress, seen.warnings) == ("Running", None, [UNREAD])
 
 
 def warn(run_id: UUID, message: str) -> None:
